@@ -1,0 +1,18 @@
+# Every library is a Debian 12 package; ops/packages.txt names them.
+find_package (PkgConfig REQUIRED)
+find_package (OpenSSL REQUIRED)
+find_package (ZLIB REQUIRED)
+find_package (Threads REQUIRED)
+pkg_check_modules (czmq REQUIRED IMPORTED_TARGET libczmq)
+pkg_check_modules (zmq REQUIRED IMPORTED_TARGET libzmq)
+pkg_check_modules (protobufc REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules (cyaml REQUIRED IMPORTED_TARGET libcyaml)
+pkg_check_modules (yaml REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules (zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules (xxhash REQUIRED IMPORTED_TARGET libxxhash)
+
+find_path (ROCKSDB_INCLUDE rocksdb/c.h REQUIRED)
+find_library (ROCKSDB_LIBRARY rocksdb REQUIRED)
+add_library (RocksDB INTERFACE IMPORTED)
+target_include_directories (RocksDB INTERFACE ${ROCKSDB_INCLUDE})
+target_link_libraries (RocksDB INTERFACE ${ROCKSDB_LIBRARY})

@@ -1,0 +1,80 @@
+// selection: which rules tell two responses apart, and the label that they give.
+//
+// Pure functions of DESIGN "The method": cells in, label out. Symmetric: exchanging A and B exchanges the result.
+// All arithmetic is on integers in units of 1e-6, so no label depends on the order of a sum.
+#ifndef MODEL_SELECTION_H
+#define MODEL_SELECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/limits.h"
+
+enum { MICRO = 1000000 };
+
+// What a judge said of one response and one rule.
+typedef struct {
+    int32_t score;          // p_yes - p_no, 1e-6
+    uint32_t relevance;     // 1 - p_irrelevant, 1e-6
+    uint32_t mass;          // of the three labels before normalising, 1e-6
+    bool known;             // false: not judged
+} cell_t;
+
+// Three probabilities as a cell. Normalises them (a sum of 0 makes an irrelevant cell with mass 0); the parts are
+// rounded so that p_yes + p_no + p_irrelevant is exactly one and the p's can be told from the cell.
+cell_t cell_from_probabilities (double p_yes, double p_no, double p_irrelevant);
+
+// The reverse, 1e-6 each; false where score and relevance do not come from three probabilities.
+bool cell_probabilities (const cell_t *cell, int32_t *p_yes, int32_t *p_no, int32_t *p_irrelevant);
+
+typedef enum { POLICY_EXHAUSTIVE, POLICY_DISCREPANCY, POLICY_ALL, POLICY_RANDOM, POLICY_FIXED, POLICY_COUNT } policy_t;
+
+// "exhaustive", ...; policy_find returns -1 for an unknown name. policy_names: all of them, POLICY_COUNT entries.
+const char *policy_name (policy_t policy);
+int policy_find (const char *name);
+const char *const *policy_names (void);
+
+typedef struct {
+    policy_t policy;
+    uint32_t weight_relevance, weight_discrepancy;  // 1e-6; POLICY_EXHAUSTIVE alone (discrepancy is 0 and 1)
+    uint32_t top;                                   // k, 1 .. LIMIT_RULES
+    uint64_t seed;
+    uint32_t tie_margin;                            // 1e-6, on the difference of the means
+    bool ties_to_b;                                 // published behaviour: what would be a tie is B
+    const uint32_t *fixed;                          // POLICY_FIXED: rule indices
+    size_t n_fixed;
+    // the pool
+    const int8_t *polarity;                         // n_rules
+    const digest_t *rule_digest;                    // n_rules
+    size_t n_rules;
+} selection_spec_t;
+
+typedef enum { PREFERS_A, PREFERS_B, TIE } preference_t;
+typedef enum { REASON_NONE, REASON_IDENTICAL, REASON_NO_RULE, REASON_MARGIN } tie_reason_t;
+
+typedef struct {
+    preference_t preference;
+    tie_reason_t reason;                // of a tie (kept beside B where ties_to_b made it B)
+    uint32_t rule [LIMIT_RULES];        // the selected ones, best first
+    size_t n_rules;
+    int64_t sum_a, sum_b;               // of polarity * score, 1e-6; the means are sum / n_rules
+} selected_t;
+
+// Which rules must be judged for a pair, before anything is known of it: all for exhaustive, discrepancy and all; k for
+// random, the given ones for fixed. Fills need (n_rules flags) and returns how many.
+size_t selection_need (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key, bool *need);
+
+// Select and label. a and b: n_rules cells each; cells that selection_need asked for must be known.
+void selection_label (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key,
+                      const cell_t *a, const cell_t *b, selected_t *out);
+
+// Does a run with this seed present the pair with A and B exchanged?
+bool orientation_swapped (uint64_t seed, const content_key_t *pair_key);
+
+// Is a group in the share [0, 1] that a seeded cut named `purpose` takes ("validation", "limit", "audit")?
+uint64_t group_hash (uint64_t seed, const char *purpose, const content_key_t *group_key);
+bool group_in_share (uint64_t seed, const char *purpose, const content_key_t *group_key, double share);
+
+#endif
