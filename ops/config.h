@@ -1,0 +1,95 @@
+// config: what a job is told to do: defaults < YAML file < --set and flags.
+//
+// One table (config_keys.c) names every key with its type, range, default and meaning; reading YAML, --set, flags, the
+// printed configuration and the help page all go by it. Unknown, doubled and empty keys, wrong types and values out of
+// range are refused with the line and the nearest known name.
+#ifndef OPS_CONFIG_H
+#define OPS_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/fault.h"
+
+enum { CONFIG_KEYS_MAX = 64, CONFIG_FILE_BYTES_MAX = 1024 * 1024, CONFIG_TEXT_BYTES_MAX = 4096, CONFIG_NAMES_MAX = 1000 };
+
+typedef struct { char **items; size_t count; } config_names_t;
+
+// Texts are owned by the configuration and NULL where nobody gave one.
+typedef struct {
+    struct {
+        char *pairs;                    // "all", "best-vs-rest" or a number
+        uint64_t seed;                  // of the choice of pairs
+        double bad_share;
+        uint64_t row_bytes_max, text_bytes_max;
+        struct {
+            char *id, *prompt, *responses, *response_a, *response_b, *chosen, *rejected;
+            char *models, *model_a, *model_b, *scores, *preference, *source;
+        } mapping;
+    } corpus;
+    struct { char *file; } rules;
+    struct {
+        char *name, *scores, *missing, *unknown_ids, *compat;
+        bool store_cells;
+    } judge;
+    struct {
+        char *name;
+        uint64_t top;
+        double weight_relevance, weight_discrepancy;
+        config_names_t fixed;
+    } policy;
+    struct {
+        uint64_t seed;
+        double tie_margin;
+        char *orientation;
+        config_names_t exclude;
+    } run;
+    uint64_t workers;                   // 0: one for each core
+    struct {
+        char *listen, *key, *admit;
+        uint64_t beat_ms, hang_ms, attempts, window;
+    } service;
+    struct {
+        char *format;
+        double validation_share, min_margin;
+        bool zstd;
+        uint64_t max_per_prompt;
+        char *sign;
+    } export;
+    bool given [CONFIG_KEYS_MAX];       // by place in the table: somebody set it
+} config_t;
+
+// The defaults. The caller destroys it.
+config_t *config_new (void);
+void config_destroy (config_t **config);
+
+// A YAML file, or text (name stands in messages). ERR_IO, ERR_LIMIT, ERR_FORMAT with "run.yaml:12: ...".
+status_t config_load_file (config_t *config, const char *path, fault_t *fault) MUST_USE;
+status_t config_load (config_t *config, const char *name, const char *yaml, size_t len, fault_t *fault) MUST_USE;
+
+// "judge.missing=irrelevant", the value being YAML. ERR_USAGE.
+status_t config_assign (config_t *config, const char *assignment, fault_t *fault) MUST_USE;
+
+// A key by text as it is, not YAML; who ("--top") stands in messages. The items of a list. ERR_USAGE.
+status_t config_set (config_t *config, const char *key, const char *who, const char *text, fault_t *fault) MUST_USE;
+status_t config_set_names (config_t *config, const char *key, const char *who, const char *const *items, size_t count,
+                           fault_t *fault) MUST_USE;
+
+// Take over, from a configuration printed earlier, every key below prefix ("corpus."; "" for all) that nobody has given.
+// They do not count as given.
+status_t config_inherit (config_t *config, const char *name, const char *yaml, const char *prefix, fault_t *fault) MUST_USE;
+
+// Did somebody give this key; did somebody give a key that decides labels (the run's digest)?
+bool config_given (const config_t *config, const char *key);
+bool config_names_a_run (const config_t *config);
+
+// The whole configuration as YAML that config_load reads back to the same. No secrets are in it: keys are files' names.
+void config_print (const config_t *config, buf_t *out);
+
+// All keys with type, default and meaning, for `rulemill help config`; the meaning of one, NULL where there is none.
+void config_describe (buf_t *out);
+const char *config_meaning (const char *key);
+
+#endif

@@ -1,0 +1,262 @@
+#include "ops/config_keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/nearest.h"
+#include "model/selection.h"
+#include "ops/number.h"
+#include "worker/judge.h"
+
+#define CHOICES(name, ...) \
+    static const char *const *name (size_t *count) \
+    { \
+        static const char *const words [] = { __VA_ARGS__ }; \
+        *count = sizeof words / sizeof *words; \
+        return words; \
+    }
+
+CHOICES (missing_words, "quarantine", "irrelevant")
+CHOICES (unknown_words, "error", "skip")
+CHOICES (compat_words, "none", "published")
+CHOICES (orientation_words, "hashed", "stored")
+CHOICES (format_words, "explicit", "implicit", "text", "rewardbench")
+
+static const char *const *policy_words (size_t *count)
+{
+    *count = POLICY_COUNT;
+    return policy_names ();
+}
+
+status_t config_pairs (const char *who, const char *text, uint64_t *count, fault_t *fault)
+{
+    *count = 0;
+    if (strcmp (text, "all") == 0 || strcmp (text, "best-vs-rest") == 0)
+        return OK;
+    if (*text < '0' || *text > '9')
+        return fault_set (fault, ERR_USAGE, "%s: \"%.64s\" is none of all, best-vs-rest and a number", who, text);
+    return number_whole (who, text, 1, LIMIT_RESPONSES * (LIMIT_RESPONSES - 1) / 2, count, fault);
+}
+
+static status_t check_pairs (const char *who, const char *text, fault_t *fault)
+{
+    uint64_t count;
+    return config_pairs (who, text, &count, fault);
+}
+
+#define AT(member) offsetof (config_t, member)
+#define MAPPING(column, meaning) \
+    { "corpus.mapping." #column, CONFIG_TEXT, AT (corpus.mapping.column), NULL, 0, 0, NULL, NULL, false, meaning }
+
+static const config_key_t keys [] = {
+    { "corpus.pairs", CONFIG_TEXT, AT (corpus.pairs), "15", 0, 0, NULL, check_pairs, false,
+      "pairs of a prompt with many responses: at most this many (seeded), all, or best-vs-rest" },
+    { "corpus.seed", CONFIG_WHOLE, AT (corpus.seed), "1", 0, UINT64_MAX, NULL, NULL, false,
+      "seed of that choice; a store keeps the one that it began with" },
+    { "corpus.bad_share", CONFIG_REAL, AT (corpus.bad_share), "0.2", 0, 1, NULL, NULL, false,
+      "stop where more than this share of the rows can't be read" },
+    { "corpus.row_bytes_max", CONFIG_WHOLE, AT (corpus.row_bytes_max), "16777216", 1024, LIMIT_ROW_BYTES, NULL, NULL, false,
+      "longer rows are set aside" },
+    { "corpus.text_bytes_max", CONFIG_WHOLE, AT (corpus.text_bytes_max), "1048576", 16, LIMIT_TEXT_BYTES, NULL, NULL, false,
+      "rows with a longer response or turn are set aside" },
+    MAPPING (id, "column of the row's id"),
+    MAPPING (prompt, "column of the prompt; naming one tells the shape instead of recognising it"),
+    MAPPING (responses, "column of a list of responses"),
+    MAPPING (response_a, "column of response A"),
+    MAPPING (response_b, "column of response B"),
+    MAPPING (chosen, "column of the preferred response"),
+    MAPPING (rejected, "column of the other response"),
+    MAPPING (models, "column of the list of models that wrote the responses"),
+    MAPPING (model_a, "column of the model that wrote response A (or the chosen one)"),
+    MAPPING (model_b, "column of the model that wrote response B (or the rejected one)"),
+    MAPPING (scores, "column of the responses' given scores, larger is better"),
+    MAPPING (preference, "column of the given preference"),
+    MAPPING (source, "column of the row's source"),
+    { "rules.file", CONFIG_TEXT, AT (rules.file), NULL, 0, 0, NULL, NULL, true,
+      "rule pool (YAML); without one, the pool that rulemill ships with" },
+    { "judge.name", CONFIG_CHOICE, AT (judge.name), "lexicon", 0, 0, judge_names, NULL, true,
+      "who scores: lexicon (embedded baseline, not a judge of safety) or replay (recorded scores)" },
+    { "judge.scores", CONFIG_TEXT, AT (judge.scores), NULL, 0, 0, NULL, NULL, true,
+      "replay: file of recorded scores; without one they stand in the corpus rows" },
+    { "judge.missing", CONFIG_CHOICE, AT (judge.missing), "quarantine", 0, 0, missing_words, NULL, true,
+      "replay: a score that the file lacks sets the pair aside, or makes the rule irrelevant" },
+    { "judge.unknown_ids", CONFIG_CHOICE, AT (judge.unknown_ids), "error", 0, 0, unknown_words, NULL, false,
+      "replay: scores of rows that the corpus lacks stop the job, or are counted and skipped" },
+    { "judge.compat", CONFIG_CHOICE, AT (judge.compat), "none", 0, 0, compat_words, NULL, true,
+      "published: raw scores, ties to B, stored orientation, as the paper's released code" },
+    { "judge.store_cells", CONFIG_BOOL, AT (judge.store_cells), "false", 0, 0, NULL, NULL, false,
+      "keep what the judge said of every response and rule" },
+    { "policy.name", CONFIG_CHOICE, AT (policy.name), "exhaustive", 0, 0, policy_words, NULL, true,
+      "which rules decide a pair: exhaustive, discrepancy, all, random, fixed" },
+    { "policy.top", CONFIG_WHOLE, AT (policy.top), "5", 1, LIMIT_RULES, NULL, NULL, true,
+      "how many rules decide a pair" },
+    { "policy.weight_relevance", CONFIG_REAL, AT (policy.weight_relevance), "1", 0, 1000, NULL, NULL, true,
+      "exhaustive: weight of relevance in a rule's value" },
+    { "policy.weight_discrepancy", CONFIG_REAL, AT (policy.weight_discrepancy), "0.5", 0, 1000, NULL, NULL, true,
+      "exhaustive: weight of the difference of the two scores" },
+    { "policy.fixed", CONFIG_NAMES, AT (policy.fixed), NULL, 0, 0, NULL, NULL, true,
+      "fixed: ids of the rules that decide every pair" },
+    { "run.seed", CONFIG_WHOLE, AT (run.seed), "1", 0, UINT64_MAX, NULL, NULL, true,
+      "seed of everything that is drawn" },
+    { "run.tie_margin", CONFIG_REAL, AT (run.tie_margin), "0", 0, 2, NULL, NULL, true,
+      "means that differ by at most this are a tie" },
+    { "run.orientation", CONFIG_CHOICE, AT (run.orientation), "hashed", 0, 0, orientation_words, NULL, true,
+      "which response a judge sees as A: by a hash, or as the corpus has it" },
+    { "run.exclude", CONFIG_NAMES, AT (run.exclude), NULL, 0, 0, NULL, NULL, true,
+      "benchmark files whose prompts are set aside (decontamination)" },
+    { "workers", CONFIG_WHOLE, AT (workers), "0", 0, LIMIT_PEERS, NULL, NULL, false,
+      "worker processes on this machine; 0: one for each core" },
+    { "service.listen", CONFIG_TEXT, AT (service.listen), NULL, 0, 0, NULL, NULL, false,
+      "coordinator: address to listen on, tcp://*:5555" },
+    { "service.key", CONFIG_TEXT, AT (service.key), NULL, 0, 0, NULL, NULL, false,
+      "coordinator: its secret key file" },
+    { "service.admit", CONFIG_TEXT, AT (service.admit), NULL, 0, 0, NULL, NULL, false,
+      "coordinator: folder of the public keys of the workers that it admits" },
+    { "service.beat_ms", CONFIG_WHOLE, AT (service.beat_ms), "1000", 50, 600000, NULL, NULL, false,
+      "a worker gives a sign of life this often; silent for five of them it is dead" },
+    { "service.hang_ms", CONFIG_WHOLE, AT (service.hang_ms), "300000", 1000, 86400000, NULL, NULL, false,
+      "a worker without progress for this long loses its lease" },
+    { "service.attempts", CONFIG_WHOLE, AT (service.attempts), "3", 1, 100, NULL, NULL, false,
+      "a pair that takes this many workers with it is set aside" },
+    { "service.window", CONFIG_WHOLE, AT (service.window), "262144", 64, 16777216, NULL, NULL, false,
+      "pairs that may be out above the first one that is not done" },
+    { "export.format", CONFIG_CHOICE, AT (export.format), "explicit", 0, 0, format_words, NULL, false,
+      "explicit, implicit (no prompt column), text, rewardbench" },
+    { "export.validation_share", CONFIG_REAL, AT (export.validation_share), "0.05", 0, 1, NULL, NULL, false,
+      "share of the prompts that goes into validation" },
+    { "export.min_margin", CONFIG_REAL, AT (export.min_margin), "0", 0, 2, NULL, NULL, false,
+      "leave out labels with a smaller margin" },
+    { "export.zstd", CONFIG_BOOL, AT (export.zstd), "false", 0, 0, NULL, NULL, false,
+      "write .jsonl.zst" },
+    { "export.max_per_prompt", CONFIG_WHOLE, AT (export.max_per_prompt), "0", 0, 1000000, NULL, NULL, false,
+      "at most this many pairs of a prompt, those of the largest margins; 0: all" },
+    { "export.sign", CONFIG_TEXT, AT (export.sign), NULL, 0, 0, NULL, NULL, false,
+      "sign the manifest with this Ed25519 private key (PEM file)" },
+};
+
+enum { KEYS = sizeof keys / sizeof *keys };
+_Static_assert (KEYS <= CONFIG_KEYS_MAX, "config_t.given is too short");
+
+const config_key_t *config_keys (size_t *count)
+{
+    *count = KEYS;
+    return keys;
+}
+
+int config_find (const char *name)
+{
+    for (int i = 0; i < KEYS; i++)
+        if (strcmp (keys [i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static void *member_of (config_t *config, const config_key_t *key)
+{
+    return (char *) config + key->offset;
+}
+
+void config_value_clear (config_t *config, const config_key_t *key)
+{
+    if (key->type == CONFIG_TEXT || key->type == CONFIG_CHOICE) {
+        char **text = member_of (config, key);
+        free (*text);
+        *text = NULL;
+    } else if (key->type == CONFIG_NAMES) {
+        config_names_t *names = member_of (config, key);
+        for (size_t i = 0; i < names->count; i++)
+            free (names->items [i]);
+        free (names->items);
+        *names = (config_names_t) { 0 };
+    }
+}
+
+static status_t set_bool (bool *out, const char *who, const char *text, fault_t *fault)
+{
+    static const char *const words [] = { "false", "true", "no", "yes", "off", "on" };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp (text, words [i]) == 0) {
+            *out = i % 2 == 1;
+            return OK;
+        }
+    return fault_set (fault, ERR_USAGE, "%s: \"%.64s\" is neither true nor false", who, text);
+}
+
+static status_t check_choice (const config_key_t *key, const char *who, const char *text, fault_t *fault)
+{
+    size_t count;
+    const char *const *words = key->choices (&count);
+    buf_t known = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp (words [i], text) == 0) {
+            buf_free (&known);
+            return OK;
+        }
+        buf_printf (&known, "%s%s", i ? ", " : "", words [i]);
+    }
+    const char *near = nearest_name (text, words, count);
+    fault_set (fault, ERR_USAGE, "%s: \"%.64s\" is none of %s%s%s%s", who, text, known.data,
+               near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    buf_free (&known);
+    return ERR_USAGE;
+}
+
+// Is this UTF-8 (RFC 3629)? What is not could not be printed as YAML.
+static bool is_utf8 (const char *text)
+{
+    const unsigned char *p = (const unsigned char *) text;
+    while (*p) {
+        unsigned more = *p < 0x80 ? 0 : *p >= 0xc2 && *p < 0xe0 ? 1 : *p >= 0xe0 && *p < 0xf0 ? 2 : *p >= 0xf0 && *p < 0xf5 ? 3 : 4;
+        if (more == 4 || (*p == 0xe0 && p [1] < 0xa0) || (*p == 0xed && p [1] > 0x9f) ||
+            (*p == 0xf0 && p [1] < 0x90) || (*p == 0xf4 && p [1] > 0x8f))
+            return false;
+        for (p++; more > 0; more--, p++)
+            if ((*p & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
+static status_t check_text (const config_key_t *key, const char *who, const char *text, fault_t *fault)
+{
+    if (*text == '\0')
+        return fault_set (fault, ERR_USAGE, "%s is empty; give a value or leave it out", who);
+    if (strlen (text) > CONFIG_TEXT_BYTES_MAX)
+        return fault_set (fault, ERR_USAGE, "%s: over %d bytes", who, CONFIG_TEXT_BYTES_MAX);
+    if (!is_utf8 (text))
+        return fault_set (fault, ERR_USAGE, "%s is no valid UTF-8; rename the file", who);
+    if (key->type == CONFIG_CHOICE)
+        return check_choice (key, who, text, fault);
+    return key->check ? key->check (who, text, fault) : OK;
+}
+
+static status_t add_name (config_names_t *names, const char *who, const char *text, fault_t *fault)
+{
+    if (names->count == CONFIG_NAMES_MAX)
+        return fault_set (fault, ERR_USAGE, "%s: over %d items", who, CONFIG_NAMES_MAX);
+    names->items = mem_resize (names->items, (names->count + 1) * sizeof *names->items);
+    names->items [names->count++] = mem_string (text);
+    return OK;
+}
+
+// A list grows by text; every other value becomes it.
+status_t config_value_set (config_t *config, const config_key_t *key, const char *who, const char *text, fault_t *fault)
+{
+    if (key->type == CONFIG_BOOL)
+        return set_bool (member_of (config, key), who, text, fault);
+    if (key->type == CONFIG_WHOLE)
+        return number_whole (who, text, key->min, key->max, member_of (config, key), fault);
+    if (key->type == CONFIG_REAL)
+        return number_real (who, text, (double) key->min, (double) key->max, member_of (config, key), fault);
+
+    status_t status = check_text (key, who, text, fault);
+    if (status == OK && key->type == CONFIG_NAMES)
+        return add_name (member_of (config, key), who, text, fault);
+    if (status == OK) {
+        config_value_clear (config, key);
+        *(char **) member_of (config, key) = mem_string (text);
+    }
+    return status;
+}

@@ -1,0 +1,7 @@
+// rulemill: see `rulemill help`.
+#include "ops/cmd.h"
+
+int main (int argc, char **argv)
+{
+    return cmd_main (argc, argv);
+}
