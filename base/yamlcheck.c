@@ -294,11 +294,8 @@ static status_t check_node (check_t *check, const yaml_shape_t *shape, const cha
 {
     yaml_event_type_t type = check->event.type;
     bool collection = shape->kind == YAML_LIST || shape->kind == YAML_MAP;
-    if (type == YAML_SCALAR_EVENT && collection && is_empty (check)) {
-        if (shape->empty_ok)
-            return OK;
+    if (type == YAML_SCALAR_EVENT && collection && is_empty (check))
         return WRONG (check, "%s has no value; give one or take the line out", key);
-    }
     if (shape->kind == YAML_LIST && type != YAML_SEQUENCE_START_EVENT)
         return WRONG (check, "%s must be a list (\"- item\" lines, or [a, b])", key);
     if (shape->kind == YAML_MAP && type != YAML_MAPPING_START_EVENT)

@@ -36,7 +36,7 @@ typedef struct { const char *key; const yaml_shape_t *shape; bool required; } ya
 
 struct yaml_shape {
     yaml_kind_t kind;
-    bool empty_ok;                  // the text may be "", the list or map (also the whole text) have nothing in it
+    bool empty_ok;                  // the text may be "", the list [], the map {}, and the whole YAML text be empty
     int64_t min;                    // YAML_INT, YAML_NUMBER
     uint64_t max;                   // see the kinds; 0: no limit (YAML_INT: zero itself; any keys: 1000)
     const char *const *names;       // YAML_CHOICE

@@ -58,7 +58,7 @@ typedef struct {
     preference_t preference;
     tie_reason_t reason;                // of a tie (kept beside B where ties_to_b made it B)
     uint32_t rule [LIMIT_RULES];        // the selected ones, best first
-    size_t n_rules;
+    size_t n_rules;                     // how many of them
     int64_t sum_a, sum_b;               // of polarity * score, 1e-6; the means are sum / n_rules
 } selected_t;
 
@@ -69,6 +69,11 @@ size_t selection_need (const selection_spec_t *spec, const content_key_t *prompt
 // Select and label. a and b: n_rules cells each; cells that selection_need asked for must be known.
 void selection_label (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key,
                       const cell_t *a, const cell_t *b, selected_t *out);
+
+// A digest of the cells that a label was computed from: those of the rules that selection_need asked for, ascending; of
+// each the rule, A's score and relevance, B's score and relevance as 32-bit big-endian numbers, under hash64 with the digest
+// so far as its seed (0 at first). Cells of other rules that the store may have got meanwhile do not change it.
+uint64_t selection_cells_digest (const bool *need, const cell_t *a, const cell_t *b, size_t n_rules);
 
 // Does a run with this seed present the pair with A and B exchanged?
 bool orientation_swapped (uint64_t seed, const content_key_t *pair_key);

@@ -49,7 +49,7 @@ static void test_good (void **state)
     accepts ("name: a\n");
     accepts ("{name: a, note: , small: -2, seed: 18446744073709551615, share: 0.5, flag: off}\n");
     accepts ("name: 'null'\ncolour: green\nlist: [a, b, c]\nany: {x: 1, y: 10}\n# end\n");
-    accepts ("---\nname: a\nany:\nnote: \"\"\n...\n");
+    accepts ("---\nname: a\nany: {}\nnote: \"\"\n...\n");
 }
 
 static void test_keys (void **state)

@@ -1,0 +1,276 @@
+#include "model/selection.h"
+
+#include <assert.h>
+#include <string.h>
+
+// Products of two 32-bit numbers, summed: no cell or weight can overflow it.
+typedef unsigned __int128 wide_t;
+
+// A rule that may be selected.
+typedef struct {
+    wide_t value;           // twice the value of DESIGN "The method", 1e-12
+    uint64_t discrepancy;   // |score_A - score_B|, 1e-6
+    uint64_t hash;          // symmetric in A and B
+    uint32_t rule;
+    bool hashed;            // hash is filled: it is needed only where the rest is equal
+} candidate_t;
+
+// The best candidates so far as a heap with the worst on top.
+typedef struct {
+    candidate_t at [LIMIT_RULES];
+    size_t count, max;
+    uint64_t seed;
+    const content_key_t *key;       // of what the hash is taken, with the rule's digest
+    const digest_t *rule_digest;
+} best_t;
+
+static const char *const names [POLICY_COUNT] = {
+    [POLICY_EXHAUSTIVE] = "exhaustive", [POLICY_DISCREPANCY] = "discrepancy", [POLICY_ALL] = "all",
+    [POLICY_RANDOM] = "random", [POLICY_FIXED] = "fixed",
+};
+
+const char *policy_name (policy_t policy)
+{
+    assert ((unsigned) policy < POLICY_COUNT);
+    return names [policy];
+}
+
+int policy_find (const char *name)
+{
+    for (int i = 0; i < POLICY_COUNT; i++)
+        if (strcmp (names [i], name) == 0)
+            return i;
+    return -1;
+}
+
+const char *const *policy_names (void)
+{
+    return names;
+}
+
+// --- the order of candidates -----------------------------------------------
+
+static void fill_hash (const best_t *best, candidate_t *candidate)
+{
+    if (candidate->hashed)
+        return;
+    uint8_t bytes [KEY_BYTES + DIGEST_BYTES];
+    memcpy (bytes, best->key->b, KEY_BYTES);
+    memcpy (bytes + KEY_BYTES, best->rule_digest [candidate->rule].b, DIGEST_BYTES);
+    candidate->hash = hash64 (best->seed, bytes, sizeof bytes);
+    candidate->hashed = true;
+}
+
+// Is x to be taken before y? By value, discrepancy, hash; the rule's place decides where even the texts are equal.
+static bool before (const best_t *best, candidate_t *x, candidate_t *y)
+{
+    if (x->value != y->value)
+        return x->value > y->value;
+    if (x->discrepancy != y->discrepancy)
+        return x->discrepancy > y->discrepancy;
+    fill_hash (best, x);
+    fill_hash (best, y);
+    if (x->hash != y->hash)
+        return x->hash < y->hash;
+    return x->rule < y->rule;
+}
+
+static void exchange (candidate_t *x, candidate_t *y)
+{
+    candidate_t keep = *x;
+    *x = *y;
+    *y = keep;
+}
+
+// Let the candidate on top of the first count sink until none below it is worse.
+static void sink (best_t *best, size_t count)
+{
+    candidate_t *at = best->at;
+    for (size_t i = 0, child; (child = 2 * i + 1) < count; i = child) {
+        if (child + 1 < count && before (best, &at [child], &at [child + 1]))
+            child++;
+        if (!before (best, &at [i], &at [child]))
+            return;
+        exchange (&at [i], &at [child]);
+    }
+}
+
+static void offer (best_t *best, candidate_t *candidate)
+{
+    candidate_t *at = best->at;
+    if (best->count == best->max) {
+        if (before (best, candidate, &at [0])) {
+            at [0] = *candidate;
+            sink (best, best->count);
+        }
+        return;
+    }
+    size_t i = best->count++;
+    at [i] = *candidate;
+    for (size_t up; i > 0 && before (best, &at [up = (i - 1) / 2], &at [i]); i = up)
+        exchange (&at [i], &at [up]);
+}
+
+// Rule indices, best first.
+static size_t take_best (best_t *best, uint32_t *rule)
+{
+    for (size_t left = best->count; left > 1; left--) {
+        exchange (&best->at [0], &best->at [left - 1]);
+        sink (best, left - 1);
+    }
+    for (size_t i = 0; i < best->count; i++)
+        rule [i] = best->at [i].rule;
+    return best->count;
+}
+
+static void best_begin (best_t *best, const selection_spec_t *spec, const content_key_t *key)
+{
+    best->count = 0;
+    best->max = spec->top;
+    best->seed = spec->seed;
+    best->key = key;
+    best->rule_digest = spec->rule_digest;
+}
+
+// --- which rules ---------------------------------------------------------------
+
+static size_t pick_random (const selection_spec_t *spec, const content_key_t *pair_key, uint32_t *rule)
+{
+    best_t best;
+    best_begin (&best, spec, pair_key);
+    for (uint32_t r = 0; r < spec->n_rules; r++)
+        offer (&best, &(candidate_t) { .rule = r });
+    return take_best (&best, rule);
+}
+
+static uint64_t distance (int32_t a, int32_t b)
+{
+    return a > b ? (uint64_t) ((int64_t) a - b) : (uint64_t) ((int64_t) b - a);
+}
+
+static size_t pick_by_value (const selection_spec_t *spec, const content_key_t *prompt_key, const cell_t *a, const cell_t *b,
+                             uint32_t *rule)
+{
+    bool discrepancy_alone = spec->policy == POLICY_DISCREPANCY;
+    wide_t relevance = discrepancy_alone ? 0 : spec->weight_relevance;
+    wide_t discrepancy = discrepancy_alone ? MICRO : spec->weight_discrepancy;
+    best_t best;
+    best_begin (&best, spec, prompt_key);
+    for (uint32_t r = 0; r < spec->n_rules; r++) {
+        assert (a [r].known && b [r].known);
+        candidate_t candidate = { .discrepancy = distance (a [r].score, b [r].score), .rule = r };
+        candidate.value = relevance * ((uint64_t) a [r].relevance + b [r].relevance) + 2 * discrepancy * candidate.discrepancy;
+        if (candidate.value > 0)
+            offer (&best, &candidate);
+    }
+    return take_best (&best, rule);
+}
+
+static size_t pick_fixed (const selection_spec_t *spec, uint32_t *rule)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < spec->n_fixed; i++) {
+        assert (spec->fixed [i] < spec->n_rules);
+        size_t j = 0;
+        while (j < count && rule [j] != spec->fixed [i])
+            j++;
+        if (j == count)
+            rule [count++] = spec->fixed [i];
+    }
+    return count;
+}
+
+static size_t pick_all (const selection_spec_t *spec, uint32_t *rule)
+{
+    for (uint32_t r = 0; r < spec->n_rules; r++)
+        rule [r] = r;
+    return spec->n_rules;
+}
+
+static void check_spec (const selection_spec_t *spec)
+{
+    assert (spec->n_rules <= LIMIT_RULES);
+    assert (spec->top >= 1 && spec->top <= LIMIT_RULES);
+}
+
+size_t selection_need (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key, bool *need)
+{
+    (void) prompt_key;      // for a policy that predicts from the prompt
+    check_spec (spec);
+    uint32_t rule [LIMIT_RULES];
+    size_t count;
+    if (spec->policy == POLICY_RANDOM)
+        count = pick_random (spec, pair_key, rule);
+    else if (spec->policy == POLICY_FIXED)
+        count = pick_fixed (spec, rule);
+    else
+        count = pick_all (spec, rule);
+    memset (need, 0, spec->n_rules * sizeof *need);
+    for (size_t i = 0; i < count; i++)
+        need [rule [i]] = true;
+    return count;
+}
+
+// --- the label ---------------------------------------------------------------------
+
+static void sum_up (const selection_spec_t *spec, const cell_t *a, const cell_t *b, selected_t *out)
+{
+    out->sum_a = out->sum_b = 0;
+    for (size_t i = 0; i < out->n_rules; i++) {
+        uint32_t r = out->rule [i];
+        assert (a [r].known && b [r].known);
+        out->sum_a += (int64_t) spec->polarity [r] * a [r].score;
+        out->sum_b += (int64_t) spec->polarity [r] * b [r].score;
+    }
+}
+
+static void decide (const selection_spec_t *spec, selected_t *out)
+{
+    uint64_t margin = out->sum_a > out->sum_b ? (uint64_t) (out->sum_a - out->sum_b) : (uint64_t) (out->sum_b - out->sum_a);
+    out->reason = REASON_NONE;
+    if (out->n_rules == 0)
+        out->reason = REASON_NO_RULE;
+    else if (margin <= (uint64_t) spec->tie_margin * out->n_rules)
+        out->reason = REASON_MARGIN;
+    if (out->reason != REASON_NONE)
+        out->preference = spec->ties_to_b ? PREFERS_B : TIE;
+    else
+        out->preference = out->sum_a > out->sum_b ? PREFERS_A : PREFERS_B;
+}
+
+void selection_label (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key,
+                      const cell_t *a, const cell_t *b, selected_t *out)
+{
+    check_spec (spec);
+    switch (spec->policy) {
+    case POLICY_RANDOM:
+        out->n_rules = pick_random (spec, pair_key, out->rule);
+        break;
+    case POLICY_FIXED:
+        out->n_rules = pick_fixed (spec, out->rule);
+        break;
+    case POLICY_ALL:
+        out->n_rules = pick_all (spec, out->rule);
+        break;
+    default:
+        out->n_rules = pick_by_value (spec, prompt_key, a, b, out->rule);
+        break;
+    }
+    sum_up (spec, a, b, out);
+    decide (spec, out);
+}
+
+uint64_t selection_cells_digest (const bool *need, const cell_t *a, const cell_t *b, size_t n_rules)
+{
+    uint64_t digest = 0;
+    for (uint32_t r = 0; r < n_rules; r++) {
+        if (!need [r])
+            continue;
+        uint32_t words [5] = { r, (uint32_t) a [r].score, a [r].relevance, (uint32_t) b [r].score, b [r].relevance };
+        uint8_t bytes [sizeof words];
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes [i] = (uint8_t) (words [i / 4] >> (24 - 8 * (i % 4)));
+        digest = hash64 (digest, bytes, sizeof bytes);
+    }
+    return digest;
+}
