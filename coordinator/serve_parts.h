@@ -1,0 +1,142 @@
+// serve_parts: what the files of serve share. Nobody else includes it.
+//
+//   serve.c          the loop, phases, timers, draining
+//   serve_peers.c    who is there, hello and goodbye, blobs, the lost
+//   serve_work.c     finding what is due, granting leases, sending batches
+//   serve_results.c  results into a batch, group commit, acknowledgements
+#ifndef COORDINATOR_SERVE_PARTS_H
+#define COORDINATOR_SERVE_PARTS_H
+
+#include "coordinator/budget.h"
+#include "coordinator/leases.h"
+#include "coordinator/serve.h"
+#include "coordinator/window.h"
+#include "proto/wire.h"
+
+enum { AHEAD_MAX = 1024, PEER_LEASES_MAX = 16, PEER_CREDIT_MAX = 64 * 1024 * 1024, HOST_MAX = 64, RETRY_SLICE = 256 };
+
+// A worker that was welcomed.
+typedef struct peer peer_t;
+struct peer {
+    peer_id_t id;
+    char user [KEY_TEXT];           // its public key, "" without CURVE
+    uint32_t number;
+    uint32_t pid;
+    char host [HOST_MAX];
+    int64_t heard_ms;               // its last sign of life
+    unsigned wants;                 // leases that it would take
+    int64_t credit;                 // bytes that may still be sent to it
+    lease_t *leases;                // oldest first
+    unsigned n_leases;
+    bool busy;                      // as its last Beat said
+    uint64_t item, progress;
+    double rate;                    // items a second, smoothed; 0: unknown
+    bool waiting;                   // in the queue of those that want leases
+    peer_t *wait_prev, *wait_next;
+    UT_hash_handle hh;
+};
+
+// What is to be acknowledged to one sender once the batch is on disk.
+typedef struct receipt receipt_t;
+struct receipt {
+    peer_id_t to;
+    uint64_t epoch, lease;
+    uint64_t *items;
+    size_t n_items;
+    struct { uint64_t item; buf_t known; } *stale;
+    size_t n_stale;
+    receipt_t *next;
+};
+
+// An item out of the window's order: taken up again (below the mark), or final before it was looked at (beyond the cursor).
+typedef struct {
+    uint64_t item;
+    bool final;
+    UT_hash_handle hh;
+} stray_t;
+
+struct serve {
+    serve_options_t options;
+    uint64_t epoch;
+    uint32_t next_worker;
+    phase_t phase;
+    bool in_phase;
+
+    // work
+    window_t window;
+    leases_t *leases;
+    due_t ahead [AHEAD_MAX];        // looked at but not yet leased
+    size_t ahead_at, ahead_n;
+    uint64_t ahead_next;            // where looking goes on
+    stray_t *strays;
+    uint64_t retry_from;            // where to look for items to take up again
+    bool retry_open;                // there may be some
+    budget_t budget;
+    bool budget_out;
+
+    // peers
+    peer_t *peers;
+    peer_t *waiting;                // first in, first served
+    children_t *children;
+    buf_t setup;
+    digest_t *blobs;
+    size_t n_blobs;
+    buf_t blob;                     // the one asked for last
+    digest_t blob_digest;
+
+    buf_t frame;                    // the one being read
+
+    // commit
+    store_batch_t *batch;
+    size_t pending;                 // results in it
+    int64_t pending_since_ms;
+    receipt_t *receipts, *receipts_last;
+
+    bool stop, stop_now;
+    int64_t drain_since_ms;
+    int64_t tick_ms;
+    char unfit [FAULT_TEXT_MAX];    // what the last unfit worker said
+    uint64_t items_done, workers_died, leases_lost, messages_refused;
+    fault_t fatal;                  // the store failed: the loop ends
+};
+
+int64_t serve_now (const serve_t *serve);
+void serve_fail (serve_t *serve, const fault_t *fault);     // remember the first fatal fault
+
+// serve_peers.c
+peer_t *peer_find (serve_t *serve, const peer_id_t *id);
+peer_t *peer_find_pid (serve_t *serve, uint32_t pid);
+void peer_hello (serve_t *serve, const peer_id_t *id, const char *user, const Rulemill__Hello *hello);
+void peer_blob (serve_t *serve, peer_t *peer, const Rulemill__BlobGet *get);
+void peer_beat (serve_t *serve, peer_t *peer, const Rulemill__Beat *beat);
+void peer_lost (serve_t *serve, peer_t *peer, bool killed, const char *why);   // frees it
+void peers_check (serve_t *serve);                          // silent and hung ones
+void peers_forgive (serve_t *serve);                        // after the loop itself stood still
+void peers_tell (serve_t *serve, Rulemill__ToWorker *message);
+void peer_try (serve_t *serve, peer_t *peer, const Rulemill__ToWorker *message);   // and never mind if it is lost on that
+bool peer_send (serve_t *serve, peer_t *peer, Rulemill__ToWorker *message);    // false: it was lost on that
+void peer_refuse (serve_t *serve, const peer_id_t *id, Rulemill__RefuseReason reason, const char *text);
+void peers_free (serve_t *serve);
+
+// serve_work.c
+void work_want (serve_t *serve, peer_t *peer, const Rulemill__Want *want);
+void work_hand_out (serve_t *serve);                        // leases to those that wait
+void work_pump (serve_t *serve, peer_t *peer);              // batches as far as credit goes
+void work_end_lease (serve_t *serve, lease_t *lease, lease_end_t how, bool has_hand, uint64_t hand);
+bool work_is_done (serve_t *serve, uint64_t item);
+void work_set_done (serve_t *serve, uint64_t item);
+bool work_look (serve_t *serve);                            // keep something pending; true: look again at once
+bool work_left (serve_t *serve);                            // not every item of the phase is done
+void work_revoke (serve_t *serve, const lease_t *lease);
+status_t work_begin_phase (serve_t *serve, fault_t *fault) MUST_USE;
+void work_end_phase (serve_t *serve);
+
+// serve_results.c
+void results_take (serve_t *serve, const peer_id_t *from, peer_t *peer, const Rulemill__Results *results);
+void results_settle_self (serve_t *serve, uint64_t item);
+void results_quarantine (serve_t *serve, uint64_t item, const char *reason);
+void results_flush_if_due (serve_t *serve);
+void results_flush (serve_t *serve);
+void results_free (serve_t *serve);
+
+#endif

@@ -1,0 +1,262 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "coordinator/serve_parts.h"
+
+enum { SILENT_BEATS = 5 };
+
+peer_t *peer_find (serve_t *serve, const peer_id_t *id)
+{
+    peer_t *peer;
+    HASH_FIND (hh, serve->peers, id->id, id->len, peer);
+    return peer;
+}
+
+peer_t *peer_find_pid (serve_t *serve, uint32_t pid)
+{
+    for (peer_t *peer = serve->peers; peer; peer = peer->hh.next)
+        if (peer->pid == pid)
+            return peer;
+    return NULL;
+}
+
+static status_t send_to (serve_t *serve, const peer_id_t *id, const Rulemill__ToWorker *message, fault_t *fault)
+{
+    buf_t frame = { 0 };
+    wire_pack_to_worker (message, &frame);
+    status_t status = hub_send (serve->options.hub, id, &frame, fault);
+    buf_free (&frame);
+    return status;
+}
+
+void peer_try (serve_t *serve, peer_t *peer, const Rulemill__ToWorker *message)
+{
+    fault_t fault = { 0 };
+    if (send_to (serve, &peer->id, message, &fault) != OK)
+        log_debug ("worker %" PRIu32 ": a message could not be sent: %s", peer->number, fault.text);
+}
+
+bool peer_send (serve_t *serve, peer_t *peer, Rulemill__ToWorker *message)
+{
+    fault_t fault = { 0 };
+    if (send_to (serve, &peer->id, message, &fault) == OK)
+        return true;
+    peer_lost (serve, peer, fault.code == ERR_NOT_FOUND, fault.text);
+    return false;
+}
+
+void peers_tell (serve_t *serve, Rulemill__ToWorker *message)
+{
+    peer_t *peer, *next;
+    HASH_ITER (hh, serve->peers, peer, next)
+        peer_send (serve, peer, message);
+}
+
+void peer_refuse (serve_t *serve, const peer_id_t *id, Rulemill__RefuseReason reason, const char *text)
+{
+    Rulemill__Refuse refuse = RULEMILL__REFUSE__INIT;
+    refuse.reason = reason;
+    refuse.text = (char *) (uintptr_t) text;
+    Rulemill__ToWorker message = RULEMILL__TO_WORKER__INIT;
+    message.body_case = RULEMILL__TO_WORKER__BODY_REFUSE;
+    message.refuse = &refuse;
+    fault_t fault = { 0 };
+    if (send_to (serve, id, &message, &fault) != OK)
+        log_debug ("a refusal could not be sent: %s", fault.text);
+    serve->messages_refused++;
+}
+
+static void welcome (serve_t *serve, peer_t *peer)
+{
+    Rulemill__Welcome welcome = RULEMILL__WELCOME__INIT;
+    welcome.protocol = PROTOCOL_MAX;
+    welcome.epoch = serve->epoch;
+    welcome.worker = peer->number;
+    welcome.beat_ms = serve->options.beat_ms;
+    welcome.run = (ProtobufCBinaryData) { DIGEST_BYTES, serve->options.run.b };
+    welcome.kind = (char *) (uintptr_t) serve->options.kind->class->name;
+    welcome.setup = (ProtobufCBinaryData) { serve->setup.len, (uint8_t *) serve->setup.data };
+    ProtobufCBinaryData *blobs = mem_zero (serve->n_blobs, sizeof *blobs);
+    for (size_t i = 0; i < serve->n_blobs; i++)
+        blobs [i] = (ProtobufCBinaryData) { DIGEST_BYTES, serve->blobs [i].b };
+    welcome.n_blobs = serve->n_blobs;
+    welcome.blobs = blobs;
+    Rulemill__ToWorker message = RULEMILL__TO_WORKER__INIT;
+    message.body_case = RULEMILL__TO_WORKER__BODY_WELCOME;
+    message.welcome = &welcome;
+    peer_send (serve, peer, &message);
+    free (blobs);
+}
+
+static peer_t *peer_new (serve_t *serve, const peer_id_t *id, const char *user, const Rulemill__Hello *hello)
+{
+    peer_t *peer = mem_zero (1, sizeof *peer);
+    peer->id = *id;
+    peer->number = ++serve->next_worker;
+    peer->pid = hello->pid;
+    snprintf (peer->user, sizeof peer->user, "%s", user);
+    snprintf (peer->host, sizeof peer->host, "%s", hello->host);
+    HASH_ADD_KEYPTR (hh, serve->peers, peer->id.id, peer->id.len, peer);
+    log_debug ("worker %" PRIu32 " is process %" PRIu32 " on %s", peer->number, peer->pid, peer->host);
+    return peer;
+}
+
+void peer_hello (serve_t *serve, const peer_id_t *id, const char *user, const Rulemill__Hello *hello)
+{
+    char text [256];
+    if (hello->protocol_min > PROTOCOL_MAX || hello->protocol_max < PROTOCOL_MIN) {
+        snprintf (text, sizeof text, "it speaks protocol %" PRIu32 " to %" PRIu32 ", this coordinator %d to %d; install the same version of rulemill on both",
+                  hello->protocol_min, hello->protocol_max, PROTOCOL_MIN, PROTOCOL_MAX);
+        log_warn ("a worker was refused: %s", text);
+        peer_refuse (serve, id, RULEMILL__REFUSE_REASON__REFUSE_VERSION, text);
+        return;
+    }
+    peer_t *peer = peer_find (serve, id);
+    if (peer == NULL && HASH_COUNT (serve->peers) >= LIMIT_PEERS) {
+        snprintf (text, sizeof text, "this coordinator has its %d workers already", LIMIT_PEERS);
+        peer_refuse (serve, id, RULEMILL__REFUSE_REASON__REFUSE_FULL, text);
+        return;
+    }
+    if (peer == NULL)
+        peer = peer_new (serve, id, user, hello);
+    // Said again by one that is known: it has lost what it was told, so what it wanted and held starts afresh.
+    while (peer->leases)
+        work_end_lease (serve, peer->leases, END_RETURNED, false, 0);
+    peer->wants = 0;
+    peer->credit = 0;
+    peer->heard_ms = serve_now (serve);
+    welcome (serve, peer);
+}
+
+static void send_blob (serve_t *serve, peer_t *peer, const Rulemill__BlobGet *get, bool found)
+{
+    Rulemill__Blob blob = RULEMILL__BLOB__INIT;
+    blob.digest = get->digest;
+    blob.offset = get->offset;
+    blob.missing = !found;
+    if (found) {
+        blob.total = serve->blob.len;
+        size_t from = get->offset < serve->blob.len ? (size_t) get->offset : serve->blob.len;
+        size_t n = serve->blob.len - from;
+        blob.data = (ProtobufCBinaryData) { n < LIMIT_BLOB_CHUNK_BYTES ? n : LIMIT_BLOB_CHUNK_BYTES, (uint8_t *) serve->blob.data + from };
+    }
+    Rulemill__ToWorker message = RULEMILL__TO_WORKER__INIT;
+    message.body_case = RULEMILL__TO_WORKER__BODY_BLOB;
+    message.blob = &blob;
+    peer_send (serve, peer, &message);
+}
+
+void peer_blob (serve_t *serve, peer_t *peer, const Rulemill__BlobGet *get)
+{
+    digest_t digest;
+    memcpy (digest.b, get->digest.data, DIGEST_BYTES);
+    bool found = serve->blob.len > 0 && digest_equal (&digest, &serve->blob_digest);
+    if (!found) {
+        fault_t fault = { 0 };
+        buf_clear (&serve->blob);
+        if (serve->options.kind->class->blob (serve->options.kind, &digest, &serve->blob, &found, &fault) != OK) {
+            serve_fail (serve, &fault);
+            return;
+        }
+        serve->blob_digest = digest;
+    }
+    send_blob (serve, peer, get, found);
+}
+
+void peer_beat (serve_t *serve, peer_t *peer, const Rulemill__Beat *beat)
+{
+    if (beat->epoch != serve->epoch)
+        return;
+    bool moved = beat->progress != peer->progress || !beat->busy;
+    peer->busy = beat->busy;
+    peer->item = beat->item;
+    peer->progress = beat->progress;
+    if (moved)
+        for (lease_t *lease = peer->leases; lease; lease = lease->peer_next)
+            lease->moved_ms = serve_now (serve);
+}
+
+// The lease that the peer was working on: that of the item in hand, or its oldest.
+static lease_t *lease_in_hand (const peer_t *peer)
+{
+    if (peer->busy)
+        for (lease_t *lease = peer->leases; lease; lease = lease->peer_next)
+            if (lease_place (lease, peer->item) < lease->n)
+                return lease;
+    return peer->leases;
+}
+
+static void take_leases (serve_t *serve, peer_t *peer, bool killed)
+{
+    lease_t *guilty = killed ? lease_in_hand (peer) : NULL;
+    while (peer->leases) {
+        lease_t *lease = peer->leases;
+        bool blamed = lease == guilty && lease->sent > 0;
+        bool has_hand = blamed && peer->busy && lease_place (lease, peer->item) < lease->n && !work_is_done (serve, peer->item);
+        if (blamed)
+            serve->leases_lost++;
+        work_end_lease (serve, lease, blamed ? END_KILLED : END_RETURNED, has_hand, peer->item);
+    }
+}
+
+void peer_lost (serve_t *serve, peer_t *peer, bool killed, const char *why)
+{
+    bool held = peer->leases != NULL;
+    if (killed) {
+        log_warn ("worker %" PRIu32 " (process %" PRIu32 " on %s) is lost: %s%s", peer->number, peer->pid, peer->host, why,
+                  held ? "; its work goes to others" : "");
+        serve->workers_died++;
+    }
+    else
+        log_debug ("worker %" PRIu32 " has gone: %s", peer->number, why);
+    take_leases (serve, peer, killed);
+    if (peer->waiting)
+        DL_DELETE2 (serve->waiting, peer, wait_prev, wait_next);
+    HASH_DEL (serve->peers, peer);
+    free (peer);
+}
+
+// A hung worker keeps its place, but what it holds is taken away.
+static void check_hung (serve_t *serve, peer_t *peer, int64_t now)
+{
+    if (!peer->busy || peer->leases == NULL || now - lease_in_hand (peer)->moved_ms < (int64_t) serve->options.hang_ms)
+        return;
+    log_warn ("worker %" PRIu32 " (process %" PRIu32 " on %s) has not moved for %u s with item %" PRIu64 " in hand; its work goes to others",
+              peer->number, peer->pid, peer->host, serve->options.hang_ms / 1000, peer->item);
+    for (lease_t *lease = peer->leases; lease; lease = lease->peer_next)
+        work_revoke (serve, lease);
+    take_leases (serve, peer, true);
+}
+
+void peers_check (serve_t *serve)
+{
+    int64_t now = serve_now (serve);
+    peer_t *peer, *next;
+    HASH_ITER (hh, serve->peers, peer, next) {
+        if (now - peer->heard_ms > (int64_t) SILENT_BEATS * serve->options.beat_ms)
+            peer_lost (serve, peer, true, "nothing was heard from it");
+        else
+            check_hung (serve, peer, now);
+    }
+}
+
+void peers_forgive (serve_t *serve)
+{
+    for (peer_t *peer = serve->peers; peer; peer = peer->hh.next)
+        peer->heard_ms = serve_now (serve);
+}
+
+void peers_free (serve_t *serve)
+{
+    peer_t *peer, *next;
+    HASH_ITER (hh, serve->peers, peer, next) {
+        HASH_DEL (serve->peers, peer);
+        free (peer);
+    }
+}
