@@ -37,7 +37,7 @@ status_t config_pairs (const char *who, const char *text, uint64_t *count, fault
         return OK;
     if (*text < '0' || *text > '9')
         return fault_set (fault, ERR_USAGE, "%s: \"%.64s\" is none of all, best-vs-rest and a number", who, text);
-    return number_whole (who, text, 1, LIMIT_RESPONSES * (LIMIT_RESPONSES - 1) / 2, count, fault);
+    return number_whole (who, text, 1, (uint64_t) LIMIT_RESPONSES * (LIMIT_RESPONSES - 1) / 2, count, fault);
 }
 
 static status_t check_pairs (const char *who, const char *text, fault_t *fault)
@@ -137,7 +137,7 @@ static const config_key_t keys [] = {
 };
 
 enum { KEYS = sizeof keys / sizeof *keys };
-_Static_assert (KEYS <= CONFIG_KEYS_MAX, "config_t.given is too short");
+_Static_assert (sizeof keys / sizeof *keys <= (size_t) CONFIG_KEYS_MAX, "config_t.given is too short");
 
 const config_key_t *config_keys (size_t *count)
 {

@@ -1,0 +1,337 @@
+#include "ops/setup.h"
+
+#include <math.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "ops/cmd.h"
+#include "ops/config_keys.h"
+#include "ops/paths.h"
+#include "ops/spec.h"
+#include "worker/judge.h"
+
+enum { PROGRAM_BYTES = 4096 };
+
+struct setup {
+    config_t *config;
+    buf_t config_text;
+    paths_t corpus;
+    rulepool_t *pool;           // NULL where the last run goes on
+    buf_t pool_yaml;
+    spec_t spec;
+    scores_options_t scores;
+    char program [PROGRAM_BYTES];
+    job_options_t job;
+};
+
+const cli_flag_t setup_corpus_flags [] = {
+    { "--pairs", "all|N|best-vs-rest", NULL, "corpus.pairs", false },
+    { "--limit", "N", "label a seeded sample of this many prompts; the full run uses them again", NULL, false },
+    { "--exclude", "FILE", "set aside prompts that stand in this benchmark file", "run.exclude", true },
+    { 0 }
+};
+
+const cli_flag_t setup_run_flags [] = {
+    { "--judge", "NAME", NULL, "judge.name", false },
+    { "--scores", "FILE", NULL, "judge.scores", false },
+    { "--compat", "published", NULL, "judge.compat", false },
+    { "--rules", "FILE", NULL, "rules.file", false },
+    { "--policy", "P", NULL, "policy.name", false },
+    { "--top", "K", NULL, "policy.top", false },
+    { "--seed", "S", NULL, "run.seed", false },
+    { "--config", "FILE", "YAML configuration; see rulemill help config", NULL, false },
+    { "--set", "KEY=VALUE", "one key of the configuration", NULL, true },
+    { "--new-run", NULL, "begin another run beside those that the store has", NULL, false },
+    { 0 }
+};
+
+const cli_flag_t setup_job_flags [] = {
+    { "--out", "DIR", "where the job keeps its store, runs and dataset", NULL, false },
+    { "--no-export", NULL, "stop after labelling", NULL, false },
+    { "--json", NULL, "the summary as one JSON object", NULL, false },
+    { "--quiet", NULL, "no progress and no notes, errors alone", NULL, false },
+    { 0 }
+};
+
+// --- configuration ---------------------------------------------------------
+
+// All values of a flag that may be repeated, which together make a list.
+static status_t apply_list (config_t *config, const cli_t *cli, const cli_flag_t *flag, fault_t *fault)
+{
+    size_t count = cli_count (cli, flag->name);
+    const char **items = mem_zero (count, sizeof *items);
+    for (size_t i = 0; i < count; i++)
+        items [i] = cli_nth (cli, flag->name, i);
+    status_t status = config_set_names (config, flag->key, flag->name, items, count, fault);
+    free (items);
+    return status;
+}
+
+static status_t apply_flag (config_t *config, const cli_t *cli, const cli_flag_t *flag, const char *value, fault_t *fault)
+{
+    if (strcmp (flag->name, "--set") == 0)
+        return config_assign (config, value, fault);
+    if (flag->key == NULL)
+        return OK;
+    if (flag->many)
+        return apply_list (config, cli, flag, fault);
+    return config_set (config, flag->key, flag->name, value ? value : "true", fault);
+}
+
+static status_t load_file (config_t *config, const char *path, fault_t *fault)
+{
+    status_t status = config_load_file (config, path, fault);
+    if (status == OK)
+        return OK;
+    fault->code = ERR_USAGE;
+    return ERR_USAGE;
+}
+
+status_t setup_configure (config_t *config, const cli_t *cli, fault_t *fault)
+{
+    const cli_flag_t *flag;
+    const char *value;
+    for (size_t i = 0; cli_each (cli, i, &flag, &value); i++)
+        if (strcmp (flag->name, "--config") == 0) {
+            status_t status = load_file (config, value, fault);
+            if (status != OK)
+                return status;
+        }
+    for (size_t i = 0; cli_each (cli, i, &flag, &value); i++) {
+        status_t status = apply_flag (config, cli, flag, value, fault);
+        if (status != OK)
+            return status;
+    }
+    return OK;
+}
+
+dataset_options_t setup_dataset (const config_t *config)
+{
+    size_t count;
+    const char *const *formats = config_keys (&count) [config_find ("export.format")].choices (&count);
+    dataset_options_t options = {
+        .zstd = config->export.zstd,
+        .validation_share = config->export.validation_share,
+        .min_margin = llround (config->export.min_margin * MICRO),
+        .max_per_prompt = config->export.max_per_prompt,
+        .sign_key = config->export.sign
+    };
+    for (size_t i = 0; i < count; i++)
+        if (strcmp (formats [i], config->export.format) == 0)
+            options.format = (dataset_format_t) i;
+    return options;
+}
+
+// --- what the store knows --------------------------------------------------
+
+// Is there a store, has it a run, and with which configuration was that begun? The store is closed again.
+static status_t look_back (const char *dir, bool *has_store, bool *has_run, buf_t *config, fault_t *fault)
+{
+    const store_options_t options = { .read_only = true };
+    store_t *store = NULL;
+    *has_store = *has_run = false;
+    status_t status = store_open (dir, &options, &store, fault);
+    if (status == ERR_NOT_FOUND)
+        return OK;
+    if (status != OK)
+        return status;
+    *has_store = true;
+    uint32_t number;
+    status = record_last_run (store, &number, has_run, fault);
+    Rulemill__RunRecord *run = NULL;
+    if (status == OK && *has_run)
+        status = record_get_run (store, number, &run, fault);
+    if (run) {
+        buf_add_str (config, run->config);
+        rulemill__run_record__free_unpacked (run, NULL);
+    }
+    store_close (&store);
+    return status;
+}
+
+// *resume: the last run goes on.
+static status_t take_over (setup_t *setup, const cli_t *cli, const char *dir, bool *resume, fault_t *fault)
+{
+    bool has_store, has_run;
+    buf_t stored = { 0 };
+    status_t status = look_back (dir, &has_store, &has_run, &stored, fault);
+    *resume = has_run && !config_names_a_run (setup->config) && !cli_has (cli, "--new-run");
+    if (status == OK && !has_store && setup->corpus.count == 0)
+        status = fault_set (fault, ERR_USAGE, "%s holds no job yet, so it needs a corpus: rulemill label CORPUS... --out %s", dir, dir);
+    if (status == OK && stored.len > 0)
+        status = config_inherit (setup->config, "stored configuration", stored.data, *resume ? "" : "corpus.", fault);
+    buf_free (&stored);
+    return status;
+}
+
+// --- the job's options -----------------------------------------------------
+
+static status_t set_corpus (setup_t *setup, const char *dir, fault_t *fault)
+{
+    const config_t *config = setup->config;
+    ingest_options_t *ingest = &setup->job.ingest;
+    uint64_t pairs;
+    status_t status = config_pairs ("corpus.pairs", config->corpus.pairs, &pairs, fault);
+    if (status != OK)
+        return status;
+    ingest->paths = (const char *const *) setup->corpus.items;
+    ingest->n_paths = setup->corpus.count;
+    ingest->dir = dir;
+    ingest->pairs = pairs ? PAIRS_LIMIT : strcmp (config->corpus.pairs, "all") == 0 ? PAIRS_ALL : PAIRS_BEST_VS_REST;
+    ingest->pairs_max = (uint32_t) pairs;
+    ingest->seed = config->corpus.seed;
+    ingest->row_bytes_max = config->corpus.row_bytes_max;
+    ingest->text_bytes_max = config->corpus.text_bytes_max;
+    ingest->bad_share_max = config->corpus.bad_share;
+    ingest->mapping = (ingest_mapping_t) {
+        .id = config->corpus.mapping.id, .prompt = config->corpus.mapping.prompt,
+        .responses = config->corpus.mapping.responses,
+        .response_a = config->corpus.mapping.response_a, .response_b = config->corpus.mapping.response_b,
+        .chosen = config->corpus.mapping.chosen, .rejected = config->corpus.mapping.rejected,
+        .models = config->corpus.mapping.models,
+        .model_a = config->corpus.mapping.model_a, .model_b = config->corpus.mapping.model_b,
+        .scores = config->corpus.mapping.scores, .preference = config->corpus.mapping.preference,
+        .source = config->corpus.mapping.source
+    };
+    setup->job.exclude = (const char *const *) config->run.exclude.items;
+    setup->job.n_exclude = config->run.exclude.count;
+    return OK;
+}
+
+static status_t set_run (setup_t *setup, const cli_t *cli, bool resume, fault_t *fault)
+{
+    job_options_t *job = &setup->job;
+    const config_t *config = setup->config;
+    status_t status = cli_whole (cli, "--limit", 1, UINT64_MAX, &job->limit, fault);
+    if (status == OK && !resume) {
+        status = spec_pool (config, &setup->pool, &setup->pool_yaml, fault);
+        if (status == OK)
+            status = spec_build (config, setup->pool, &setup->spec, fault);
+        job->spec = &setup->spec.message;
+        job->pool = setup->pool;
+        job->pool_yaml = setup->pool_yaml.data;
+        job->pool_yaml_len = setup->pool_yaml.len;
+    }
+    job->new_run = cli_has (cli, "--new-run");
+    config_print (config, &setup->config_text);
+    job->config = setup->config_text.data;
+    bool replay = strcmp (config->judge.name, "replay") == 0;
+    setup->scores = spec_scores (config);
+    job->scores = replay ? &setup->scores : NULL;
+    job->judge_costly = replay ? judge_replay_class.costly : judge_lexicon_class.costly;
+    job->return_cells = config->judge.store_cells;
+    job->judge_note = cmd_judge_note (config->judge.name);
+    return status;
+}
+
+static unsigned cores (void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity (0, sizeof set, &set) != 0)
+        return 1;
+    int count = CPU_COUNT (&set);
+    return count > 0 ? (unsigned) count : 1;
+}
+
+static status_t set_local (setup_t *setup, fault_t *fault)
+{
+    ssize_t n = readlink ("/proc/self/exe", setup->program, PROGRAM_BYTES - 1);
+    if (n <= 0)
+        return fault_set (fault, ERR_IO, "/proc/self/exe can't be read; workers can't be started without /proc");
+    setup->program [n] = '\0';
+    setup->job.program = setup->program;
+    setup->job.local_workers = setup->config->workers ? (unsigned) setup->config->workers : cores ();
+    return OK;
+}
+
+static status_t set_remote (setup_t *setup, const cli_t *cli, fault_t *fault)
+{
+    const config_t *config = setup->config;
+    job_options_t *job = &setup->job;
+    job->insecure_no_curve = cli_has (cli, "--insecure-no-curve");
+    if (config->service.listen == NULL)
+        return fault_set (fault, ERR_USAGE, "coordinator needs an address: --listen tcp://*:5555");
+    job->listen = config->service.listen;
+    bool keys = config->service.key && config->service.admit;
+    bool local = strncmp (job->listen, "ipc://", 6) == 0;
+    if (!keys && !local && !job->insecure_no_curve)
+        return fault_set (fault, ERR_USAGE, "coordinator needs --key FILE and --admit FOLDER for %s (make keys with rulemill "
+                          "keygen), or --insecure-no-curve on a network that you trust", job->listen);
+    if (keys && job->insecure_no_curve)
+        return fault_set (fault, ERR_USAGE, "--insecure-no-curve with --key and --admit; take one or the others out");
+    job->server_key = keys ? config->service.key : NULL;
+    job->worker_keys = keys ? config->service.admit : NULL;
+    return OK;
+}
+
+static void set_service (setup_t *setup)
+{
+    const config_t *config = setup->config;
+    setup->job.beat_ms = (unsigned) config->service.beat_ms;
+    setup->job.hang_ms = (unsigned) config->service.hang_ms;
+    setup->job.attempts_max = (unsigned) config->service.attempts;
+    setup->job.window_pairs = (uint32_t) config->service.window;
+    setup->job.dataset = setup_dataset (config);
+}
+
+static status_t fill (setup_t *setup, const cli_t *cli, bool local, fault_t *fault)
+{
+    const char *dir = cli_text (cli, "--out");
+    if (dir == NULL)
+        return fault_set (fault, ERR_USAGE, "--out DIR is missing: where the job keeps its store and dataset");
+    size_t count;
+    const char *const *operands = cli_operands (cli, &count);
+    bool resume = false;
+    status_t status = setup_configure (setup->config, cli, fault);
+    if (status == OK)
+        status = paths_expand (operands, count, &setup->corpus, fault);
+    if (status == OK)
+        status = take_over (setup, cli, dir, &resume, fault);
+    if (status == OK)
+        status = set_corpus (setup, dir, fault);
+    if (status == OK)
+        status = set_run (setup, cli, resume, fault);
+    if (status == OK)
+        status = local ? set_local (setup, fault) : set_remote (setup, cli, fault);
+    set_service (setup);
+    setup->job.dir = dir;
+    setup->job.no_export = cli_has (cli, "--no-export");
+    return status;
+}
+
+status_t setup_new (const cli_t *cli, bool local, setup_t **out, fault_t *fault)
+{
+    setup_t *setup = mem_zero (1, sizeof *setup);
+    setup->config = config_new ();
+    status_t status = fill (setup, cli, local, fault);
+    if (status != OK)
+        setup_destroy (&setup);
+    *out = setup;
+    return status;
+}
+
+void setup_destroy (setup_t **setup)
+{
+    if (*setup == NULL)
+        return;
+    config_destroy (&(*setup)->config);
+    buf_free (&(*setup)->config_text);
+    buf_free (&(*setup)->pool_yaml);
+    paths_clear (&(*setup)->corpus);
+    rulepool_destroy (&(*setup)->pool);
+    free (*setup);
+    *setup = NULL;
+}
+
+job_options_t *setup_job (setup_t *setup)
+{
+    return &setup->job;
+}
+
+const config_t *setup_config (const setup_t *setup)
+{
+    return setup->config;
+}

@@ -1,0 +1,32 @@
+// setup: from the arguments of `label` and `coordinator` to the options of a job.
+//
+// With no option that decides a label, the store's last run goes on with the configuration that it was begun with. With
+// one, a run is specified anew; how rows become pairs is then still taken from the store, which holds one corpus.
+#ifndef OPS_SETUP_H
+#define OPS_SETUP_H
+
+#include "coordinator/job.h"
+#include "ops/cli.h"
+#include "ops/config.h"
+
+typedef struct setup setup_t;
+
+// The flags that both commands share: of the corpus, of the run, and of the job.
+extern const cli_flag_t setup_corpus_flags [], setup_run_flags [], setup_job_flags [];
+
+// local: with workers of its own; otherwise listening for others. *out is owned by the caller. ERR_USAGE for what the user
+// can mend on the command line, ERR_BUSY where a job holds the store.
+status_t setup_new (const cli_t *cli, bool local, setup_t **out, fault_t *fault) MUST_USE;
+void setup_destroy (setup_t **setup);
+
+// Ready for job_run but for on_progress; owned by setup.
+job_options_t *setup_job (setup_t *setup);
+const config_t *setup_config (const setup_t *setup);
+
+// Apply --config, --set and the flags that have a key, in this order of strength: file, then the others as they come.
+status_t setup_configure (config_t *config, const cli_t *cli, fault_t *fault) MUST_USE;
+
+// What a configuration says of exporting; borrows from it.
+dataset_options_t setup_dataset (const config_t *config);
+
+#endif

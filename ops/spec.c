@@ -1,0 +1,203 @@
+#include "ops/spec.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/mem.h"
+#include "base/nearest.h"
+#include "model/selection.h"
+#include "storage/run.h"
+#include "worker/lexicon.h"
+
+// --- the rule pool ---------------------------------------------------------
+
+static status_t read_file (const char *path, buf_t *out, fault_t *fault)
+{
+    FILE *file = fopen (path, "rbe");
+    if (file == NULL)
+        return fault_set (fault, ERR_IO, "%s: %s; check the path given with --rules", path, strerror (errno));
+    buf_reserve (out, 64 * 1024);
+    for (;;) {
+        buf_reserve (out, 64 * 1024);
+        errno = 0;
+        size_t n = fread (out->data + out->len, 1, 64 * 1024, file);
+        out->len += n;
+        if (n == 0 || out->len > LIMIT_POOL_BYTES)
+            break;
+    }
+    int error = ferror (file) ? errno : 0;
+    fclose (file);
+    buf_add (out, "", 0);
+    if (error)
+        return fault_set (fault, ERR_IO, "%s: %s", path, strerror (error));
+    if (out->len > LIMIT_POOL_BYTES)
+        return fault_set (fault, ERR_LIMIT, "%s: over %d bytes; this is no rule pool", path, LIMIT_POOL_BYTES);
+    return OK;
+}
+
+status_t spec_pool (const config_t *config, rulepool_t **out, buf_t *yaml, fault_t *fault)
+{
+    *out = NULL;
+    const char *name = config->rules.file;
+    if (name) {
+        status_t status = read_file (name, yaml, fault);
+        return status == OK ? rulepool_parse (name, yaml->data, yaml->len, out, fault) : status;
+    }
+    size_t len;
+    const char *text = rulepool_shipped (&len);
+    buf_add (yaml, text, len);
+    return rulepool_parse ("shipped rules", yaml->data, yaml->len, out, fault);
+}
+
+// --- the parts of a specification ------------------------------------------
+
+static bool is_published (const config_t *config)
+{
+    return strcmp (config->judge.compat, "published") == 0;
+}
+
+scores_options_t spec_scores (const config_t *config)
+{
+    return (scores_options_t) {
+        .path = config->judge.scores,
+        .raw = is_published (config),
+        .unknown_ids_ok = strcmp (config->judge.unknown_ids, "skip") == 0
+    };
+}
+
+static status_t judge_identity (const config_t *config, const rulepool_t *pool, digest_t *out, fault_t *fault)
+{
+    if (strcmp (config->judge.name, "lexicon") == 0) {
+        *out = lexicon_identity (pool);
+        return OK;
+    }
+    scores_options_t scores = spec_scores (config);
+    const char **ids = mem_zero (pool->count, sizeof *ids);
+    digest_t *digests = mem_zero (pool->count, sizeof *digests);
+    for (size_t i = 0; i < pool->count; i++) {
+        ids [i] = pool->rules [i].id;
+        digests [i] = pool->rules [i].digest;
+    }
+    scores.rule_ids = ids;
+    scores.rule_digests = digests;
+    scores.n_rules = pool->count;
+    status_t status = scores_identity (&scores, out, fault);
+    free (ids);
+    free (digests);
+    return status;
+}
+
+static uint32_t micro (double value)
+{
+    return (uint32_t) llround (value * MICRO);
+}
+
+// Weights and k where the policy uses them, and otherwise values that do not make it another run.
+static void set_policy (const config_t *config, const rulepool_t *pool, Rulemill__RunSpec *spec)
+{
+    int policy = policy_find (config->policy.name);
+    spec->policy = config->policy.name;
+    if (policy == POLICY_EXHAUSTIVE) {
+        spec->weight_relevance = micro (config->policy.weight_relevance);
+        spec->weight_discrepancy = micro (config->policy.weight_discrepancy);
+    } else if (policy == POLICY_DISCREPANCY)
+        spec->weight_discrepancy = MICRO;
+    spec->top = (uint32_t) config->policy.top;
+    if (policy == POLICY_ALL)
+        spec->top = (uint32_t) pool->count;
+    if (policy == POLICY_FIXED) {
+        spec->top = (uint32_t) config->policy.fixed.count;
+        spec->n_fixed_rules = config->policy.fixed.count;
+        spec->fixed_rules = config->policy.fixed.items;
+    }
+}
+
+static status_t check_rule (const rulepool_t *pool, const config_names_t *fixed, size_t n, fault_t *fault)
+{
+    const char *id = fixed->items [n];
+    for (size_t i = 0; i < n; i++)
+        if (strcmp (fixed->items [i], id) == 0)
+            return fault_set (fault, ERR_USAGE, "policy.fixed: rule \"%s\" is given twice; keep one", id);
+    if (rulepool_find (pool, id) >= 0)
+        return OK;
+    const char **names = mem_zero (pool->count, sizeof *names);
+    for (size_t i = 0; i < pool->count; i++)
+        names [i] = pool->rules [i].id;
+    const char *near = nearest_name (id, names, pool->count);
+    if (near)
+        fault_set (fault, ERR_USAGE, "policy.fixed: the pool has no rule \"%.64s\"; did you mean %s?", id, near);
+    else
+        fault_set (fault, ERR_USAGE, "policy.fixed: the pool has no rule \"%.64s\"; see rulemill rules list", id);
+    free (names);
+    return ERR_USAGE;
+}
+
+static status_t check_fixed (const config_t *config, const rulepool_t *pool, fault_t *fault)
+{
+    const config_names_t *fixed = &config->policy.fixed;
+    bool wanted = strcmp (config->policy.name, "fixed") == 0;
+    if (wanted && fixed->count == 0)
+        return fault_set (fault, ERR_USAGE, "policy fixed needs rules: --set policy.fixed=[RULE, ...]");
+    if (!wanted && fixed->count > 0)
+        return fault_set (fault, ERR_USAGE, "policy.fixed is for --policy fixed, not %s; take it out", config->policy.name);
+    status_t status = OK;
+    for (size_t i = 0; i < fixed->count && status == OK; i++)
+        status = check_rule (pool, fixed, i, fault);
+    return status;
+}
+
+// A key that was given but that the rest of the configuration makes meaningless is refused, not ignored.
+static status_t check_contradictions (const config_t *config, fault_t *fault)
+{
+    bool replay = strcmp (config->judge.name, "replay") == 0;
+    if (is_published (config) && config_given (config, "run.orientation") && strcmp (config->run.orientation, "stored") != 0)
+        return fault_set (fault, ERR_USAGE, "judge.compat published means run.orientation stored; take one of them out");
+    if (is_published (config) && config_given (config, "run.tie_margin") && config->run.tie_margin > 0)
+        return fault_set (fault, ERR_USAGE, "judge.compat published means run.tie_margin 0; take one of them out");
+    if (is_published (config) && !replay)
+        return fault_set (fault, ERR_USAGE, "judge.compat published is for --judge replay");
+    if (config->judge.scores && !replay)
+        return fault_set (fault, ERR_USAGE, "judge.scores (--scores) is for --judge replay; the %s judge makes its own",
+                          config->judge.name);
+    bool weights = config_given (config, "policy.weight_relevance") || config_given (config, "policy.weight_discrepancy");
+    if (weights && strcmp (config->policy.name, "exhaustive") != 0)
+        return fault_set (fault, ERR_USAGE, "weights are for --policy exhaustive; %s has none", config->policy.name);
+    return OK;
+}
+
+static void set_run (const config_t *config, Rulemill__RunSpec *spec)
+{
+    static char stored [] = "stored", b [] = "b", tie [] = "tie", quarantine [] = "quarantine";
+    bool published = is_published (config), replay = strcmp (config->judge.name, "replay") == 0;
+    spec->seed = config->run.seed;
+    spec->tie_margin = published ? 0 : micro (config->run.tie_margin);
+    spec->orientation = published ? stored : config->run.orientation;
+    spec->ties = published ? b : tie;
+    spec->missing = replay ? config->judge.missing : quarantine;
+}
+
+status_t spec_build (const config_t *config, const rulepool_t *pool, spec_t *out, fault_t *fault)
+{
+    rulemill__run_spec__init (&out->message);
+    status_t status = check_contradictions (config, fault);
+    if (status == OK)
+        status = check_fixed (config, pool, fault);
+    if (status == OK)
+        status = judge_identity (config, pool, &out->judge_identity, fault);
+    if (status != OK)
+        return status;
+
+    Rulemill__RunSpec *spec = &out->message;
+    out->pool = pool->digest;
+    spec->method = METHOD_VERSION;
+    spec->pool = (ProtobufCBinaryData) { DIGEST_BYTES, out->pool.b };
+    spec->judge = config->judge.name;
+    spec->judge_identity = (ProtobufCBinaryData) { DIGEST_BYTES, out->judge_identity.b };
+    set_policy (config, pool, spec);
+    set_run (config, spec);
+    return OK;
+}

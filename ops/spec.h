@@ -1,0 +1,26 @@
+// spec: the run that a configuration asks for.
+#ifndef OPS_SPEC_H
+#define OPS_SPEC_H
+
+#include "model/rulepool.h"
+#include "ops/config.h"
+#include "proto/record.pb-c.h"
+#include "storage/scores.h"
+
+// message borrows from the configuration and from this struct, which must not move.
+typedef struct {
+    Rulemill__RunSpec message;
+    digest_t pool, judge_identity;
+} spec_t;
+
+// ERR_USAGE where the configuration contradicts itself or names a rule that the pool lacks (with the nearest one).
+// Exclusions are left out: the job fills them in.
+status_t spec_build (const config_t *config, const rulepool_t *pool, spec_t *out, fault_t *fault) MUST_USE;
+
+// The replay judge's settings; rule ids and digests are not filled in. path is borrowed.
+scores_options_t spec_scores (const config_t *config);
+
+// The pool that a configuration names: its file, or the shipped one. yaml gets its text. *out is owned by the caller.
+status_t spec_pool (const config_t *config, rulepool_t **out, buf_t *yaml, fault_t *fault) MUST_USE;
+
+#endif
