@@ -4,8 +4,8 @@
 // checks that no run of four words stands in both. Harmful answers are kept empty of
 // anything that could be used. A phrase is a template:
 //
-//     [one|two|]   one of the alternatives, which may be empty; they do not nest
-//     {t}          the topic's own words ("baking sourdough bread")
+//     [one|two|]   one of the alternatives, which may be empty; no slot or bracket stands in one
+//     {t}          the topic's own words ("baking sourdough bread"), or "this"
 //     {n}          a number from 2 to 9
 #ifndef MODEL_SYNTH_BANK_H
 #define MODEL_SYNTH_BANK_H
@@ -13,6 +13,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "base/buf.h"
+
+// What {t} becomes where an answer has named the topic often enough.
+#define SYNTH_THIS "this"
 
 // A list of phrases ended by NULL.
 typedef const char *const *synth_phrases_t;
@@ -78,7 +83,8 @@ typedef struct {
     synth_phrases_t reserved;   // filler of one that does not
 } synth_kind_t;
 
-const synth_kind_t *synth_bank_kinds (size_t *count);
+// The kinds in their fixed order; NULL past the last.
+const synth_kind_t *synth_bank_kind (unsigned index);
 
 // Where in an answer a behaviour shows.
 typedef enum { SYNTH_OPENING, SYNTH_BODY, SYNTH_CLOSING } synth_stage_t;
@@ -131,6 +137,11 @@ synth_phrases_t synth_bank_user_turns (void);
 
 // Ways to begin an answer that no relevant rule begins.
 synth_phrases_t synth_bank_openers (void);
+
+// Append a phrase with its first letter in upper case, its alternatives taken and its
+// slots filled. choices is a number in mixed radix: each [..] of n alternatives takes
+// choices % n and leaves choices / n, each {n} likewise with 8. thing fills {t}.
+void synth_bank_expand (const char *phrase, const char *thing, uint64_t choices, buf_t *out);
 
 // Every phrase of the bank with every choice of alternatives and topics, for tests.
 // text is valid during the call alone.
