@@ -9,6 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct {
     char *data;         // owned; NULL until the first append
     size_t len;         // bytes in use
@@ -34,5 +38,9 @@ void buf_drop_front (buf_t *buf, size_t n);
 // Empty it but keep the memory; give the memory back.
 void buf_clear (buf_t *buf);
 void buf_free (buf_t *buf);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

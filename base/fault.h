@@ -9,6 +9,10 @@
 
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define MUST_USE __attribute__ ((warn_unused_result))
 #define PRINTF_LIKE(fmt, args) __attribute__ ((format (printf, fmt, args)))
 
@@ -43,5 +47,9 @@ status_t fault_prefix (fault_t *fault, const char *format, ...) PRINTF_LIKE (2, 
 
 // The name of a code, for logs: "io", "format", ...
 const char *status_name (status_t code);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,0 +1,442 @@
+#include "coordinator/kind_label.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "coordinator/kind_label_parts.h"
+
+// --- phases ----------------------------------------------------------------
+
+static void sift_down (uint64_t *heap, size_t n, size_t at)
+{
+    for (;;) {
+        size_t child = 2 * at + 1;
+        if (child >= n)
+            return;
+        if (child + 1 < n && heap [child + 1] > heap [child])
+            child++;
+        if (heap [at] >= heap [child])
+            return;
+        uint64_t swap = heap [at];
+        heap [at] = heap [child];
+        heap [child] = swap;
+        at = child;
+    }
+}
+
+// Keep the `limit` smallest values seen in a heap whose root is the largest of them.
+static void keep_smallest (uint64_t *heap, size_t *n, size_t limit, uint64_t value)
+{
+    if (*n < limit) {
+        heap [(*n)++] = value;
+        if (*n == limit)
+            for (size_t i = limit / 2; i-- > 0; )
+                sift_down (heap, limit, i);
+    }
+    else if (value < heap [0]) {
+        heap [0] = value;
+        sift_down (heap, limit, 0);
+    }
+}
+
+static uint64_t limit_hash (const label_kind_t *self, const Rulemill__PromptRecord *prompt)
+{
+    content_key_t group = label_key (&prompt->group_key);
+    return group_hash (self->options.run->spec->seed, "limit", &group);
+}
+
+// The largest group hash of the sample: that of the limit-th prompt by hash. 8 bytes of memory for each prompt of the sample.
+static status_t find_threshold (label_kind_t *self, uint64_t *threshold, fault_t *fault)
+{
+    *threshold = UINT64_MAX;
+    if (self->options.limit >= self->prompts)
+        return OK;
+    size_t limit = (size_t) self->options.limit, n = 0;
+    uint64_t *heap = mem_new (limit * sizeof *heap);
+    store_iter_t *iter = store_iter_new (self->options.store, TABLE_TEXTS, "P", 1, NULL, 0);
+    status_t status = OK;
+    for (; status == OK && store_iter_valid (iter); store_iter_next (iter)) {
+        size_t len;
+        const uint8_t *bytes = store_iter_value (iter, &len);
+        Rulemill__PromptRecord *prompt = rulemill__prompt_record__unpack (NULL, len, bytes);
+        if (prompt == NULL) {
+            status = fault_set (fault, ERR_CORRUPT, "a prompt in the store can't be read; restore it from a backup");
+            break;
+        }
+        keep_smallest (heap, &n, limit, limit_hash (self, prompt));
+        rulemill__prompt_record__free_unpacked (prompt, NULL);
+    }
+    if (status == OK)
+        status = store_iter_status (iter, fault);
+    store_iter_destroy (&iter);
+    *threshold = n < limit ? UINT64_MAX : heap [0];
+    free (heap);
+    return status;
+}
+
+static status_t pairs_end (label_kind_t *self, uint64_t *end, fault_t *fault)
+{
+    Rulemill__CorpusState *corpus = NULL;
+    status_t status = record_get_corpus (self->options.store, &corpus, fault);
+    *end = corpus ? corpus->pairs : 0;
+    self->prompts = corpus ? corpus->prompts : 0;
+    if (corpus)
+        rulemill__corpus_state__free_unpacked (corpus, NULL);
+    return status;
+}
+
+static status_t any_retry (label_kind_t *self, bool *any, fault_t *fault)
+{
+    due_t due;
+    size_t n = 0;
+    status_t status = self->class.retries (&self->kind, 0, &due, 1, &n, fault);
+    *any = n > 0;
+    return status;
+}
+
+// Take up the stored phase, or begin it; a sample whose corpus has grown is drawn afresh.
+static status_t resume_phase (label_kind_t *self, phase_t *phase, const Rulemill__PhaseRecord *stored, fault_t *fault)
+{
+    phase->low_water = stored ? stored->low_water : 0;
+    self->threshold = stored ? stored->threshold : UINT64_MAX;
+    if (self->options.limit == 0 || (stored && stored->end == phase->end))
+        return OK;
+    status_t status = find_threshold (self, &self->threshold, fault);
+    if (!stored || stored->threshold != self->threshold)
+        phase->low_water = 0;
+    return status;
+}
+
+static status_t label_phase (kind_t *kind, phase_t *phase, bool *found, fault_t *fault)
+{
+    label_kind_t *self = (label_kind_t *) kind;
+    *phase = (phase_t) { .low_water = 0 };
+    if (self->options.limit > 0)
+        snprintf (phase->name, sizeof phase->name, "limit-%" PRIu64, self->options.limit);
+    else
+        snprintf (phase->name, sizeof phase->name, "all");
+    status_t status = pairs_end (self, &phase->end, fault);
+    Rulemill__PhaseRecord *stored = NULL;
+    if (status == OK)
+        status = record_get_phase (self->options.store, self->run, phase->name, &stored, fault);
+    if (status == OK)
+        status = resume_phase (self, phase, stored, fault);
+    bool again = false;
+    if (status == OK)
+        status = any_retry (self, &again, fault);
+    if (stored)
+        rulemill__phase_record__free_unpacked (stored, NULL);
+    *found = phase->low_water < phase->end || again;
+    return status;
+}
+
+static const char *const *label_phase_end (kind_t *kind, const phase_t *phase)
+{
+    (void) kind;
+    (void) phase;
+    return NULL;        // nothing is made of the labels between phases
+}
+
+// --- what is due -----------------------------------------------------------
+
+static status_t prompt_is_due (label_kind_t *self, uint64_t number, bool *due, fault_t *fault)
+{
+    if (self->threshold == UINT64_MAX && !self->has_excluded) {
+        *due = true;
+        return OK;
+    }
+    status_t status = OK;
+    if (!self->prompt_known || self->prompt != number) {
+        bool excluded = false;
+        status = record_is_excluded (self->options.store, self->run, number, &excluded, fault);
+        Rulemill__PromptRecord *prompt = NULL;
+        if (status == OK && self->threshold != UINT64_MAX)
+            status = record_get_prompt (self->options.store, number, &prompt, fault);
+        self->prompt = number;
+        self->prompt_known = status == OK;
+        self->prompt_due = !excluded && (prompt == NULL || limit_hash (self, prompt) <= self->threshold);
+        if (prompt)
+            rulemill__prompt_record__free_unpacked (prompt, NULL);
+    }
+    *due = self->prompt_due;
+    return status;
+}
+
+static status_t look_at (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, due_t *out, fault_t *fault)
+{
+    *out = (due_t) { .item = item, .group = pair->prompt };
+    bool due;
+    status_t status = prompt_is_due (self, pair->prompt, &due, fault);
+    if (status != OK || !due)
+        return status;
+    out->state = pair->response_a == pair->response_b ? DUE_SELF : DUE_LEASE;
+    if (self->options.stored_cells) {
+        out->keys [0] = pair->response_a;
+        out->keys [1] = pair->response_b;
+        out->n_keys = 2;
+    }
+    return OK;
+}
+
+// Is there a label at `item`? Walks along with the pairs, both in order.
+static bool label_at (store_iter_t *labels, uint64_t item)
+{
+    while (store_iter_valid (labels) && record_pair_at (labels) < item)
+        store_iter_next (labels);
+    return store_iter_valid (labels) && record_pair_at (labels) == item;
+}
+
+static status_t look_at_all (label_kind_t *self, store_iter_t *pairs, store_iter_t *labels, uint64_t from, uint64_t end,
+                             due_t *out, size_t max, size_t *n, fault_t *fault)
+{
+    status_t status = OK;
+    for (uint64_t item = from; item < end && *n < max && status == OK; item++) {
+        if (!store_iter_valid (pairs) || record_pair_at (pairs) != item)
+            return fault_set (fault, ERR_CORRUPT, "pair %" PRIu64 " is missing from the store; restore it from a backup", item);
+        if (label_at (labels, item))
+            out [(*n)++] = (due_t) { .item = item };
+        else {
+            Rulemill__PairRecord *pair = record_read_pair (pairs, fault);
+            if (pair == NULL)
+                return fault->code;
+            status = look_at (self, item, pair, &out [(*n)++], fault);
+            rulemill__pair_record__free_unpacked (pair, NULL);
+        }
+        store_iter_next (pairs);
+    }
+    return status;
+}
+
+// Iterators live for one call alone: long ones would keep old files from being dropped.
+static status_t label_due (kind_t *kind, const phase_t *phase, uint64_t from, due_t *out, size_t max, size_t *n, uint64_t *next, fault_t *fault)
+{
+    label_kind_t *self = (label_kind_t *) kind;
+    store_iter_t *pairs = record_walk_pairs (self->options.store, from);
+    store_iter_t *labels = record_walk_labels (self->options.store, self->run, from);
+    *n = 0;
+    status_t status = look_at_all (self, pairs, labels, from, phase->end, out, max, n, fault);
+    if (status == OK)
+        status = store_iter_status (labels, fault);
+    store_iter_destroy (&labels);
+    store_iter_destroy (&pairs);
+    *next = from + *n;
+    return status;
+}
+
+static uint64_t retry_at (const store_iter_t *iter)
+{
+    size_t len;
+    const uint8_t *key = store_iter_key (iter, &len);
+    uint64_t pair = 0;
+    for (size_t i = 5; i < 13 && i < len; i++)
+        pair = pair << 8 | key [i];
+    return pair;
+}
+
+static status_t label_retries (kind_t *kind, uint64_t from, due_t *out, size_t max, size_t *n, fault_t *fault)
+{
+    label_kind_t *self = (label_kind_t *) kind;
+    buf_t key = { 0 };
+    label_retry_key (self->run, from, &key);
+    store_iter_t *iter = store_iter_new (self->options.store, TABLE_LABELS, key.data, 5, key.data, key.len);
+    status_t status = OK;
+    for (*n = 0; status == OK && *n < max && store_iter_valid (iter); store_iter_next (iter)) {
+        uint64_t item = retry_at (iter);
+        Rulemill__PairRecord *pair = NULL;
+        status = record_get_pair (self->options.store, item, &pair, fault);
+        if (status != OK || pair == NULL)
+            continue;
+        status = look_at (self, item, pair, &out [*n], fault);
+        if (out [*n].state == DUE_NOT)      // asked for by name: no sample leaves it out
+            out [*n].state = DUE_LEASE;
+        (*n)++;
+        rulemill__pair_record__free_unpacked (pair, NULL);
+    }
+    if (status == OK)
+        status = store_iter_status (iter, fault);
+    self->retrying = self->retrying || *n > 0;
+    store_iter_destroy (&iter);
+    buf_free (&key);
+    return status;
+}
+
+// --- workers' setup --------------------------------------------------------
+
+static void label_setup (kind_t *kind, buf_t *setup)
+{
+    const label_kind_t *self = (const label_kind_t *) kind;
+    Rulemill__LabelSetup message = RULEMILL__LABEL_SETUP__INIT;
+    message.spec = self->options.run->spec;
+    message.pool_blob = self->options.run->pool_blob;
+    message.return_cells = self->options.stored_cells;
+    wire_pack (&message.base, setup);
+}
+
+static size_t label_blobs (kind_t *kind, digest_t *out, size_t max)
+{
+    const label_kind_t *self = (const label_kind_t *) kind;
+    if (max == 0 || self->options.run->pool_blob.len != DIGEST_BYTES)
+        return 0;
+    memcpy (out->b, self->options.run->pool_blob.data, DIGEST_BYTES);
+    return 1;
+}
+
+static status_t label_blob (kind_t *kind, const digest_t *digest, buf_t *out, bool *found, fault_t *fault)
+{
+    return record_get_blob (((label_kind_t *) kind)->options.store, digest, out, found, fault);
+}
+
+static void label_before_write (kind_t *kind, store_batch_t *batch, const phase_t *phase)
+{
+    label_kind_t *self = (label_kind_t *) kind;
+    Rulemill__PhaseRecord record = RULEMILL__PHASE_RECORD__INIT;
+    record.name = (char *) (uintptr_t) phase->name;
+    record.threshold = self->threshold;
+    record.low_water = phase->low_water;
+    record.end = phase->end;
+    record_put_phase (batch, self->run, &record);
+    record_put_counts (batch, self->run, &self->counts);
+}
+
+// --- making one ------------------------------------------------------------
+
+static const kind_class_t label_class = {
+    .name = "label", .second_copies = true,
+    .setup = label_setup, .blobs = label_blobs, .blob = label_blob,
+    .phase = label_phase, .phase_end = label_phase_end,
+    .due = label_due, .retries = label_retries, .body = label_body,
+    .commit = label_commit, .settle = label_settle, .quarantine = label_quarantine,
+    .before_write = label_before_write, .after_write = label_after_write
+};
+
+// The dense numbers of the pool's rules, and the way back.
+static status_t number_rules (label_kind_t *self, fault_t *fault)
+{
+    const rulepool_t *pool = self->options.pool;
+    self->rule_number = mem_zero (pool->count, sizeof *self->rule_number);
+    for (size_t i = 0; i < pool->count; i++) {
+        status_t status = record_number_of (self->options.store, 'R', &pool->rules [i].digest, &self->rule_number [i], fault);
+        if (status != OK)
+            return status;
+        if (self->rule_number [i] >= self->rule_index_n)
+            self->rule_index_n = self->rule_number [i] + 1;
+    }
+    self->rule_index = mem_new (self->rule_index_n * sizeof *self->rule_index);
+    memset (self->rule_index, 0xFF, self->rule_index_n * sizeof *self->rule_index);
+    for (size_t i = 0; i < pool->count; i++)
+        self->rule_index [self->rule_number [i]] = (int32_t) i;
+    return OK;
+}
+
+static status_t read_counts (label_kind_t *self, fault_t *fault)
+{
+    Rulemill__RunCounts *counts = NULL;
+    status_t status = record_get_counts (self->options.store, self->run, &counts, fault);
+    rulemill__run_counts__init (&self->counts);
+    if (counts) {
+        self->counts = *counts;
+        rulemill__run_counts__free_unpacked (counts, NULL);
+    }
+    return status;
+}
+
+status_t kind_label_new (const kind_label_options_t *options, kind_t **out, fault_t *fault)
+{
+    label_kind_t *self = mem_zero (1, sizeof *self);
+    self->options = *options;
+    self->run = options->run->number;
+    self->class = label_class;
+    self->class.second_copies = options->second_copies && !options->stored_cells;
+    self->kind.class = &self->class;
+    self->threshold = UINT64_MAX;
+    self->has_excluded = options->run->excluded_prompts > 0;
+    *out = &self->kind;
+    status_t status = number_rules (self, fault);
+    if (status == OK)
+        status = read_counts (self, fault);
+    if (status != OK)
+        kind_label_destroy (out);
+    return status;
+}
+
+void kind_label_destroy (kind_t **kind)
+{
+    label_kind_t *self = (label_kind_t *) *kind;
+    if (self == NULL)
+        return;
+    label_after_write (*kind);
+    free (self->rule_number);
+    free (self->rule_index);
+    free (self);
+    *kind = NULL;
+}
+
+const Rulemill__RunCounts *kind_label_counts (const kind_t *kind)
+{
+    return &((const label_kind_t *) kind)->counts;
+}
+
+// --- retry -----------------------------------------------------------------
+
+enum { RETRY_BATCH = 4096 };
+
+// Forget up to RETRY_BATCH quarantined labels from *from on; *from moves on, *done says that there are no more.
+static status_t retry_some (store_t *store, uint32_t run, store_batch_t *batch, uint64_t *from, uint64_t *n, bool *done, fault_t *fault)
+{
+    store_iter_t *labels = record_walk_labels (store, run, *from);
+    buf_t key = { 0 };
+    status_t status = OK;
+    *n = 0;
+    for (; *n < RETRY_BATCH && store_iter_valid (labels); store_iter_next (labels)) {
+        uint64_t item = record_pair_at (labels);
+        Rulemill__Label *label = record_read_label (labels, fault);
+        if (label == NULL) {
+            status = fault->code;
+            break;
+        }
+        if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED) {
+            record_delete_label (batch, run, item);
+            label_retry_key (run, item, &key);
+            store_batch_put (batch, TABLE_LABELS, key.data, key.len, "", 0);
+            (*n)++;
+        }
+        rulemill__label__free_unpacked (label, NULL);
+        *from = item + 1;
+    }
+    *done = !store_iter_valid (labels);
+    buf_free (&key);
+    store_iter_destroy (&labels);
+    return status;
+}
+
+status_t kind_label_retry (store_t *store, uint32_t run, Rulemill__RunCounts *counts, uint64_t *n, fault_t *fault)
+{
+    store_batch_t *batch = store_batch_new (store);
+    status_t status = OK;
+    uint64_t from = 0;
+    bool done = false;
+    *n = 0;
+    while (status == OK && !done) {
+        uint64_t some;
+        status = retry_some (store, run, batch, &from, &some, &done, fault);
+        if (status == OK && some > 0) {
+            counts->quarantined -= some < counts->quarantined ? some : counts->quarantined;
+            record_put_counts (batch, run, counts);
+            status = store_commit (store, batch, fault);
+            *n += some;
+        }
+        store_batch_clear (batch);
+    }
+    store_batch_destroy (&batch);
+    return status;
+}
+
+status_t kind_label_retry_now (kind_t *kind, uint64_t *n, fault_t *fault)
+{
+    label_kind_t *self = (label_kind_t *) kind;
+    self->retrying = true;
+    return kind_label_retry (self->options.store, self->run, &self->counts, n, fault);
+}

@@ -1,0 +1,298 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "coordinator/kind_label_parts.h"
+
+void label_retry_key (uint32_t run, uint64_t pair, buf_t *key)
+{
+    buf_clear (key);
+    buf_add_char (key, 'Q');
+    buf_add_u32be (key, run);
+    buf_add_u64be (key, pair);
+}
+
+// --- is the label what its scores say? -------------------------------------
+
+static bool lists_agree (const Rulemill__Label *label)
+{
+    size_t n = label->n_rule;
+    return label->n_score_a == n && label->n_score_b == n && label->n_relevance_a == n && label->n_relevance_b == n;
+}
+
+static bool sums_agree (const label_kind_t *self, const Rulemill__Label *label)
+{
+    int64_t sum_a = 0, sum_b = 0;
+    for (size_t i = 0; i < label->n_rule; i++) {
+        if (label->rule [i] >= self->options.pool->count)
+            return false;
+        int polarity = self->options.pool->rules [label->rule [i]].polarity;
+        sum_a += (int64_t) polarity * label->score_a [i];
+        sum_b += (int64_t) polarity * label->score_b [i];
+    }
+    return sum_a == label->sum_a && sum_b == label->sum_b;
+}
+
+static Rulemill__Outcome outcome_of (const label_kind_t *self, const Rulemill__Label *label)
+{
+    const Rulemill__RunSpec *spec = self->options.run->spec;
+    int64_t difference = label->sum_a - label->sum_b;
+    int64_t size = difference < 0 ? -difference : difference;
+    if (label->n_rule == 0 || size <= (int64_t) spec->tie_margin * (int64_t) label->n_rule)
+        return strcmp (spec->ties, "b") == 0 ? RULEMILL__OUTCOME__OUTCOME_B : RULEMILL__OUTCOME__OUTCOME_TIE;
+    return difference > 0 ? RULEMILL__OUTCOME__OUTCOME_A : RULEMILL__OUTCOME__OUTCOME_B;
+}
+
+static bool label_holds (const label_kind_t *self, const Rulemill__PairRecord *pair, const Rulemill__Label *label)
+{
+    if (label->swapped != label_swapped (self, pair))
+        return false;
+    if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED)
+        return true;
+    return lists_agree (label) && sums_agree (self, label) && label->outcome == outcome_of (self, label);
+}
+
+// --- counts ----------------------------------------------------------------
+
+static void count_given (Rulemill__RunCounts *counts, const Rulemill__PairRecord *pair, const Rulemill__Label *label)
+{
+    if (pair->given != RULEMILL__SIDE__SIDE_A && pair->given != RULEMILL__SIDE__SIDE_B)
+        return;
+    bool wants_a = (pair->given == RULEMILL__SIDE__SIDE_A) != label->swapped;
+    if (label->outcome == RULEMILL__OUTCOME__OUTCOME_TIE)
+        counts->given_ties++;
+    else if (wants_a == (label->outcome == RULEMILL__OUTCOME__OUTCOME_A))
+        counts->agree++;
+    else
+        counts->disagree++;
+}
+
+static void count (Rulemill__RunCounts *counts, const Rulemill__PairRecord *pair, const Rulemill__Label *label)
+{
+    if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED) {
+        counts->quarantined++;
+        return;
+    }
+    counts->labelled++;
+    counts->ties += label->outcome == RULEMILL__OUTCOME__OUTCOME_TIE;
+    counts->identical += label->tie_reason == RULEMILL__TIE_REASON__TIE_IDENTICAL;
+    count_given (counts, pair, label);
+}
+
+static void keep (label_kind_t *self, store_batch_t *batch, uint64_t item, const Rulemill__PairRecord *pair, const Rulemill__Label *label)
+{
+    record_put_label (batch, self->run, item, label);
+    if (self->retrying) {
+        buf_t key = { 0 };
+        label_retry_key (self->run, item, &key);
+        store_batch_delete (batch, TABLE_LABELS, key.data, key.len);
+        buf_free (&key);
+    }
+    count (&self->counts, pair, label);
+}
+
+// --- cells: the first write wins -------------------------------------------
+
+static size_t cell_place (const Rulemill__Cells *cells, uint32_t rule)
+{
+    size_t low = 0, high = cells->n_rule;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (cells->rule [middle] < rule)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void insert_cell (Rulemill__Cells *cells, size_t at, uint32_t rule, int32_t score, uint32_t relevance, uint32_t mass)
+{
+    size_t n = cells->n_rule, tail = n - at;
+    memmove (cells->rule + at + 1, cells->rule + at, tail * sizeof *cells->rule);
+    memmove (cells->score + at + 1, cells->score + at, tail * sizeof *cells->score);
+    memmove (cells->relevance + at + 1, cells->relevance + at, tail * sizeof *cells->relevance);
+    memmove (cells->mass + at + 1, cells->mass + at, tail * sizeof *cells->mass);
+    cells->n_rule = cells->n_score = cells->n_relevance = cells->n_mass = at;
+    label_cells_add (cells, rule, score, relevance, mass);
+    cells->n_rule = cells->n_score = cells->n_relevance = cells->n_mass = n + 1;
+}
+
+// The stored cells of a response with room for more, in the overlay.
+static status_t overlay_get (label_kind_t *self, uint64_t response, size_t room, overlay_t **out, fault_t *fault)
+{
+    HASH_FIND (hh, self->overlay, &response, sizeof response, *out);
+    Rulemill__Cells *old = *out ? (*out)->cells : NULL;
+    if (old == NULL) {
+        status_t status = record_get_cells (self->options.store, response, self->options.run->judge, &old, fault);
+        if (status != OK)
+            return status;
+        *out = mem_zero (1, sizeof **out);
+        (*out)->response = response;
+        HASH_ADD (hh, self->overlay, response, sizeof response, *out);
+    }
+    Rulemill__Cells *cells = label_cells_new ((old ? old->n_rule : 0) + room);
+    for (size_t i = 0; old && i < old->n_rule; i++)
+        label_cells_add (cells, old->rule [i], old->score [i], old->relevance [i], old->mass [i]);
+    if (old)
+        rulemill__cells__free_unpacked (old, NULL);
+    (*out)->cells = cells;
+    return OK;
+}
+
+static bool cells_readable (const label_kind_t *self, const Rulemill__Cells *cells)
+{
+    size_t n = cells->n_rule;
+    if (cells->n_score != n || cells->n_relevance != n || cells->n_mass != n || n > self->options.pool->count)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (cells->rule [i] >= self->options.pool->count || (i > 0 && cells->rule [i] <= cells->rule [i - 1])
+            || cells->score [i] < -MICRO || cells->score [i] > MICRO || cells->relevance [i] > MICRO || cells->mass [i] > 2 * MICRO)
+            return false;
+    return true;
+}
+
+// Merge new cells of one response; *stale becomes true where the store has another value for one of them.
+static status_t merge (label_kind_t *self, store_batch_t *batch, uint64_t response, const Rulemill__Cells *fresh, bool *stale, fault_t *fault)
+{
+    if (fresh == NULL || fresh->n_rule == 0)
+        return OK;
+    overlay_t *overlay;
+    status_t status = overlay_get (self, response, fresh->n_rule, &overlay, fault);
+    if (status != OK)
+        return status;
+    for (size_t i = 0; i < fresh->n_rule; i++) {
+        uint32_t rule = self->rule_number [fresh->rule [i]];
+        size_t at = cell_place (overlay->cells, rule);
+        if (at == overlay->cells->n_rule || overlay->cells->rule [at] != rule) {
+            insert_cell (overlay->cells, at, rule, fresh->score [i], fresh->relevance [i], fresh->mass [i]);
+            self->counts.cells_judged++;
+        }
+        else if (overlay->cells->score [at] != fresh->score [i] || overlay->cells->relevance [at] != fresh->relevance [i])
+            *stale = true;
+    }
+    record_put_cells (batch, response, self->options.run->judge, overlay->cells);
+    return OK;
+}
+
+static status_t tell_known (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, buf_t *known, fault_t *fault)
+{
+    bool swapped = label_swapped (self, pair);
+    Rulemill__LabelKnown message = RULEMILL__LABEL_KNOWN__INIT;
+    status_t status = label_known (self, item, pair, swapped ? 2 : 1, &message.known_a, fault);
+    if (status == OK)
+        status = label_known (self, item, pair, swapped ? 1 : 2, &message.known_b, fault);
+    if (status == OK)
+        wire_pack (&message.base, known);
+    if (message.known_a)
+        rulemill__cells__free_unpacked (message.known_a, NULL);
+    if (message.known_b)
+        rulemill__cells__free_unpacked (message.known_b, NULL);
+    return status;
+}
+
+// --- the hooks -------------------------------------------------------------
+
+static bool result_readable (const label_kind_t *self, const Rulemill__PairRecord *pair, const Rulemill__LabelResult *result, bool final)
+{
+    if ((result->new_a && !cells_readable (self, result->new_a)) || (result->new_b && !cells_readable (self, result->new_b)))
+        return false;
+    if ((result->new_a || result->new_b) && !self->options.stored_cells)
+        return false;
+    return !final || (result->label && label_holds (self, pair, result->label));
+}
+
+static status_t take (label_kind_t *self, store_batch_t *batch, uint64_t item, const Rulemill__PairRecord *pair,
+                      const Rulemill__LabelResult *result, bool final, verdict_t *verdict, buf_t *known, fault_t *fault)
+{
+    bool swapped = label_swapped (self, pair), stale = false;
+    status_t status = merge (self, batch, swapped ? pair->response_b : pair->response_a, result->new_a, &stale, fault);
+    if (status == OK)
+        status = merge (self, batch, swapped ? pair->response_a : pair->response_b, result->new_b, &stale, fault);
+    if (status != OK)
+        return status;
+    if (stale) {
+        *verdict = VERDICT_STALE;
+        return tell_known (self, item, pair, known, fault);
+    }
+    *verdict = final ? VERDICT_FINAL : VERDICT_PARTIAL;
+    if (final)
+        keep (self, batch, item, pair, result->label);
+    return OK;
+}
+
+static status_t get_pair (label_kind_t *self, uint64_t item, Rulemill__PairRecord **pair, fault_t *fault)
+{
+    status_t status = record_get_pair (self->options.store, item, pair, fault);
+    if (status == OK && *pair == NULL)
+        return fault_set (fault, ERR_CORRUPT, "pair %llu is missing from the store", (unsigned long long) item);
+    return status;
+}
+
+status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool final, const void *body, size_t len,
+                       verdict_t *verdict, buf_t *known, fault_t *fault)
+{
+    label_kind_t *self = (label_kind_t *) kind;
+    *verdict = VERDICT_BAD;
+    bool has = false;
+    status_t status = record_has_label (self->options.store, self->run, item, &has, fault);
+    if (status != OK)
+        return status;
+    if (has) {
+        *verdict = VERDICT_FINAL;
+        return OK;
+    }
+    Rulemill__PairRecord *pair = NULL;
+    status = get_pair (self, item, &pair, fault);
+    if (status != OK)
+        return status;
+    Rulemill__LabelResult *result = rulemill__label_result__unpack (NULL, len, body);
+    if (result && result_readable (self, pair, result, final))
+        status = take (self, batch, item, pair, result, final, verdict, known, fault);
+    if (result)
+        rulemill__label_result__free_unpacked (result, NULL);
+    rulemill__pair_record__free_unpacked (pair, NULL);
+    return status;
+}
+
+static status_t keep_made (label_kind_t *self, store_batch_t *batch, uint64_t item, Rulemill__Label *label, fault_t *fault)
+{
+    Rulemill__PairRecord *pair = NULL;
+    status_t status = get_pair (self, item, &pair, fault);
+    if (status != OK)
+        return status;
+    label->swapped = label_swapped (self, pair);
+    label->selected_by = self->options.run->spec->policy;
+    keep (self, batch, item, pair, label);
+    rulemill__pair_record__free_unpacked (pair, NULL);
+    return OK;
+}
+
+status_t label_settle (kind_t *kind, store_batch_t *batch, uint64_t item, fault_t *fault)
+{
+    label_kind_t *self = (label_kind_t *) kind;
+    Rulemill__Label label = RULEMILL__LABEL__INIT;
+    bool to_b = strcmp (self->options.run->spec->ties, "b") == 0;
+    label.outcome = to_b ? RULEMILL__OUTCOME__OUTCOME_B : RULEMILL__OUTCOME__OUTCOME_TIE;
+    label.tie_reason = RULEMILL__TIE_REASON__TIE_IDENTICAL;
+    return keep_made (self, batch, item, &label, fault);
+}
+
+status_t label_quarantine (kind_t *kind, store_batch_t *batch, uint64_t item, const char *reason, fault_t *fault)
+{
+    Rulemill__Label label = RULEMILL__LABEL__INIT;
+    label.outcome = RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
+    label.reason = (char *) (uintptr_t) reason;
+    return keep_made ((label_kind_t *) kind, batch, item, &label, fault);
+}
+
+void label_after_write (kind_t *kind)
+{
+    label_kind_t *self = (label_kind_t *) kind;
+    overlay_t *overlay, *next;
+    HASH_ITER (hh, self->overlay, overlay, next) {
+        HASH_DEL (self->overlay, overlay);
+        rulemill__cells__free_unpacked (overlay->cells, NULL);
+        free (overlay);
+    }
+}

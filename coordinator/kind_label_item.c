@@ -1,0 +1,198 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "coordinator/kind_label_parts.h"
+
+content_key_t label_key (const ProtobufCBinaryData *bytes)
+{
+    content_key_t key = { { 0 } };
+    if (bytes->len == KEY_BYTES)
+        memcpy (key.b, bytes->data, KEY_BYTES);
+    return key;
+}
+
+bool label_swapped (const label_kind_t *self, const Rulemill__PairRecord *pair)
+{
+    const Rulemill__RunSpec *spec = self->options.run->spec;
+    content_key_t key = label_key (&pair->key);
+    return strcmp (spec->orientation, "stored") != 0 && orientation_swapped (spec->seed, &key);
+}
+
+// --- cells -----------------------------------------------------------------
+
+Rulemill__Cells *label_cells_new (size_t room)
+{
+    Rulemill__Cells *cells = mem_new (sizeof *cells);
+    rulemill__cells__init (cells);
+    cells->rule = mem_new (room * sizeof *cells->rule);
+    cells->score = mem_new (room * sizeof *cells->score);
+    cells->relevance = mem_new (room * sizeof *cells->relevance);
+    cells->mass = mem_new (room * sizeof *cells->mass);
+    return cells;
+}
+
+void label_cells_add (Rulemill__Cells *cells, uint32_t rule, int32_t score, uint32_t relevance, uint32_t mass)
+{
+    size_t n = cells->n_rule;
+    cells->rule [n] = rule;
+    cells->score [n] = score;
+    cells->relevance [n] = relevance;
+    cells->mass [n] = mass;
+    cells->n_rule = cells->n_score = cells->n_relevance = cells->n_mass = n + 1;
+}
+
+// Stored cells (dense rule numbers) as the wire has them (indices in the pool); rules of other pools fall away.
+static Rulemill__Cells *as_indices (const label_kind_t *self, const Rulemill__Cells *stored)
+{
+    Rulemill__Cells *cells = label_cells_new (stored->n_rule);
+    cells->raw = stored->raw;
+    size_t n = stored->n_rule;
+    if (stored->n_score != n || stored->n_relevance != n || stored->n_mass != n)
+        n = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t number = stored->rule [i];
+        int32_t index = number < self->rule_index_n ? self->rule_index [number] : -1;
+        if (index >= 0)
+            label_cells_add (cells, (uint32_t) index, stored->score [i], stored->relevance [i], stored->mass [i]);
+    }
+    return cells;
+}
+
+status_t label_known (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, int side, Rulemill__Cells **out, fault_t *fault)
+{
+    *out = NULL;
+    if (!self->options.stored_cells)
+        return OK;
+    uint64_t response = side == 1 ? pair->response_a : pair->response_b;
+    overlay_t *fresh;
+    HASH_FIND (hh, self->overlay, &response, sizeof response, fresh);
+    Rulemill__Cells *stored = NULL;
+    uint32_t judge = self->options.run->judge;
+    status_t status = record_get_pair_cells (self->options.store, item, judge, side, &stored, fault);
+    if (status == OK && stored == NULL && fresh) {
+        *out = as_indices (self, fresh->cells);
+        return OK;
+    }
+    if (status == OK && stored == NULL)
+        status = record_get_cells (self->options.store, response, judge, &stored, fault);
+    if (status == OK && stored)
+        *out = as_indices (self, stored);
+    if (stored)
+        rulemill__cells__free_unpacked (stored, NULL);
+    return status;
+}
+
+// --- texts -----------------------------------------------------------------
+
+static bool was_sent (label_kind_t *self, uint64_t response)
+{
+    for (size_t i = 0; i < self->n_sent; i++)
+        if (self->sent [i] == response)
+            return true;
+    if (self->n_sent < SENT_MAX)
+        self->sent [self->n_sent++] = response;
+    return false;
+}
+
+static status_t missing (const char *what, uint64_t number, fault_t *fault)
+{
+    return fault_set (fault, ERR_CORRUPT, "%s %" PRIu64 " is missing from the store; restore it from a backup, or begin in a new folder", what, number);
+}
+
+static status_t add_prompt (label_kind_t *self, const Rulemill__PairRecord *pair, Rulemill__LabelItem *item,
+                            Rulemill__PromptRecord **record, fault_t *fault)
+{
+    status_t status = record_get_prompt (self->options.store, pair->prompt, record, fault);
+    if (status == OK && *record == NULL)
+        status = missing ("prompt", pair->prompt, fault);
+    if (status != OK)
+        return status;
+    item->prompt_key = (*record)->key;
+    item->same_prompt = self->sent_prompt == pair->prompt + 1;
+    if (!item->same_prompt) {
+        item->prompt = (*record)->conversation;
+        self->sent_prompt = pair->prompt + 1;
+        self->n_sent = 0;
+    }
+    return OK;
+}
+
+static status_t add_response (label_kind_t *self, uint64_t number, Rulemill__Conversation **text,
+                              Rulemill__ResponseRecord **record, fault_t *fault)
+{
+    if (was_sent (self, number))
+        return OK;
+    status_t status = record_get_response (self->options.store, number, record, fault);
+    if (status == OK && *record == NULL)
+        status = missing ("response", number, fault);
+    if (status == OK)
+        *text = (*record)->response;
+    return status;
+}
+
+typedef struct {
+    Rulemill__PairRecord *pair;
+    Rulemill__PromptRecord *prompt;
+    Rulemill__ResponseRecord *a, *b;
+    Rulemill__Cells *known_a, *known_b;
+} body_parts_t;
+
+static void free_parts (body_parts_t *parts)
+{
+    if (parts->pair)
+        rulemill__pair_record__free_unpacked (parts->pair, NULL);
+    if (parts->prompt)
+        rulemill__prompt_record__free_unpacked (parts->prompt, NULL);
+    if (parts->a)
+        rulemill__response_record__free_unpacked (parts->a, NULL);
+    if (parts->b)
+        rulemill__response_record__free_unpacked (parts->b, NULL);
+    if (parts->known_a)
+        rulemill__cells__free_unpacked (parts->known_a, NULL);
+    if (parts->known_b)
+        rulemill__cells__free_unpacked (parts->known_b, NULL);
+}
+
+static status_t fill_item (label_kind_t *self, uint64_t number, body_parts_t *parts, Rulemill__LabelItem *item, fault_t *fault)
+{
+    const Rulemill__PairRecord *pair = parts->pair;
+    bool swapped = label_swapped (self, pair);
+    item->swapped = swapped;
+    item->response_a = swapped ? pair->response_b : pair->response_a;
+    item->response_b = swapped ? pair->response_a : pair->response_b;
+    item->pair_key = pair->key;
+    status_t status = add_prompt (self, pair, item, &parts->prompt, fault);
+    if (status == OK)
+        status = add_response (self, item->response_a, &item->text_a, &parts->a, fault);
+    if (status == OK)
+        status = add_response (self, item->response_b, &item->text_b, &parts->b, fault);
+    if (status == OK)
+        status = label_known (self, number, pair, swapped ? 2 : 1, &parts->known_a, fault);
+    if (status == OK)
+        status = label_known (self, number, pair, swapped ? 1 : 2, &parts->known_b, fault);
+    item->known_a = parts->known_a;
+    item->known_b = parts->known_b;
+    return status;
+}
+
+status_t label_body (kind_t *kind, uint64_t number, bool first, buf_t *body, fault_t *fault)
+{
+    label_kind_t *self = (label_kind_t *) kind;
+    if (first) {
+        self->sent_prompt = 0;
+        self->n_sent = 0;
+    }
+    body_parts_t parts = { 0 };
+    Rulemill__LabelItem item = RULEMILL__LABEL_ITEM__INIT;
+    status_t status = record_get_pair (self->options.store, number, &parts.pair, fault);
+    if (status == OK && parts.pair == NULL)
+        status = missing ("pair", number, fault);
+    if (status == OK)
+        status = fill_item (self, number, &parts, &item, fault);
+    if (status == OK)
+        wire_pack (&item.base, body);
+    free_parts (&parts);
+    return status;
+}

@@ -1,0 +1,67 @@
+// kind_label_parts: what the files of kind_label share. Nobody else includes it.
+#ifndef COORDINATOR_KIND_LABEL_PARTS_H
+#define COORDINATOR_KIND_LABEL_PARTS_H
+
+#include <uthash.h>
+
+#include "coordinator/kind_label.h"
+#include "model/selection.h"
+#include "proto/wire.h"
+
+enum { SENT_MAX = 2048 };
+
+// Cells of a response that a batch not yet written will change.
+typedef struct {
+    uint64_t response;
+    Rulemill__Cells *cells;         // with dense rule numbers, ascending
+    UT_hash_handle hh;
+} overlay_t;
+
+typedef struct {
+    kind_t kind;
+    kind_class_t class;             // a copy, as second_copies depends on the judge
+    kind_label_options_t options;
+    uint32_t run;
+    Rulemill__RunCounts counts;
+    uint64_t threshold;             // of the present phase
+    uint64_t prompts;               // of the corpus
+    bool has_excluded;
+
+    // the pool's rules by their dense numbers in the store, and back
+    uint32_t *rule_number;          // [pool->count]
+    int32_t *rule_index;            // [rule_index_n] by dense number; -1: not of this pool
+    uint32_t rule_index_n;
+
+    // the last prompt that was asked about
+    uint64_t prompt;
+    bool prompt_known, prompt_due;
+
+    // what the present batch of a lease has brought already
+    uint64_t sent_prompt;
+    uint64_t sent [SENT_MAX];
+    size_t n_sent;
+
+    bool retrying;                  // there may be 'Q' records
+    overlay_t *overlay;
+} label_kind_t;
+
+// kind_label_item.c
+status_t label_body (kind_t *kind, uint64_t item, bool first, buf_t *body, fault_t *fault);
+bool label_swapped (const label_kind_t *self, const Rulemill__PairRecord *pair);
+content_key_t label_key (const ProtobufCBinaryData *bytes);
+// The cells of the response on one side of a pair (1 A, 2 B as stored), rules by index in the pool; NULL where there are none.
+status_t label_known (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, int side, Rulemill__Cells **out, fault_t *fault) MUST_USE;
+Rulemill__Cells *label_cells_new (size_t room);
+void label_cells_add (Rulemill__Cells *cells, uint32_t rule, int32_t score, uint32_t relevance, uint32_t mass);
+
+// kind_label_commit.c
+status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool final, const void *body, size_t len,
+                       verdict_t *verdict, buf_t *known, fault_t *fault);
+status_t label_settle (kind_t *kind, store_batch_t *batch, uint64_t item, fault_t *fault);
+status_t label_quarantine (kind_t *kind, store_batch_t *batch, uint64_t item, const char *reason, fault_t *fault);
+void label_after_write (kind_t *kind);
+
+// The key of a pair that is to be taken up again: 'Q' + run + pair.
+void label_retry_key (uint32_t run, uint64_t pair, buf_t *key);
+
+#endif
