@@ -1,0 +1,90 @@
+#include "ops/outcome.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/exit_codes.h"
+#include "storage/records.h"
+
+// Reasons beyond the table's end are counted as "other" in its last place.
+static void count_reason (outcome_t *outcome, const char *reason)
+{
+    size_t i = 0;
+    while (i < outcome->n_reasons && strcmp (outcome->reasons [i].reason, reason) != 0)
+        i++;
+    if (i == OUTCOME_REASONS_MAX) {
+        i--;
+        snprintf (outcome->reasons [i].reason, OUTCOME_REASON_BYTES, "other");
+    } else if (i == outcome->n_reasons)
+        snprintf (outcome->reasons [outcome->n_reasons++].reason, OUTCOME_REASON_BYTES, "%s", reason);
+    outcome->reasons [i].count++;
+}
+
+static int by_count (const void *a, const void *b)
+{
+    const outcome_reason_t *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count < y->count ? 1 : -1;
+    return strcmp (x->reason, y->reason);
+}
+
+status_t outcome_count_reasons (outcome_t *outcome, fault_t *fault)
+{
+    const store_options_t options = { .read_only = true };
+    store_t *store = NULL;
+    status_t status = store_open (outcome->dir, &options, &store, fault);
+    if (status != OK)
+        return status;
+    store_iter_t *iter = record_walk_rejects (store);
+    for (; store_iter_valid (iter) && status == OK; store_iter_next (iter)) {
+        Rulemill__RejectRecord *record = record_read_reject (iter, fault);
+        if (record == NULL) {
+            status = ERR_CORRUPT;
+            break;
+        }
+        count_reason (outcome, record->reason);
+        rulemill__reject_record__free_unpacked (record, NULL);
+    }
+    if (status == OK)
+        status = store_iter_status (iter, fault);
+    store_iter_destroy (&iter);
+    store_close (&store);
+    qsort (outcome->reasons, outcome->n_reasons, sizeof *outcome->reasons, by_count);
+    return status;
+}
+
+interval_t outcome_wilson (uint64_t hits, uint64_t total)
+{
+    if (total == 0)
+        return (interval_t) { 0 };
+    const double z = 1.959963984540054;
+    double n = (double) total, p = (double) hits / n;
+    double centre = (p + z * z / (2 * n)) / (1 + z * z / n);
+    double half = z / (1 + z * z / n) * sqrt (p * (1 - p) / n + z * z / (4 * n * n));
+    return (interval_t) { p, fmax (0, centre - half), fmin (1, centre + half) };
+}
+
+interval_t outcome_agreement (const outcome_t *outcome, uint64_t *total)
+{
+    const Rulemill__RunCounts *counts = &outcome->job.counts;
+    *total = counts->agree + counts->disagree;
+    return outcome_wilson (counts->agree, *total);
+}
+
+interval_t outcome_longer (const outcome_t *outcome, uint64_t *total)
+{
+    const Rulemill__RunCounts *counts = &outcome->job.counts;
+    *total = counts->given_longer + counts->given_shorter;
+    return outcome_wilson (counts->given_longer, *total);
+}
+
+int outcome_exit_code (const outcome_t *outcome)
+{
+    if (outcome->status == ERR_STOPPED)
+        return EXIT_RESUMABLE;
+    if (outcome->status != OK)
+        return outcome->status == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;
+    return outcome->job.rows_set_aside ? EXIT_SET_ASIDE : EXIT_COMPLETE;
+}

@@ -1,0 +1,35 @@
+// outcome: what is told of a job that ended, gathered once for the summary and for report.json.
+#ifndef OPS_OUTCOME_H
+#define OPS_OUTCOME_H
+
+#include "coordinator/job.h"
+
+enum { OUTCOME_REASONS_MAX = 64, OUTCOME_REASON_BYTES = 64 };
+
+typedef struct { char reason [OUTCOME_REASON_BYTES]; uint64_t count; } outcome_reason_t;
+
+typedef struct {
+    status_t status;                // OK, ERR_STOPPED or why it failed
+    const char *dir;
+    const char *judge;              // "lexicon"
+    const char *config;             // resolved, YAML
+    int64_t began_s, ended_s;       // wall clock
+    job_report_t job;
+    outcome_reason_t reasons [OUTCOME_REASONS_MAX];     // of rows set aside; the largest counts first
+    size_t n_reasons;
+} outcome_t;
+
+// Count why rows were set aside, from the store of outcome->dir, which nobody may have open.
+status_t outcome_count_reasons (outcome_t *outcome, fault_t *fault) MUST_USE;
+
+// A share with its Wilson score interval (Wilson 1927) at 95 %; all 0 where total is.
+typedef struct { double share, low, high; } interval_t;
+interval_t outcome_wilson (uint64_t hits, uint64_t total);
+
+// Agreement with what the rows stated: hits of total; and of the rule that the longer response is preferred.
+interval_t outcome_agreement (const outcome_t *outcome, uint64_t *total);
+interval_t outcome_longer (const outcome_t *outcome, uint64_t *total);
+
+int outcome_exit_code (const outcome_t *outcome);
+
+#endif

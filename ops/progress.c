@@ -1,0 +1,174 @@
+#include "ops/progress.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+enum { LINE_EVERY_MS = 10 * 1000, REWRITE_EVERY_MS = 200, COLUMNS_DEFAULT = 80 };
+
+struct progress {
+    progress_options_t options;
+    job_stage_t stage;          // shown last
+    bool shown, told_drain;
+    int64_t shown_ms;
+    buf_t line;
+};
+
+progress_options_t progress_options (bool quiet)
+{
+    return (progress_options_t) {
+        .out = quiet ? NULL : stderr,
+        .rewrite = isatty (STDERR_FILENO),
+        .colour = log_colour_ok (STDERR_FILENO)
+    };
+}
+
+progress_t *progress_new (const progress_options_t *options)
+{
+    progress_t *progress = mem_zero (1, sizeof *progress);
+    progress->options = *options;
+    return progress;
+}
+
+void progress_count (buf_t *out, uint64_t count)
+{
+    char digits [24];
+    int len = snprintf (digits, sizeof digits, "%" PRIu64, count);
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0)
+            buf_add_char (out, ',');
+        buf_add_char (out, digits [i]);
+    }
+}
+
+void progress_duration (buf_t *out, double seconds)
+{
+    uint64_t s = seconds < 0 ? 0 : seconds > 1e9 ? 1000000000 : (uint64_t) (seconds + 0.5);
+    uint64_t days = s / 86400, hours = s / 3600 % 24, minutes = s / 60 % 60;
+    if (days > 0)
+        buf_printf (out, "%" PRIu64 " d ", days);
+    if (days > 0 || hours > 0)
+        buf_printf (out, "%02" PRIu64 ":%02" PRIu64, hours, minutes);
+    else
+        buf_printf (out, "%" PRIu64, minutes);
+    buf_printf (out, ":%02" PRIu64, s % 60);
+}
+
+// Bytes for ingest, pairs elsewhere.
+static void add_amount (buf_t *out, job_stage_t stage, double amount)
+{
+    if (stage == STAGE_INGEST)
+        buf_printf (out, "%.1f MB", amount / 1e6);
+    else
+        progress_count (out, (uint64_t) (amount + 0.5));
+}
+
+static void add_done (const job_snapshot_t *s, buf_t *out)
+{
+    if (s->total == 0 && s->done == 0)
+        return;
+    buf_add_str (out, "  ");
+    add_amount (out, s->stage, (double) s->done);
+    if (s->total > 0) {
+        buf_add_str (out, " of ");
+        add_amount (out, s->stage, (double) s->total);
+        uint64_t done = s->done < s->total ? s->done : s->total;
+        buf_printf (out, " (%d %%)", (int) (100.0 * (double) done / (double) s->total));
+    }
+    buf_add_str (out, s->stage == STAGE_LABEL || s->stage == STAGE_EXPORT ? " pairs" : "");
+    if (s->rate > 0) {
+        buf_add_str (out, "  ");
+        add_amount (out, s->stage, s->rate);
+        buf_add_str (out, s->stage == STAGE_LABEL || s->stage == STAGE_EXPORT ? " pairs/s" : "/s");
+    }
+}
+
+void progress_line (const job_snapshot_t *s, buf_t *out)
+{
+    buf_printf (out, "%-7s", job_stage_name (s->stage));
+    add_done (s, out);
+    if (s->eta_s >= 0 && s->total > 0 && s->done < s->total) {
+        buf_add_str (out, "  ");
+        progress_duration (out, s->eta_s);
+        buf_add_str (out, " left");
+    }
+    if (s->stage == STAGE_LABEL)
+        buf_printf (out, "  %u worker%s", s->workers, s->workers == 1 ? "" : "s");
+    uint64_t aside = s->rows_rejected + s->quarantined;
+    if (aside > 0) {
+        buf_add_str (out, "  ");
+        progress_count (out, aside);
+        buf_add_str (out, " set aside");
+    }
+}
+
+// The terminal's width; a longer line would wrap and could not be rewritten.
+static size_t columns (const progress_t *progress)
+{
+    struct winsize size = { 0 };
+    if (ioctl (fileno (progress->options.out), TIOCGWINSZ, &size) != 0 || size.ws_col < 20)
+        return COLUMNS_DEFAULT;
+    return size.ws_col;
+}
+
+static void rewrite (progress_t *progress)
+{
+    buf_t *line = &progress->line;
+    size_t most = columns (progress) - 1;
+    if (line->len > most)
+        line->data [most] = '\0';
+    bool colour = progress->options.colour;
+    fprintf (progress->options.out, "\r\033[K%s%s%s", colour ? "\033[36m" : "", line->data, colour ? "\033[0m" : "");
+}
+
+static void tell_drain (progress_t *progress)
+{
+    progress->told_drain = true;
+    fprintf (progress->options.out, "%sstopping: finishing and saving what is in hand; once more (Ctrl-C) stops at once\n",
+             progress->options.rewrite ? "\r\033[K" : "");
+}
+
+void progress_show (void *ctx, const job_snapshot_t *snapshot)
+{
+    progress_t *progress = ctx;
+    if (progress->options.out == NULL)
+        return;
+    if (snapshot->draining && !progress->told_drain)
+        tell_drain (progress);
+    int64_t now = clock_ms (&progress->options.clock);
+    bool changed = !progress->shown || snapshot->stage != progress->stage;
+    int64_t every = progress->options.rewrite ? REWRITE_EVERY_MS : LINE_EVERY_MS;
+    if (!changed && now - progress->shown_ms < every)
+        return;
+    if (snapshot->stage == STAGE_OPEN || snapshot->stage == STAGE_DONE)
+        return;
+    progress->shown = true;
+    progress->stage = snapshot->stage;
+    progress->shown_ms = now;
+    buf_clear (&progress->line);
+    progress_line (snapshot, &progress->line);
+    if (progress->options.rewrite)
+        rewrite (progress);
+    else
+        fprintf (progress->options.out, "%s\n", progress->line.data);
+    fflush (progress->options.out);
+}
+
+void progress_destroy (progress_t **progress)
+{
+    if (*progress == NULL)
+        return;
+    progress_options_t *options = &(*progress)->options;
+    if (options->out && options->rewrite && (*progress)->shown) {
+        fprintf (options->out, "\r\033[K");
+        fflush (options->out);
+    }
+    buf_free (&(*progress)->line);
+    free (*progress);
+    *progress = NULL;
+}

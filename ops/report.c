@@ -1,0 +1,278 @@
+#include "ops/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+// --- the object ------------------------------------------------------------
+
+static void add_text (buf_t *out, const char *key, const char *text)
+{
+    json_write_key (out, key);
+    json_write_cstring (out, text);
+}
+
+static void add_count (buf_t *out, const char *key, uint64_t count)
+{
+    json_write_key (out, key);
+    buf_printf (out, "%" PRIu64, count);
+}
+
+static void add_real (buf_t *out, const char *key, double value)
+{
+    json_write_key (out, key);
+    buf_printf (out, "%.6f", value);
+}
+
+static void open_object (buf_t *out, const char *key)
+{
+    json_write_key (out, key);
+    buf_add_char (out, '{');
+}
+
+static void add_corpus (const outcome_t *outcome, buf_t *out)
+{
+    const Rulemill__CorpusState *corpus = &outcome->job.corpus_counts;
+    open_object (out, "corpus");
+    add_count (out, "rows", corpus->rows_read);
+    add_count (out, "rows_set_aside", corpus->rows_rejected);
+    add_count (out, "prompts", corpus->prompts);
+    add_count (out, "responses", corpus->responses);
+    add_count (out, "pairs", corpus->pairs);
+    add_count (out, "duplicates", corpus->duplicates);
+    open_object (out, "set_aside_by_reason");
+    for (size_t i = 0; i < outcome->n_reasons; i++)
+        add_count (out, outcome->reasons [i].reason, outcome->reasons [i].count);
+    buf_add_str (out, "}}");
+}
+
+static void add_labels (const outcome_t *outcome, buf_t *out)
+{
+    const Rulemill__RunCounts *counts = &outcome->job.counts;
+    const dataset_report_t *dataset = &outcome->job.dataset;
+    open_object (out, "labels");
+    add_count (out, "labelled", counts->labelled);
+    add_count (out, "ties", counts->ties);
+    add_count (out, "ties_identical", counts->identical);
+    add_count (out, "ties_no_rule", dataset->tie_no_rule);
+    add_count (out, "ties_margin", dataset->tie_margin);
+    add_count (out, "quarantined", counts->quarantined);
+    add_count (out, "excluded_prompts", outcome->job.last.excluded_prompts);
+    add_count (out, "longer_won", counts->longer);
+    add_count (out, "shorter_won", counts->shorter);
+    add_count (out, "cells_judged", counts->cells_judged);
+    buf_add_char (out, '}');
+}
+
+static void add_interval (buf_t *out, const char *key, interval_t interval, uint64_t total)
+{
+    json_write_key (out, key);
+    if (total == 0) {
+        buf_add_str (out, "null");
+        return;
+    }
+    buf_add_char (out, '{');
+    add_count (out, "pairs", total);
+    add_real (out, "share", interval.share);
+    add_real (out, "low", interval.low);
+    add_real (out, "high", interval.high);
+    buf_add_char (out, '}');
+}
+
+static void add_agreement (const outcome_t *outcome, buf_t *out)
+{
+    uint64_t n_agreement, n_longer;
+    interval_t agreement = outcome_agreement (outcome, &n_agreement), longer = outcome_longer (outcome, &n_longer);
+    open_object (out, "given_preferences");
+    add_interval (out, "agreement", agreement, n_agreement);
+    add_count (out, "label_is_tie", outcome->job.counts.given_ties);
+    add_interval (out, "baseline_longer", longer, n_longer);
+    add_real (out, "baseline_coin", 0.5);
+    const dataset_report_t *dataset = &outcome->job.dataset;
+    add_count (out, "votes_agree", dataset->votes_agree);
+    add_count (out, "votes_disagree", dataset->votes_disagree);
+    add_count (out, "votes_split", dataset->votes_split);
+    add_count (out, "votes_tied", dataset->votes_tied);
+    buf_add_char (out, '}');
+}
+
+static void add_dataset (const outcome_t *outcome, buf_t *out)
+{
+    const dataset_report_t *dataset = &outcome->job.dataset;
+    if (dataset->path [0] == '\0') {
+        json_write_key (out, "dataset");
+        buf_add_str (out, "null");
+        return;
+    }
+    open_object (out, "dataset");
+    add_text (out, "path", dataset->path);
+    add_count (out, "train", dataset->train);
+    add_count (out, "validation", dataset->validation);
+    add_count (out, "ties", dataset->ties);
+    add_count (out, "duplicates", dataset->duplicates);
+    add_count (out, "quarantined", dataset->quarantined);
+    add_count (out, "excluded", dataset->excluded);
+    add_count (out, "filtered", dataset->filtered);
+    buf_add_char (out, '}');
+}
+
+static void add_scores (const outcome_t *outcome, buf_t *out)
+{
+    const scores_report_t *scores = &outcome->job.scores;
+    if (scores->lines == 0)
+        return;
+    open_object (out, "scores");
+    add_count (out, "lines", scores->lines);
+    add_count (out, "cells", scores->cells);
+    add_count (out, "unknown_ids", scores->unknown_ids);
+    add_count (out, "ambiguous_ids", scores->ambiguous_ids);
+    add_count (out, "unknown_rules", scores->unknown_rules);
+    add_count (out, "conflicts", scores->conflicts);
+    add_count (out, "bad_lines", scores->bad_lines);
+    add_text (out, "first_problem", scores->first_problem [0] ? scores->first_problem : NULL);
+    buf_add_char (out, '}');
+}
+
+static double seconds (struct timeval time)
+{
+    return (double) time.tv_sec + (double) time.tv_usec / 1e6;
+}
+
+// Of this process and of the workers that it waited for.
+static void add_usage (const outcome_t *outcome, buf_t *out)
+{
+    struct rusage own = { 0 }, workers = { 0 };
+    getrusage (RUSAGE_SELF, &own);
+    getrusage (RUSAGE_CHILDREN, &workers);
+    const job_snapshot_t *last = &outcome->job.last;
+    open_object (out, "usage");
+    add_real (out, "coordinator_cpu_s", seconds (own.ru_utime) + seconds (own.ru_stime));
+    add_real (out, "workers_cpu_s", seconds (workers.ru_utime) + seconds (workers.ru_stime));
+    add_count (out, "coordinator_memory_kb_max", (uint64_t) own.ru_maxrss);
+    add_count (out, "worker_memory_kb_max", (uint64_t) workers.ru_maxrss);
+    add_count (out, "workers_died", last->workers_died);
+    add_count (out, "leases_lost", last->leases_lost);
+    add_count (out, "messages_refused", last->messages_refused);
+    buf_add_char (out, '}');
+}
+
+static void add_times (const outcome_t *outcome, buf_t *out)
+{
+    char began [24], ended [24];
+    clock_iso8601 (outcome->began_s, began);
+    clock_iso8601 (outcome->ended_s, ended);
+    open_object (out, "times");
+    add_text (out, "began", began);
+    add_text (out, "ended", ended);
+    add_real (out, "ingest_s", outcome->job.ingest_s);
+    add_real (out, "label_s", outcome->job.label_s);
+    add_real (out, "export_s", outcome->job.export_s);
+    buf_add_char (out, '}');
+}
+
+static void add_versions (buf_t *out)
+{
+    struct utsname system = { 0 };
+    bool known = uname (&system) == 0;
+    open_object (out, "versions");
+    add_text (out, "rulemill", RULEMILL_VERSION);
+    add_text (out, "compiler", __VERSION__);
+    add_text (out, "system", known ? system.sysname : NULL);
+    add_text (out, "kernel", known ? system.release : NULL);
+    add_text (out, "machine", known ? system.machine : NULL);
+    buf_add_char (out, '}');
+}
+
+void report_json (const outcome_t *outcome, buf_t *out)
+{
+    const char *end = outcome->status == OK ? "complete" : outcome->status == ERR_STOPPED ? "stopped" : "failed";
+    buf_add_char (out, '{');
+    add_text (out, "outcome", end);
+    add_text (out, "run", outcome->job.run [0] ? outcome->job.run : NULL);
+    add_text (out, "judge", outcome->judge);
+    json_write_key (out, "nothing_to_do");
+    buf_add_str (out, outcome->job.nothing_to_do ? "true" : "false");
+    json_write_key (out, "rows_set_aside");
+    buf_add_str (out, outcome->job.rows_set_aside ? "true" : "false");
+    add_corpus (outcome, out);
+    add_labels (outcome, out);
+    add_agreement (outcome, out);
+    add_scores (outcome, out);
+    add_dataset (outcome, out);
+    add_times (outcome, out);
+    add_usage (outcome, out);
+    add_versions (out);
+    add_text (out, "configuration", outcome->config);
+    buf_add_char (out, '}');
+}
+
+// --- the files -------------------------------------------------------------
+
+static bool write_all (int fd, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write (fd, bytes, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        bytes += n;
+        len -= (size_t) n;
+    }
+    return true;
+}
+
+// Written aside, synced, renamed.
+static status_t save (const char *folder, const char *name, const char *bytes, size_t len, fault_t *fault)
+{
+    char *path = mem_printf ("%s/%s", folder, name), *aside = mem_printf ("%s/%s.new", folder, name);
+    int fd = open (aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    bool good = fd >= 0 && write_all (fd, bytes, len) && fsync (fd) == 0;
+    int error = errno;
+    if (fd >= 0 && close (fd) != 0 && good) {
+        good = false;
+        error = errno;
+    }
+    if (good && rename (aside, path) != 0) {
+        good = false;
+        error = errno;
+    }
+    if (!good) {
+        unlink (aside);
+        fault_set (fault, ERR_IO, "%s: %s", path, strerror (error));
+    }
+    free (path);
+    free (aside);
+    return good ? OK : ERR_IO;
+}
+
+status_t report_save (const outcome_t *outcome, fault_t *fault)
+{
+    if (outcome->job.run [0] == '\0')
+        return OK;
+    char *folder = mem_printf ("%s/%s", outcome->dir, outcome->job.run);
+    buf_t text = { 0 };
+    report_json (outcome, &text);
+    buf_add_char (&text, '\n');
+    status_t status = OK;
+    if (mkdir (folder, 0755) != 0 && errno != EEXIST)
+        status = fault_set (fault, ERR_IO, "%s: %s", folder, strerror (errno));
+    if (status == OK)
+        status = save (folder, "report.json", text.data, text.len, fault);
+    if (status == OK && outcome->config)
+        status = save (folder, "config.yaml", outcome->config, strlen (outcome->config), fault);
+    buf_free (&text);
+    free (folder);
+    return status;
+}

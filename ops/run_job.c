@@ -1,0 +1,81 @@
+#include "ops/run_job.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "ops/cmd.h"
+#include "ops/outcome.h"
+#include "ops/progress.h"
+#include "ops/report.h"
+#include "ops/setup.h"
+#include "ops/summary.h"
+#include "proto/endpoint.h"
+
+// The job with progress on standard error, between the calls that sockets want around them.
+static status_t perform (job_options_t *job, bool quiet, outcome_t *outcome, fault_t *fault)
+{
+    endpoint_setup ();
+    cmd_on_interrupt (job_interrupt);
+    progress_options_t options = progress_options (quiet);
+    progress_t *progress = progress_new (&options);
+    job->on_progress = progress_show;
+    job->ctx = progress;
+    outcome->began_s = clock_wall_s ();
+    outcome->status = job_run (job, &outcome->job, fault);
+    outcome->ended_s = clock_wall_s ();
+    progress_destroy (&progress);
+    endpoint_teardown ();
+    return outcome->status;
+}
+
+static status_t print (const outcome_t *outcome, bool json, fault_t *fault)
+{
+    buf_t text = { 0 };
+    if (json) {
+        report_json (outcome, &text);
+        buf_add_char (&text, '\n');
+    } else
+        summary_text (outcome, &text);
+    status_t status = cmd_print (&text, fault);
+    buf_free (&text);
+    return status;
+}
+
+// A job that completed or was stopped is told of; one that failed has its message.
+static status_t tell (outcome_t *outcome, bool json, bool quiet, fault_t *fault)
+{
+    status_t status = OK;
+    if (outcome->job.corpus_counts.rows_rejected > 0)
+        status = outcome_count_reasons (outcome, fault);
+    if (status == OK)
+        status = report_save (outcome, fault);
+    if (status == OK && (json || (outcome->status == OK && !quiet)))
+        status = print (outcome, json, fault);
+    return status;
+}
+
+static status_t stopped (const outcome_t *outcome, fault_t *fault)
+{
+    return fault_set (fault, ERR_STOPPED, "what was done is kept in %s; the same command goes on", outcome->dir);
+}
+
+status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
+{
+    bool quiet = cli_has (cli, "--quiet"), json = cli_has (cli, "--json");
+    if (quiet)
+        log_setup (LOG_ERROR, NULL);
+    setup_t *setup = NULL;
+    status_t status = setup_new (cli, local, &setup, fault);
+    if (status != OK)
+        return status;
+
+    job_options_t *job = setup_job (setup);
+    outcome_t outcome = { .dir = job->dir, .judge = setup_config (setup)->judge.name, .config = job->config };
+    status = perform (job, quiet, &outcome, fault);
+    if (status == OK || status == ERR_STOPPED) {
+        status_t told = tell (&outcome, json, quiet, fault);
+        status = told != OK ? told : status == ERR_STOPPED ? stopped (&outcome, fault) : OK;
+    }
+    *exit_code = outcome_exit_code (&outcome);
+    setup_destroy (&setup);
+    return status;
+}
