@@ -12,7 +12,7 @@ static const unsigned char MAGIC [4] = { 'R', 'M', 1, 0 };
 // A frame of many tiny parts unpacks to far more memory than it has bytes, so
 // unpacking may take this much and no more. What it takes comes from malloc, as
 // __free_unpacked (x, NULL) expects.
-enum { UNPACK_BASE_BYTES = 1024 * 1024, UNPACK_FACTOR = 32, UNPACK_BYTES_MAX = 256 * 1024 * 1024 };
+enum { UNPACK_BASE_BYTES = 16 * 1024 * 1024, UNPACK_FACTOR = 32, UNPACK_BYTES_MAX = 256 * 1024 * 1024 };
 
 typedef struct { size_t used, max; } allowance_t;
 

@@ -35,7 +35,8 @@ void wire_clean_text (char *text)
             memset (p + at, '?', n ? n : 1);
         at += n ? n : 1;
     }
-    p [at] = '\0';
+    if (p [at])         // protobuf-c's empty text can't be written to
+        p [at] = '\0';
 }
 
 static status_t check_digest (const ProtobufCBinaryData *bytes, const char *name, fault_t *fault)

@@ -1,0 +1,499 @@
+// The two sockets: who gets in, who does not, and what neither can do to the other.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <zmq.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "proto/endpoint.h"
+
+typedef struct {
+    char dir [64];
+    char admitted [96], own [96], server_key [128], server_pub [128], worker_key [128], worker_pub [160];
+    char ipc [128];
+    hub_t *hub;
+    buf_t frame;
+    peer_id_t from;
+    char user [KEY_TEXT];
+} scene_t;
+
+#define PATH(field, ...) snprintf (scene->field, sizeof scene->field, __VA_ARGS__)
+
+static int set_up (void **state)
+{
+    scene_t *scene = mem_zero (1, sizeof *scene);
+    curve_keys_t keys;
+    snprintf (scene->dir, sizeof scene->dir, "/tmp/rulemill-hub-XXXXXX");
+    assert_non_null (mkdtemp (scene->dir));
+    PATH (admitted, "%s/admitted", scene->dir);
+    PATH (own, "%s/own", scene->dir);
+    PATH (server_key, "%s/coordinator.key", scene->own);
+    PATH (server_pub, "%s/coordinator.pub", scene->own);
+    PATH (worker_key, "%s/worker.key", scene->admitted);
+    PATH (worker_pub, "%s/worker.pub", scene->admitted);
+    PATH (ipc, "ipc://%s/hub", scene->dir);
+    assert_int_equal (keys_generate (scene->own, "coordinator", &keys, NULL), OK);
+    assert_int_equal (keys_generate (scene->admitted, "worker", &keys, NULL), OK);
+    *state = scene;
+    return 0;
+}
+
+static int tear_down (void **state)
+{
+    scene_t *scene = *state;
+    hub_close (&scene->hub);
+    buf_free (&scene->frame);
+    char *command = mem_printf ("rm -rf '%s'", scene->dir);
+    FILE *shell = (popen) (command, "r");
+    int rc = shell ? pclose (shell) : -1;
+    free (command);
+    free (scene);
+    return rc;
+}
+
+static void open_hub (scene_t *scene, bool curve)
+{
+    fault_t fault = { 0 };
+    hub_options_t options = { .address = curve ? "tcp://127.0.0.1:*" : scene->ipc };
+    if (curve) {
+        options.server_key = scene->server_key;
+        options.worker_keys = scene->admitted;
+    }
+    if (hub_open (&options, &scene->hub, &fault) != OK)
+        fail_msg ("%s", fault.text);
+}
+
+static spoke_t *open_spoke (scene_t *scene, const char *server_pub, const char *worker_key)
+{
+    spoke_t *spoke;
+    fault_t fault = { 0 };
+    spoke_options_t options = { hub_address (scene->hub), server_pub, worker_key };
+    if (spoke_open (&options, &spoke, &fault) != OK)
+        fail_msg ("%s", fault.text);
+    return spoke;
+}
+
+static bool hear (scene_t *scene, int timeout_ms)
+{
+    bool got = false;
+    int64_t until_ms = clock_ms (NULL) + timeout_ms;
+    while (!got && clock_ms (NULL) < until_ms)
+        assert_int_equal (hub_receive (scene->hub, 50, NULL, 0, &got, &scene->from, scene->user, &scene->frame, NULL), OK);
+    return got;
+}
+
+static status_t say (spoke_t *spoke, const char *text)
+{
+    buf_t frame = { 0 };
+    buf_add_str (&frame, text);
+    status_t status = ERR_BUSY;
+    for (int i = 0; status == ERR_BUSY && i < 100; i++) {
+        bool got;
+        buf_t in = { 0 };
+        status = spoke_send (spoke, &frame, NULL);
+        if (status == ERR_BUSY && spoke_receive (spoke, 20, -1, &got, &in, NULL) != OK)
+            i = 100;
+        buf_free (&in);
+    }
+    buf_free (&frame);
+    return status;
+}
+
+static void test_there_and_back (void **state)
+{
+    scene_t *scene = *state;
+    struct stat info;
+    open_hub (scene, false);
+    assert_int_equal (stat (scene->ipc + 6, &info), 0);
+    assert_int_equal (info.st_mode & 0777, 0600);
+    spoke_t *spoke = open_spoke (scene, NULL, NULL);
+    assert_int_equal (say (spoke, "hello"), OK);
+    assert_true (hear (scene, 5000));
+    assert_string_equal (scene->frame.data, "hello");
+    assert_int_equal (scene->from.len, 16);
+    assert_string_equal (scene->user, "");
+    assert_int_equal (hub_send (scene->hub, &scene->from, &scene->frame, NULL), OK);
+    bool got = false;
+    buf_t in = { 0 };
+    for (int i = 0; !got && i < 100; i++)
+        assert_int_equal (spoke_receive (spoke, 50, -1, &got, &in, NULL), OK);
+    assert_true (got);
+    assert_string_equal (in.data, "hello");
+    assert_true (spoke_connected_anew (spoke));
+    assert_false (spoke_connected_anew (spoke));
+    buf_free (&in);
+    spoke_close (&spoke);
+    assert_null (spoke);
+}
+
+static void test_waiting_ends_early (void **state)
+{
+    scene_t *scene = *state;
+    open_hub (scene, false);
+    spoke_t *spoke = open_spoke (scene, NULL, NULL);
+    int fd = eventfd (1, EFD_CLOEXEC);
+    bool got;
+    buf_t in = { 0 };
+    int64_t before_ms = clock_ms (NULL);
+    assert_int_equal (hub_receive (scene->hub, 10000, &fd, 1, &got, &scene->from, scene->user, &scene->frame, NULL), OK);
+    assert_false (got);
+    assert_int_equal (spoke_receive (spoke, 10000, fd, &got, &in, NULL), OK);
+    assert_false (got);
+    assert_true (clock_ms (NULL) - before_ms < 5000);
+    close (fd);
+    spoke_close (&spoke);
+}
+
+static void test_unknown_peer (void **state)
+{
+    scene_t *scene = *state;
+    open_hub (scene, false);
+    peer_id_t nobody = { .len = 4, .id = "abcd" };
+    fault_t fault = { 0 };
+    buf_add_str (&scene->frame, "x");
+    assert_int_equal (hub_send (scene->hub, &nobody, &scene->frame, &fault), ERR_NOT_FOUND);
+    // one that has gone
+    spoke_t *spoke = open_spoke (scene, NULL, NULL);
+    assert_int_equal (say (spoke, "hello"), OK);
+    assert_true (hear (scene, 5000));
+    spoke_close (&spoke);
+    status_t status = OK;
+    for (int i = 0; status == OK && i < 100; i++) {
+        hear (scene, 20);
+        status = hub_send (scene->hub, &scene->from, &scene->frame, &fault);
+    }
+    assert_int_equal (status, ERR_NOT_FOUND);
+}
+
+static void test_full_peer_does_not_block (void **state)
+{
+    scene_t *scene = *state;
+    open_hub (scene, false);
+    spoke_t *spoke = open_spoke (scene, NULL, NULL);
+    assert_int_equal (say (spoke, "hello"), OK);
+    assert_true (hear (scene, 5000));
+    buf_t big = { 0 };
+    buf_reserve (&big, 100000);
+    memset (big.data, 'x', 100000);
+    big.len = 100000;
+    int64_t before_ms = clock_ms (NULL);
+    status_t status = OK;
+    int sent = 0;
+    for (; status == OK && sent < 10000; sent++)
+        status = hub_send (scene->hub, &scene->from, &big, NULL);
+    assert_int_equal (status, ERR_BUSY);
+    assert_true (sent < 3000);
+    assert_true (clock_ms (NULL) - before_ms < 5000);
+    buf_free (&big);
+    spoke_close (&spoke);
+}
+
+static void test_addresses (void **state)
+{
+    scene_t *scene = *state;
+    fault_t fault = { 0 };
+    hub_t *hub;
+    spoke_t *spoke;
+    char lengthy [200] = "ipc:///tmp/";
+    memset (lengthy + 11, 'x', 103);     // 108 bytes with /tmp/
+    static const char *const BAD [] = { "", "tcp://", "ipc://", "ipc://@abstract", "inproc://x", "udp://127.0.0.1:1", "localhost:5555", "tcp://nonsense" };
+    for (size_t i = 0; i <= sizeof BAD / sizeof *BAD; i++) {
+        hub_options_t options = { .address = i < sizeof BAD / sizeof *BAD ? BAD [i] : lengthy, .insecure_no_curve = true };
+        spoke_options_t spoke_options = { .address = options.address };
+        assert_int_equal (hub_open (&options, &hub, &fault), ERR_USAGE);
+        assert_null (hub);
+        assert_int_equal (spoke_open (&spoke_options, &spoke, &fault), ERR_USAGE);
+        assert_null (spoke);
+    }
+    hub_options_t clear = { .address = "tcp://127.0.0.1:*" };
+    assert_int_equal (hub_open (&clear, &hub, &fault), ERR_DENIED);
+    assert_non_null (strstr (fault.text, "--insecure-no-curve"));
+    clear.server_key = scene->server_key;
+    assert_int_equal (hub_open (&clear, &hub, &fault), ERR_USAGE);      // no folder
+    clear.worker_keys = "/nowhere/at/all";
+    assert_int_equal (hub_open (&clear, &hub, &fault), ERR_NOT_FOUND);
+    hub_options_t insecure = { .address = "tcp://127.0.0.1:*", .insecure_no_curve = true };
+    assert_int_equal (hub_open (&insecure, &scene->hub, &fault), OK);
+    assert_null (strchr (hub_address (scene->hub), '*'));
+    insecure.address = hub_address (scene->hub);
+    assert_int_equal (hub_open (&insecure, &hub, &fault), ERR_BUSY);
+}
+
+static void test_ipc_path_in_use (void **state)
+{
+    scene_t *scene = *state;
+    hub_t *second;
+    fault_t fault = { 0 };
+    open_hub (scene, false);
+    hub_options_t options = { .address = scene->ipc };
+    assert_int_equal (hub_open (&options, &second, &fault), ERR_BUSY);
+    spoke_t *spoke = open_spoke (scene, NULL, NULL);        // the first still listens
+    assert_int_equal (say (spoke, "hello"), OK);
+    assert_true (hear (scene, 5000));
+    spoke_close (&spoke);
+    hub_close (&scene->hub);
+    open_hub (scene, false);                                // a left-over file is no hindrance
+}
+
+static void test_admitted_key (void **state)
+{
+    scene_t *scene = *state;
+    char key [KEY_TEXT];
+    open_hub (scene, true);
+    spoke_t *spoke = open_spoke (scene, scene->server_pub, scene->worker_key);
+    assert_int_equal (say (spoke, "hello"), OK);
+    assert_true (hear (scene, 5000));
+    assert_int_equal (keys_load_public (scene->worker_pub, key, NULL), OK);
+    assert_string_equal (scene->user, key);
+    assert_int_equal (hub_denied (scene->hub), 0);
+    spoke_close (&spoke);
+}
+
+static void test_unknown_key_gets_nothing (void **state)
+{
+    scene_t *scene = *state;
+    curve_keys_t keys;
+    char stranger [160];
+    open_hub (scene, true);
+    assert_int_equal (keys_generate (scene->own, "stranger", &keys, NULL), OK);
+    snprintf (stranger, sizeof stranger, "%s/stranger.key", scene->own);
+    spoke_t *spoke = open_spoke (scene, scene->server_pub, stranger);
+    status_t status = OK;
+    fault_t fault = { 0 };
+    bool got;
+    buf_t in = { 0 }, out = { 0 };
+    buf_add_str (&out, "let me in");
+    for (int i = 0; status == OK && i < 100; i++) {
+        if (spoke_send (spoke, &out, NULL) == OK)
+            buf_add_str (&out, "!");
+        assert_false (hear (scene, 20));
+        status = spoke_receive (spoke, 20, -1, &got, &in, &fault);
+    }
+    assert_int_equal (status, ERR_DENIED);
+    assert_non_null (strstr (fault.text, ".pub"));
+    assert_false (hear (scene, 500));
+    buf_free (&out);
+    spoke_close (&spoke);
+}
+
+static void test_clear_text_is_not_let_in (void **state)
+{
+    scene_t *scene = *state;
+    open_hub (scene, true);
+    spoke_t *spoke = open_spoke (scene, NULL, NULL);
+    buf_t out = { 0 }, in = { 0 };
+    bool got;
+    buf_add_str (&out, "let me in");
+    for (int i = 0; i < 20; i++) {
+        if (spoke_send (spoke, &out, NULL) == OK)
+            buf_add_str (&out, "!");
+        assert_false (hear (scene, 50));
+        assert_int_equal (spoke_receive (spoke, 20, -1, &got, &in, NULL), OK);
+        assert_false (got);
+    }
+    assert_false (spoke_connected_anew (spoke));
+    assert_true (spoke_trouble (spoke) [0] != '\0');
+    buf_free (&out);
+    spoke_close (&spoke);
+}
+
+static void test_wrong_server_key (void **state)
+{
+    scene_t *scene = *state;
+    open_hub (scene, true);
+    spoke_t *spoke = open_spoke (scene, scene->worker_pub, scene->worker_key);
+    buf_t out = { 0 };
+    buf_add_str (&out, "is it you?");
+    for (int i = 0; i < 20; i++) {
+        if (spoke_send (spoke, &out, NULL) == OK)
+            buf_add_str (&out, "!");
+        assert_false (hear (scene, 30));
+    }
+    buf_free (&out);
+    spoke_close (&spoke);
+}
+
+static void test_key_taken_out_stops_working (void **state)
+{
+    scene_t *scene = *state;
+    open_hub (scene, true);
+    spoke_t *spoke = open_spoke (scene, scene->server_pub, scene->worker_key);
+    assert_int_equal (say (spoke, "one"), OK);
+    assert_true (hear (scene, 5000));
+    unlink (scene->worker_pub);
+    usleep (2000 * 1000);
+    assert_int_equal (say (spoke, "two"), OK);      // the connection still stands
+    assert_false (hear (scene, 500));
+    assert_int_equal (hub_denied (scene->hub), 1);
+    spoke_close (&spoke);
+}
+
+// A raw client, for what a spoke would never do.
+typedef struct { void *context, *socket; } raw_t;
+
+static raw_t raw_connect (scene_t *scene, const char *id)
+{
+    raw_t raw = { zmq_ctx_new (), NULL };
+    int linger = 0;
+    raw.socket = zmq_socket (raw.context, ZMQ_DEALER);
+    zmq_setsockopt (raw.socket, ZMQ_LINGER, &linger, sizeof linger);
+    if (id)
+        zmq_setsockopt (raw.socket, ZMQ_ROUTING_ID, id, strlen (id));
+    assert_int_equal (zmq_connect (raw.socket, hub_address (scene->hub)), 0);
+    return raw;
+}
+
+static void raw_close (raw_t *raw)
+{
+    zmq_close (raw->socket);
+    zmq_ctx_term (raw->context);
+}
+
+static void test_oversize_message (void **state)
+{
+    scene_t *scene = *state;
+    open_hub (scene, false);
+    spoke_t *spoke = open_spoke (scene, NULL, NULL);
+    assert_int_equal (say (spoke, "before"), OK);
+    assert_true (hear (scene, 5000));
+    raw_t raw = raw_connect (scene, NULL);
+    size_t len = LIMIT_MESSAGE_BYTES + 1;
+    char *bytes = mem_zero (1, len);
+    assert_int_equal (zmq_send (raw.socket, bytes, len, 0), (int) len);
+    assert_false (hear (scene, 1000));
+    assert_int_equal (say (spoke, "after"), OK);
+    assert_true (hear (scene, 5000));
+    assert_string_equal (scene->frame.data, "after");
+    raw_close (&raw);
+    // the largest there may be
+    raw = raw_connect (scene, NULL);
+    assert_int_equal (zmq_send (raw.socket, bytes, len - 1, 0), (int) len - 1);
+    assert_true (hear (scene, 10000));
+    assert_int_equal (scene->frame.len, len - 1);
+    raw_close (&raw);
+    free (bytes);
+    spoke_close (&spoke);
+}
+
+static void test_many_parts_are_an_empty_frame (void **state)
+{
+    scene_t *scene = *state;
+    open_hub (scene, false);
+    raw_t raw = raw_connect (scene, "raw");
+    zmq_send (raw.socket, "a", 1, ZMQ_SNDMORE);
+    zmq_send (raw.socket, "b", 1, ZMQ_SNDMORE);
+    zmq_send (raw.socket, "c", 1, 0);
+    zmq_send (raw.socket, "whole", 5, 0);
+    assert_true (hear (scene, 5000));
+    assert_int_equal (scene->frame.len, 0);
+    assert_true (hear (scene, 5000));
+    assert_int_equal (scene->frame.len, 5);
+    raw_close (&raw);
+}
+
+static void test_routing_id_is_not_taken_over (void **state)
+{
+    scene_t *scene = *state;
+    open_hub (scene, false);
+    raw_t first = raw_connect (scene, "same");
+    zmq_send (first.socket, "1", 1, 0);
+    assert_true (hear (scene, 5000));
+    raw_t second = raw_connect (scene, "same");
+    zmq_send (second.socket, "2", 1, 0);
+    hear (scene, 500);
+    peer_id_t same = { .len = 4, .id = "same" };
+    buf_clear (&scene->frame);
+    buf_add_str (&scene->frame, "for the first");
+    assert_int_equal (hub_send (scene->hub, &same, &scene->frame, NULL), OK);
+    char bytes [32];
+    int timeout_ms = 3000;
+    zmq_setsockopt (first.socket, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
+    assert_int_equal (zmq_recv (first.socket, bytes, sizeof bytes, 0), 13);
+    assert_int_equal (zmq_recv (second.socket, bytes, sizeof bytes, ZMQ_DONTWAIT), -1);
+    raw_close (&first);
+    raw_close (&second);
+}
+
+static void test_hub_comes_back (void **state)
+{
+    scene_t *scene = *state;
+    open_hub (scene, false);
+    spoke_t *spoke = open_spoke (scene, NULL, NULL);
+    assert_int_equal (say (spoke, "one"), OK);
+    assert_true (hear (scene, 5000));
+    assert_true (spoke_connected_anew (spoke));
+    hub_close (&scene->hub);
+    buf_t in = { 0 };
+    bool got;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal (spoke_receive (spoke, 50, -1, &got, &in, NULL), OK);
+    open_hub (scene, false);
+    for (int i = 0; i < 100 && !spoke_connected_anew (spoke); i++)
+        assert_int_equal (spoke_receive (spoke, 50, -1, &got, &in, NULL), OK);
+    assert_int_equal (say (spoke, "two"), OK);
+    assert_true (hear (scene, 5000));
+    assert_string_equal (scene->frame.data, "two");
+    buf_free (&in);
+    spoke_close (&spoke);
+}
+
+static void test_renewed_spoke_has_another_name (void **state)
+{
+    scene_t *scene = *state;
+    open_hub (scene, true);
+    spoke_t *spoke = open_spoke (scene, scene->server_pub, scene->worker_key);
+    assert_int_equal (say (spoke, "one"), OK);
+    assert_true (hear (scene, 5000));
+    peer_id_t before = scene->from;
+    buf_t in = { 0 };
+    bool got;
+    spoke_connected_anew (spoke);
+    assert_int_equal (spoke_renew (spoke, NULL), OK);
+    for (int i = 0; i < 100 && !spoke_connected_anew (spoke); i++)
+        assert_int_equal (spoke_receive (spoke, 50, -1, &got, &in, NULL), OK);
+    assert_int_equal (say (spoke, "two"), OK);
+    assert_true (hear (scene, 5000));
+    assert_string_equal (scene->frame.data, "two");
+    assert_int_equal (scene->from.len, 16);
+    assert_memory_not_equal (scene->from.id, before.id, 16);
+    spoke_close (&spoke);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
+
+int main (void)
+{
+    endpoint_setup ();
+    const struct CMUnitTest tests [] = {
+        TEST (test_there_and_back),
+        TEST (test_waiting_ends_early),
+        TEST (test_unknown_peer),
+        TEST (test_full_peer_does_not_block),
+        TEST (test_addresses),
+        TEST (test_ipc_path_in_use),
+        TEST (test_admitted_key),
+        TEST (test_unknown_key_gets_nothing),
+        TEST (test_clear_text_is_not_let_in),
+        TEST (test_wrong_server_key),
+        TEST (test_key_taken_out_stops_working),
+        TEST (test_oversize_message),
+        TEST (test_many_parts_are_an_empty_frame),
+        TEST (test_routing_id_is_not_taken_over),
+        TEST (test_hub_comes_back),
+        TEST (test_renewed_spoke_has_another_name),
+    };
+    int failed = cmocka_run_group_tests (tests, NULL, NULL);
+    endpoint_teardown ();
+    return failed;
+}
