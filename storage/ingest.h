@@ -20,7 +20,7 @@ typedef struct {
 
 typedef struct {
     const char *const *paths;       // files; globs are expanded by the caller; "-" is standard input
-    size_t n_paths;
+    size_t n_paths;                 // 0: the inputs and options that the store has; of these only dir and bad_share_max count
     const char *dir;                // DIR; standard input is spooled to DIR/input-N.jsonl first
     pairs_mode_t pairs;
     uint32_t pairs_max;             // PAIRS_LIMIT: at most this many of a prompt's pairs, by hash (default 15)
@@ -37,6 +37,14 @@ typedef struct {
     _Atomic bool stop;              // set by others: commit and return ERR_STOPPED
 } ingest_progress_t;
 
+// Standard input is read once: where DIR has its spool already, that is the input, and what is piped in now is
+// not looked at. Another corpus needs another DIR.
+//
+// Files are the same by name, size and time, or else by their bytes; they may have moved to another folder. Rows that
+// are blank are passed over, and not counted. A row that is set aside stands in REJECTS under its place with
+// i = j = 0 and has no RowRecord; of a list that has a RowRecord, a single response that can't be used stands
+// there under i = j = its place, and is not counted as a row set aside.
+//
 // Fails at once where an input does not exist, can't be read or is not what its suffix says;
 // ERR_MISMATCH, with the difference, where the store holds another corpus or its earlier bytes changed;
 // ERR_FORMAT "the wrong file was given" above bad_share_max; ERR_STOPPED on progress->stop.

@@ -1,0 +1,31 @@
+// ingest_writer: rows become numbered texts, pairs and duplicates in a batch.
+#ifndef STORAGE_INGEST_WRITER_H
+#define STORAGE_INGEST_WRITER_H
+
+#include "storage/pair_choice.h"
+#include "storage/records.h"
+
+typedef struct ingest_writer ingest_writer_t;
+
+// options and state stay the caller's and must outlive it; state's next numbers and counts are kept up.
+ingest_writer_t *ingest_writer_new (store_t *store, const ingest_options_t *options, Rulemill__CorpusState *state);
+void ingest_writer_destroy (ingest_writer_t **writer);
+
+// Add a row. file: its file's name, for the id of a row that has none. A row that can't be paired is set aside;
+// so is any response of a list that can't be used, alone.
+status_t ingest_writer_add (ingest_writer_t *writer, uint32_t input, uint64_t number, const char *file,
+                            const row_t *row, fault_t *fault) MUST_USE;
+
+// Set a row aside.
+void ingest_writer_reject (ingest_writer_t *writer, uint32_t input, uint64_t number, const char *id, const row_problem_t *problem);
+
+// Forget that a row was set aside: it is read again.
+void ingest_writer_unreject (ingest_writer_t *writer, uint32_t input, uint64_t number);
+
+// Enough collected for a write.
+bool ingest_writer_full (const ingest_writer_t *writer);
+
+// Write what was collected, with the state as it stands (unsynced).
+status_t ingest_writer_flush (ingest_writer_t *writer, fault_t *fault) MUST_USE;
+
+#endif
