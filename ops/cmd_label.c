@@ -1,6 +1,5 @@
 #include "ops/cmd.h"
 
-
 #include "ops/run_job.h"
 #include "ops/setup.h"
 

@@ -1,6 +1,5 @@
 #include "ops/summary.h"
 
-
 #include "ops/cmd.h"
 #include "ops/progress.h"
 
