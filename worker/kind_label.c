@@ -1,0 +1,395 @@
+#include "worker/kind_label.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "worker/label_read.h"
+#include "worker/label_result.h"
+#include "worker/label_setup.h"
+#include "worker/label_table.h"
+
+struct worker_kind {
+    worker_sink_t sink;
+    label_setup_t setup;
+    judge_t judge;
+    label_table_t table;
+    size_t in_flight;           // questions
+    bool unfit;                 // the judge refuses this worker: nothing more is asked
+    // room for one pair's work, n_rules each
+    bool *need, *stored [2];
+    cell_t *cells [2];
+    selected_t selected;
+    buf_t body;
+};
+
+static bool returns_cells (const worker_kind_t *kind)
+{
+    return kind->setup.message->return_cells;
+}
+
+// --- labels ----------------------------------------------------------------------
+
+static void send_body (worker_kind_t *kind, label_item_t *item)
+{
+    kind->sink.result (kind->sink.ctx, item->lease->number, item->number, true, kind->body.data, kind->body.len, 0);
+    bool keep = returns_cells (kind) || item->known [0] || item->known [1];
+    label_item_labelled (&kind->table, item, keep);
+}
+
+// Both sides' cells into kind->cells: what was judged here, and over it what the store has.
+static void gather (worker_kind_t *kind, const label_item_t *item)
+{
+    size_t n = kind->table.n_rules;
+    for (int side = 0; side < 2; side++) {
+        memcpy (kind->cells [side], item->side [side]->cells, n * sizeof (cell_t));
+        label_known_apply (item->known [side], kind->cells [side]);
+        memset (kind->stored [side], 0, n * sizeof (bool));
+        for (size_t i = 0; item->known [side] && i < item->known [side]->n_rule; i++)
+            kind->stored [side][item->known [side]->rule [i]] = true;
+    }
+    selection_need (&kind->setup.select, &item->prompt_key, &item->pair_key, kind->need);
+}
+
+// Is a needed cell of this side missing?
+static bool lacks (const worker_kind_t *kind, int side)
+{
+    for (size_t r = 0; r < kind->table.n_rules; r++)
+        if (kind->need [r] && !kind->cells [side][r].known)
+            return true;
+    return false;
+}
+
+static void label (worker_kind_t *kind, label_item_t *item)
+{
+    selection_label (&kind->setup.select, &item->prompt_key, &item->pair_key, kind->cells [0], kind->cells [1],
+                     &kind->selected);
+    label_made_t made = {
+        .spec = &kind->setup.select, .swapped = item->swapped, .a = kind->cells [0], .b = kind->cells [1],
+        .selected = &kind->selected, .need = returns_cells (kind) ? kind->need : NULL,
+        .stored_a = kind->stored [0], .stored_b = kind->stored [1],
+    };
+    label_result_pack (&made, &kind->body);
+    send_body (kind, item);
+}
+
+// Label the item, or set it aside, if all is there for that. False: it waits for cells.
+static bool try_label (worker_kind_t *kind, label_item_t *item)
+{
+    buf_clear (&kind->body);
+    if (item->side [0] == item->side [1]) {
+        label_result_identical (&kind->setup.select, item->swapped, &kind->body);
+        send_body (kind, item);
+        return true;
+    }
+    gather (kind, item);
+    bool waits = false;
+    for (int side = 0; side < 2; side++) {
+        if (!lacks (kind, side))
+            continue;
+        waits = true;
+        if (item->side [side]->failure) {
+            label_result_quarantined (&kind->setup.select, item->swapped, item->side [side]->failure, &kind->body);
+            send_body (kind, item);
+            return true;
+        }
+    }
+    if (!waits)
+        label (kind, item);
+    return !waits;
+}
+
+// --- judging -----------------------------------------------------------------------
+
+// The rules that waiting items need of a response and nobody has judged; how many.
+static size_t missing_rules (worker_kind_t *kind, label_response_t *response)
+{
+    size_t n = kind->table.n_rules, count = 0;
+    memset (response->need, 0, n * sizeof *response->need);
+    for (size_t i = 0; i < response->n_waiting; i++) {
+        const label_item_t *item = response->waiting [i];
+        int side = item->side [0] == response ? 0 : 1;
+        gather (kind, item);
+        for (size_t r = 0; r < n; r++) {
+            bool missing = kind->need [r] && !kind->cells [side][r].known && !response->need [r];
+            response->need [r] |= missing;
+            count += missing;
+        }
+    }
+    return count;
+}
+
+static void ask (worker_kind_t *kind, label_response_t *response)
+{
+    if (kind->unfit || response->asked || response->answered || response->failure || response->n_waiting == 0)
+        return;
+    if (missing_rules (kind, response) == 0)
+        return;
+    response->question = (judge_question_t) {
+        .prompt = response->prompt->text, .response = response->text, .need = response->need,
+        .cells = response->cells, .owner = response,
+    };
+    response->asked = true;
+    kind->in_flight++;
+    kind->sink.progress (kind->sink.ctx, true, response->waiting [0]->number);
+    judge_ask (&kind->judge, &response->question);
+}
+
+// From the judge, perhaps within judge_ask: only taken down here, worked on in work_answers.
+static void answered (void *ctx, judge_question_t *question, status_t status, const char *why)
+{
+    worker_kind_t *kind = ctx;
+    label_response_t *response = question->owner;
+    response->asked = false;
+    kind->in_flight--;
+    if (status == ERR_DENIED) {
+        kind->unfit = true;
+        kind->sink.unfit (kind->sink.ctx, why ? why : "the judge refused this worker");
+    } else if (status != OK && response->failure == NULL)
+        response->failure = mem_string (why && why [0] ? why : "the judge gave no answer");
+    response->answered = true;
+    response->next_answered = kind->table.answered;
+    kind->table.answered = response;
+    if (response->n_waiting > 0)
+        kind->sink.progress (kind->sink.ctx, true, response->waiting [0]->number);
+}
+
+static void work_answers (worker_kind_t *kind)
+{
+    label_response_t *response;
+    while ((response = kind->table.answered) != NULL) {
+        kind->table.answered = response->next_answered;
+        for (size_t i = 0; i < response->n_waiting;)
+            i += !try_label (kind, response->waiting [i]);
+        response->answered = false;
+        ask (kind, response);
+        label_lease_t *lease = response->lease;
+        label_rest (&kind->table, response);
+        label_lease_rest (&kind->table, lease);
+    }
+}
+
+static void show_rest (worker_kind_t *kind)
+{
+    if (kind->in_flight == 0)
+        kind->sink.progress (kind->sink.ctx, false, 0);
+}
+
+// --- batches -------------------------------------------------------------------------
+
+// What a batch's items refer to while it is read.
+typedef struct {
+    label_lease_t *lease;
+    label_prompt_t *prompt;         // of the item before
+    content_key_t prompt_key;
+    label_body_t *bodies;
+    size_t n;                       // bodies that are read
+} batch_t;
+
+static status_t take_response (worker_kind_t *kind, batch_t *batch, label_body_t *body, int side, fault_t *fault)
+{
+    uint64_t number = body->response [side];
+    label_response_t *response = label_response_find (batch->lease, number);
+    bool has_text = response && response->text;
+    if (body->text [side] == NULL && !has_text)
+        return fault_set (fault, ERR_FORMAT, "response %llu comes without its text", (unsigned long long) number);
+    if (response && !content_key_equal (&response->prompt_key, &body->prompt_key))
+        return fault_set (fault, ERR_FORMAT, "response %llu stands under two prompts", (unsigned long long) number);
+    if (response == NULL)
+        response = label_response_new (&kind->table, batch->lease, number, &body->prompt_key);
+    response->in_batch = true;
+    if (body->text [side])
+        label_response_set_text (response, batch->prompt, body->text [side]);
+    body->text [side] = NULL;
+    return OK;
+}
+
+static status_t take_body (worker_kind_t *kind, batch_t *batch, label_body_t *body, fault_t *fault)
+{
+    if (body->same_prompt) {
+        if (batch->prompt == NULL || !content_key_equal (&batch->prompt_key, &body->prompt_key))
+            return fault_set (fault, ERR_FORMAT, "an item refers to the prompt of another that is not before it");
+    } else {
+        label_prompt_release (&batch->prompt);
+        batch->prompt = label_prompt_new (body->prompt);
+        batch->prompt_key = body->prompt_key;
+        body->prompt = NULL;
+    }
+    status_t status = take_response (kind, batch, body, 0, fault);
+    return status == OK ? take_response (kind, batch, body, 1, fault) : status;
+}
+
+static status_t read_batch (worker_kind_t *kind, batch_t *batch, const void *const *bodies, const size_t *lens, size_t n,
+                            fault_t *fault)
+{
+    for (; batch->n < n; batch->n++) {
+        label_body_t *body = &batch->bodies [batch->n];
+        status_t status = label_body_read (body, bodies [batch->n], lens [batch->n], kind->table.n_rules, fault);
+        if (status == OK) {
+            status = take_body (kind, batch, body, fault);
+            if (status != OK)
+                label_body_free (body);
+        }
+        if (status != OK)
+            return fault_prefix (fault, "item %zu of the batch", batch->n + 1);
+    }
+    return OK;
+}
+
+static void begin_item (worker_kind_t *kind, batch_t *batch, uint64_t number, label_body_t *body)
+{
+    label_response_t *a = label_response_find (batch->lease, body->response [0]);
+    label_response_t *b = label_response_find (batch->lease, body->response [1]);
+    label_item_t *item = label_item_new (&kind->table, batch->lease, number, a, b);
+    item->prompt_key = body->prompt_key;
+    item->pair_key = body->pair_key;
+    item->swapped = body->swapped;
+    for (int side = 0; side < 2; side++) {
+        item->known [side] = body->known [side];
+        body->known [side] = NULL;
+    }
+    kind->sink.progress (kind->sink.ctx, true, number);
+    if (try_label (kind, item))
+        return;
+    ask (kind, a);
+    ask (kind, b);
+    work_answers (kind);
+}
+
+// After a batch: which responses are worth keeping for the next one?
+static void end_batch (worker_kind_t *kind, batch_t *batch, bool begun)
+{
+    bool costly = kind->judge.class->costly;
+    label_response_t *response, *next;
+    HASH_ITER (hh, batch->lease->responses, response, next) {
+        response->in_batch = false;
+        response->kept = begun && (costly || content_key_equal (&response->prompt_key, &batch->prompt_key));
+        label_rest (&kind->table, response);
+    }
+    label_prompt_release (&batch->prompt);
+    for (size_t i = 0; i < batch->n; i++)
+        label_body_free (&batch->bodies [i]);
+    free (batch->bodies);
+    batch->lease->in_batch = false;
+    label_lease_rest (&kind->table, batch->lease);
+}
+
+static status_t label_begin (worker_kind_t *kind, uint64_t lease, const uint64_t *items, const void *const *bodies,
+                             const size_t *lens, size_t n, fault_t *fault)
+{
+    batch_t batch = { .lease = label_lease_get (&kind->table, lease), .bodies = mem_zero (n + 1, sizeof *batch.bodies) };
+    batch.lease->in_batch = true;
+    status_t status = read_batch (kind, &batch, bodies, lens, n, fault);
+    for (size_t i = 0; i < n && status == OK; i++)
+        begin_item (kind, &batch, items [i], &batch.bodies [i]);
+    end_batch (kind, &batch, status == OK);
+    show_rest (kind);
+    return status;
+}
+
+// --- the rest of the class -------------------------------------------------------------
+
+static status_t label_again (worker_kind_t *kind, uint64_t lease, uint64_t number, const void *known, size_t len, fault_t *fault)
+{
+    label_item_t *item = label_item_find (&kind->table, number);
+    if (item == NULL || item->lease->number != lease || item->side [0] == NULL)
+        return fault_set (fault, ERR_NOT_FOUND, "nothing is kept of item %llu of lease %llu to compute it again",
+                          (unsigned long long) number, (unsigned long long) lease);
+    Rulemill__Cells *stored [2];
+    status_t status = label_known_read (stored, known, len, kind->table.n_rules, fault);
+    if (status != OK)
+        return status;
+    for (int side = 0; side < 2; side++)
+        item->known [side] = label_known_merge (item->known [side], stored [side], kind->table.n_rules);
+    bool waits = !try_label (kind, item);
+    if (waits && item->labelled)
+        return fault_set (fault, ERR_NOT_FOUND, "item %llu lacks cells; it has to be leased again", (unsigned long long) number);
+    return OK;
+}
+
+static void label_settled (worker_kind_t *kind, uint64_t number)
+{
+    label_item_t *item = label_item_find (&kind->table, number);
+    if (item)
+        label_item_drop (&kind->table, &item);
+}
+
+static void label_revoke (worker_kind_t *kind, uint64_t lease)
+{
+    label_item_t *item, *next;
+    HASH_ITER (hh, kind->table.items, item, next) {
+        if (item->lease->number != lease || item->labelled || item->side [0]->asked || item->side [1]->asked)
+            continue;
+        label_item_t *gone = item;
+        label_item_drop (&kind->table, &gone);
+    }
+}
+
+static bool label_step (worker_kind_t *kind, int timeout_ms)
+{
+    if (kind->in_flight == 0)
+        return false;
+    judge_step (&kind->judge, timeout_ms);
+    work_answers (kind);
+    show_rest (kind);
+    return kind->in_flight > 0;
+}
+
+// Questions that were cut off by closing the judge are nobody's any more.
+static void forget_questions (worker_kind_t *kind)
+{
+    label_lease_t *lease, *next_lease;
+    HASH_ITER (hh, kind->table.leases, lease, next_lease) {
+        label_response_t *response, *next;
+        HASH_ITER (hh, lease->responses, response, next)
+            response->asked = response->answered = false;
+    }
+    kind->table.answered = NULL;
+}
+
+static void label_close (worker_kind_t **out)
+{
+    worker_kind_t *kind = *out;
+    if (kind == NULL)
+        return;
+    judge_close (&kind->judge);
+    forget_questions (kind);
+    label_table_free (&kind->table);
+    label_setup_free (&kind->setup);
+    free (kind->need);
+    for (int side = 0; side < 2; side++) {
+        free (kind->stored [side]);
+        free (kind->cells [side]);
+    }
+    buf_free (&kind->body);
+    free (kind);
+    *out = NULL;
+}
+
+static status_t label_open (worker_kind_t **out, const void *setup, size_t setup_len, const worker_blob_t *blobs, size_t n_blobs,
+                            const worker_sink_t *sink, fault_t *fault)
+{
+    worker_kind_t *kind = mem_zero (1, sizeof *kind);
+    kind->sink = *sink;
+    status_t status = label_setup_read (&kind->setup, setup, setup_len, blobs, n_blobs, fault);
+    if (status == OK)
+        status = judge_open (&kind->judge, kind->setup.message->spec, kind->setup.pool, answered, kind, fault);
+    if (status != OK) {
+        label_setup_free (&kind->setup);
+        free (kind);
+        return status;
+    }
+    size_t n = kind->table.n_rules = kind->setup.pool->count;
+    kind->need = mem_zero (n, sizeof (bool));
+    for (int side = 0; side < 2; side++) {
+        kind->stored [side] = mem_zero (n, sizeof (bool));
+        kind->cells [side] = mem_zero (n, sizeof (cell_t));
+    }
+    *out = kind;
+    return OK;
+}
+
+const worker_kind_class_t worker_kind_label = {
+    .name = "label", .open = label_open, .begin = label_begin, .again = label_again, .settled = label_settled,
+    .revoke = label_revoke, .step = label_step, .close = label_close,
+};

@@ -1,0 +1,137 @@
+#include "worker/label_result.h"
+
+#include "proto/wire.h"
+
+// The values of one side's cells, as protobuf wants them: parallel lists.
+typedef struct {
+    uint32_t rule [LIMIT_RULES], relevance [LIMIT_RULES], mass [LIMIT_RULES];
+    int32_t score [LIMIT_RULES];
+    size_t n;
+} columns_t;
+
+static void add_cell (columns_t *columns, uint32_t rule, const cell_t *cell)
+{
+    columns->rule [columns->n] = rule;
+    columns->score [columns->n] = cell->score;
+    columns->relevance [columns->n] = cell->relevance;
+    columns->mass [columns->n++] = cell->mass;
+}
+
+// What was judged here: needed, and not from the store. NULL where that is nothing.
+static Rulemill__Cells *new_cells (const label_made_t *made, const cell_t *cells, const bool *stored, columns_t *columns,
+                                   Rulemill__Cells *out)
+{
+    columns->n = 0;
+    for (uint32_t r = 0; made->need && r < made->spec->n_rules; r++)
+        if (made->need [r] && !stored [r])
+            add_cell (columns, r, &cells [r]);
+    if (columns->n == 0)
+        return NULL;
+    *out = (Rulemill__Cells) RULEMILL__CELLS__INIT;
+    out->n_rule = out->n_score = out->n_relevance = out->n_mass = columns->n;
+    out->rule = columns->rule;
+    out->score = columns->score;
+    out->relevance = columns->relevance;
+    out->mass = columns->mass;
+    return out;
+}
+
+static Rulemill__Label label_of (const selection_spec_t *spec, bool swapped)
+{
+    Rulemill__Label label = RULEMILL__LABEL__INIT;
+    label.swapped = swapped;
+    label.selected_by = (char *) policy_name (spec->policy);
+    return label;
+}
+
+static Rulemill__Outcome outcome_of (preference_t preference)
+{
+    switch (preference) {
+    case PREFERS_A:
+        return RULEMILL__OUTCOME__OUTCOME_A;
+    case PREFERS_B:
+        return RULEMILL__OUTCOME__OUTCOME_B;
+    default:
+        return RULEMILL__OUTCOME__OUTCOME_TIE;
+    }
+}
+
+static Rulemill__TieReason reason_of (tie_reason_t reason)
+{
+    switch (reason) {
+    case REASON_IDENTICAL:
+        return RULEMILL__TIE_REASON__TIE_IDENTICAL;
+    case REASON_NO_RULE:
+        return RULEMILL__TIE_REASON__TIE_NO_RULE;
+    case REASON_MARGIN:
+        return RULEMILL__TIE_REASON__TIE_MARGIN;
+    default:
+        return RULEMILL__TIE_REASON__TIE_NONE;
+    }
+}
+
+// The label's lists are those of the two columns.
+static void add_selected (const label_made_t *made, columns_t *a, columns_t *b, Rulemill__Label *label)
+{
+    const selected_t *selected = made->selected;
+    a->n = b->n = 0;
+    for (size_t i = 0; i < selected->n_rules; i++) {
+        uint32_t rule = selected->rule [i];
+        add_cell (a, rule, &made->a [rule]);
+        add_cell (b, rule, &made->b [rule]);
+    }
+    label->n_rule = label->n_score_a = label->n_score_b = label->n_relevance_a = label->n_relevance_b = a->n;
+    label->rule = a->rule;
+    label->score_a = a->score;
+    label->score_b = b->score;
+    label->relevance_a = a->relevance;
+    label->relevance_b = b->relevance;
+    label->outcome = outcome_of (selected->preference);
+    label->tie_reason = reason_of (selected->reason);
+    label->sum_a = selected->sum_a;
+    label->sum_b = selected->sum_b;
+}
+
+void label_result_pack (const label_made_t *made, buf_t *out)
+{
+    columns_t selected_a, selected_b, judged_a, judged_b;
+    Rulemill__Cells cells_a, cells_b;
+    Rulemill__Label label = label_of (made->spec, made->swapped);
+    add_selected (made, &selected_a, &selected_b, &label);
+    Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
+    result.label = &label;
+    uint8_t digest [8];
+    if (made->need) {
+        result.new_a = new_cells (made, made->a, made->stored_a, &judged_a, &cells_a);
+        result.new_b = new_cells (made, made->b, made->stored_b, &judged_b, &cells_b);
+        uint64_t hash = selection_cells_digest (made->need, made->a, made->b, made->spec->n_rules);
+        for (int i = 0; i < 8; i++)
+            digest [i] = (uint8_t) (hash >> (56 - 8 * i));
+        result.cells_digest.data = digest;
+        result.cells_digest.len = sizeof digest;
+    }
+    wire_pack (&result.base, out);
+}
+
+static void pack_alone (Rulemill__Label *label, buf_t *out)
+{
+    Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
+    result.label = label;
+    wire_pack (&result.base, out);
+}
+
+void label_result_identical (const selection_spec_t *spec, bool swapped, buf_t *out)
+{
+    Rulemill__Label label = label_of (spec, swapped);
+    label.outcome = RULEMILL__OUTCOME__OUTCOME_TIE;
+    label.tie_reason = RULEMILL__TIE_REASON__TIE_IDENTICAL;
+    pack_alone (&label, out);
+}
+
+void label_result_quarantined (const selection_spec_t *spec, bool swapped, const char *reason, buf_t *out)
+{
+    Rulemill__Label label = label_of (spec, swapped);
+    label.outcome = RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
+    label.reason = (char *) reason;
+    pack_alone (&label, out);
+}

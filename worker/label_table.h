@@ -1,0 +1,99 @@
+// label_table: the leases, items and responses that a labelling worker holds. No judging, no messages.
+//
+//   lease ──< response        a response is one entry for each lease, named by its number
+//     └───< item >── 2 responses, where it is waiting for cells of them
+//
+// Entries go by themselves when nobody needs them: label_rest looks whether that is so.
+#ifndef WORKER_LABEL_TABLE_H
+#define WORKER_LABEL_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "base/digest.h"
+#include "worker/judge.h"
+
+typedef struct label_lease label_lease_t;
+typedef struct label_response label_response_t;
+typedef struct label_item label_item_t;
+
+// A prompt that some responses share.
+typedef struct { Rulemill__Conversation *text; unsigned holders; } label_prompt_t;
+
+struct label_response {
+    uint64_t number;
+    label_lease_t *lease;
+    content_key_t prompt_key;
+    // texts: held while items wait or the batch that brought them is being begun; else NULL
+    label_prompt_t *prompt;
+    Rulemill__Conversation *text;
+    bool in_batch;
+    // the judge's
+    cell_t *cells;                  // n_rules, judged here
+    bool *need;                     // n_rules, of the question in flight
+    judge_question_t question;
+    bool asked;                     // it is in flight
+    bool answered;                  // it has come back and stands in the table's list
+    char *failure;                  // why the judge can't answer; NULL
+    label_response_t *next_answered;
+    // whoever wants it
+    label_item_t **waiting;         // items without a label
+    size_t n_waiting, waiting_cap;
+    unsigned holders;               // items that refer to it
+    bool kept;                      // for pairs that may still come
+    UT_hash_handle hh;
+};
+
+struct label_item {
+    uint64_t number;
+    label_lease_t *lease;
+    content_key_t prompt_key, pair_key;
+    bool swapped;
+    bool labelled;                  // its result was sent
+    label_response_t *side [2];     // A, B; NULL where they are needed no more
+    Rulemill__Cells *known [2];     // the store's; NULL: none
+    UT_hash_handle hh;
+};
+
+struct label_lease {
+    uint64_t number;
+    size_t items;
+    bool in_batch;                  // a batch is being begun
+    label_response_t *responses;    // hash by number
+    UT_hash_handle hh;
+};
+
+typedef struct {
+    size_t n_rules;
+    label_lease_t *leases;          // hash by number
+    label_item_t *items;            // hash by number: an item that comes again takes the place of the older one
+    label_response_t *answered;     // responses whose question has come back
+} label_table_t;
+
+label_prompt_t *label_prompt_new (Rulemill__Conversation *text);    // takes text over; one holder: the caller
+void label_prompt_release (label_prompt_t **prompt);
+
+label_lease_t *label_lease_get (label_table_t *table, uint64_t number);     // made where there is none
+label_response_t *label_response_find (const label_lease_t *lease, uint64_t number);
+label_response_t *label_response_new (const label_table_t *table, label_lease_t *lease, uint64_t number, const content_key_t *prompt_key);
+
+// Give a response its text, which is taken over (and dropped where it has one).
+void label_response_set_text (label_response_t *response, label_prompt_t *prompt, Rulemill__Conversation *text);
+
+// An item of a lease, waiting for both sides; an older one of the same number is dropped.
+label_item_t *label_item_find (const label_table_t *table, uint64_t number);
+label_item_t *label_item_new (label_table_t *table, label_lease_t *lease, uint64_t number, label_response_t *a, label_response_t *b);
+
+// It waits no more. keep: its sides and known cells stay, to be computed from again.
+void label_item_labelled (label_table_t *table, label_item_t *item, bool keep);
+void label_item_drop (label_table_t *table, label_item_t **item);
+
+// Free a response's texts, the response, the lease, where nobody needs them.
+void label_rest (label_table_t *table, label_response_t *response);
+void label_lease_rest (label_table_t *table, label_lease_t *lease);
+
+void label_table_free (label_table_t *table);       // nothing may be in flight
+
+#endif
