@@ -19,6 +19,7 @@ enum { CONNECTIONS_MAX = 16, REQUEST_MAX = 64 * 1024, CLIENT_TIMEOUT_MS = 600000
 typedef struct {
     int fd;                 // -1: free
     buf_t in, out;
+    size_t asked;           // bytes of the whole request; 0: not there yet
     bool answered;
 } connection_t;
 
@@ -109,7 +110,7 @@ size_t control_fds (const control_t *control, int *fds, size_t max)
     if (n < max)
         fds [n++] = control->fd;
     for (size_t i = 0; i < CONNECTIONS_MAX && n < max; i++)
-        if (control->connection [i].fd >= 0 && !control->connection [i].answered)
+        if (control->connection [i].fd >= 0 && control->connection [i].asked == 0)
             fds [n++] = control->connection [i].fd;
     return n;
 }
@@ -134,7 +135,8 @@ static void accept_all (control_t *control)
     }
 }
 
-static void answer (control_t *control, connection_t *connection, size_t len)
+// Put the request to the handler; where that says "not yet", it is put again at the next step.
+static void answer (control_t *control, connection_t *connection)
 {
     buf_t members = { 0 };
     fault_t fault = { 0 };
@@ -142,7 +144,12 @@ static void answer (control_t *control, connection_t *connection, size_t len)
     json_write_key (&members, "ok");
     size_t at = members.len;
     buf_add_str (&members, "true");
-    if (control->handler (control->ctx, connection->in.data, len, &members, &fault) != OK) {
+    status_t status = control->handler (control->ctx, connection->in.data, connection->asked, &members, &fault);
+    if (status == ERR_BUSY) {
+        buf_free (&members);
+        return;
+    }
+    if (status != OK) {
         members.len = at;
         buf_add_str (&members, "false");
         json_write_key (&members, "error");
@@ -151,7 +158,6 @@ static void answer (control_t *control, connection_t *connection, size_t len)
         json_write_cstring (&members, status_name (fault.code));
     }
     buf_add_str (&members, "}\n");
-    buf_free (&connection->out);
     connection->out = members;
     connection->answered = true;
 }
@@ -169,7 +175,7 @@ static void read_request (control_t *control, connection_t *connection)
     buf_add (&connection->in, block, (size_t) n);
     const char *end = memchr (connection->in.data, '\n', connection->in.len);
     if (end)
-        answer (control, connection, (size_t) (end - connection->in.data));
+        connection->asked = (size_t) (end - connection->in.data);
 }
 
 static void write_answer (connection_t *connection)
@@ -188,8 +194,10 @@ void control_step (control_t *control)
     accept_all (control);
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         connection_t *connection = &control->connection [i];
-        if (connection->fd >= 0 && !connection->answered)
+        if (connection->fd >= 0 && connection->asked == 0)
             read_request (control, connection);
+        if (connection->fd >= 0 && connection->asked > 0 && !connection->answered)
+            answer (control, connection);
         if (connection->fd >= 0 && connection->answered)
             write_answer (connection);
     }

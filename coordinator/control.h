@@ -14,7 +14,8 @@
 
 typedef struct control control_t;
 
-// Fill answer with the members after {"ok":true (each through json_write_key), or return a fault.
+// Fill answer with the members after {"ok":true (each through json_write_key), or return a fault. ERR_BUSY: not yet;
+// the same request is put again at the next step.
 typedef status_t control_handler_fn (void *ctx, const char *request, size_t len, buf_t *answer, fault_t *fault);
 
 // The server's side, for the event loop: never blocks, at most 16 connections, requests of at most 64 KiB.

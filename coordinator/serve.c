@@ -221,6 +221,8 @@ static void turn (serve_t *serve)
     start_workers (serve);
     int timeout_ms = again ? 0 : serve->pending > 0 ? LIMIT_COMMIT_MS : TICK_MS;
     receive (serve, timeout_ms);
+    if (serve->options.turn)
+        serve->options.turn (serve->options.ctx);
     results_flush_if_due (serve);
     work_hand_out (serve);
     tick (serve);

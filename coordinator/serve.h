@@ -29,8 +29,9 @@ typedef struct {
 
     // Called about four times a second; true asks to drain.
     bool (*tick) (void *ctx);
-    // Descriptors to wake up for besides, and what to do then.
+    // Descriptors to wake up for besides, and what to do in each turn of the loop.
     size_t (*fds) (void *ctx, int *fds, size_t max);
+    void (*turn) (void *ctx);
     void *ctx;
 } serve_options_t;
 

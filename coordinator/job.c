@@ -1,0 +1,347 @@
+#include "coordinator/job.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "coordinator/job_parts.h"
+#include "storage/dataset_folder.h"
+#include "storage/run.h"
+
+static volatile sig_atomic_t interrupts;
+
+void job_interrupt (void)
+{
+    interrupts = interrupts + 1;
+}
+
+int job_interrupts (void)
+{
+    return interrupts;
+}
+
+const char *job_stage_name (job_stage_t stage)
+{
+    static const char *const names [STAGE_COUNT] = { "open", "ingest", "exclude", "scores", "label", "export", "done" };
+    return (unsigned) stage < STAGE_COUNT ? names [stage] : "unknown";
+}
+
+// --- opening ---------------------------------------------------------------
+
+// Where local workers connect: a socket in DIR, or in a folder of its own where that path is too long for one.
+static status_t local_address (job_t *job, char **address, fault_t *fault)
+{
+    char folder [] = "/tmp/rulemill-XXXXXX";
+    if (mkdtemp (folder) == NULL)
+        return fault_set (fault, ERR_IO, "no folder for the workers' socket can be made in /tmp: %s", strerror (errno));
+    job->socket_folder = mem_string (folder);
+    *address = mem_printf ("ipc://%s/workers", folder);
+    return OK;
+}
+
+static status_t open_hub (job_t *job, fault_t *fault)
+{
+    const job_options_t *o = job->options;
+    char *local = NULL;
+    status_t status = o->listen ? OK : local_address (job, &local, fault);
+    hub_options_t options = {
+        .address = o->listen ? o->listen : local, .server_key = o->server_key,
+        .worker_keys = o->worker_keys, .insecure_no_curve = o->insecure_no_curve
+    };
+    if (status == OK)
+        status = hub_open (&options, &job->hub, fault);
+    free (local);
+    if (status == OK && o->listen)
+        log_info ("workers connect with: rulemill worker %s", hub_address (job->hub));
+    return status;
+}
+
+static status_t make_folder (const char *dir, fault_t *fault)
+{
+    if (mkdir (dir, 0777) != 0 && errno != EEXIST)
+        return fault_set (fault, ERR_IO, "%s can't be made: %s; check the path and its permissions", dir, strerror (errno));
+    return OK;
+}
+
+static status_t open_all (job_t *job, fault_t *fault)
+{
+    const store_options_t store = { .create = true };
+    status_t status = make_folder (job->options->dir, fault);
+    if (status == OK)
+        status = store_open (job->options->dir, &store, &job->store, fault);
+    if (status == OK)
+        status = control_listen (job->options->dir, job_answer, job, &job->control, fault);
+    if (status == OK)
+        status = open_hub (job, fault);
+    return status;
+}
+
+static void close_all (job_t *job)
+{
+    job_export_cancel (job);
+    serve_destroy (&job->serve);
+    kind_label_destroy (&job->kind);
+    exclude_destroy (&job->exclude);
+    hub_close (&job->hub);
+    control_close (&job->control);
+    job_run_close (&job->run);
+    free (job->rules);
+    free (job->rule_digests);
+    store_close (&job->store);
+    if (job->socket_folder)
+        rmdir (job->socket_folder);
+    free (job->socket_folder);
+}
+
+// --- corpus and run --------------------------------------------------------
+
+static status_t stage_ingest (void *ctx, fault_t *fault)
+{
+    job_t *job = ctx;
+    ingest_options_t options = job->options->ingest;
+    Rulemill__CorpusState *known = NULL;
+    if (options.n_paths == 0) {
+        status_t status = record_get_corpus (job->store, &known, fault);
+        if (status == OK && known == NULL)
+            status = fault_set (fault, ERR_USAGE, "%s holds no corpus yet; name its files", job->options->dir);
+        if (status != OK)
+            return status;
+    }
+    const char **paths = mem_zero (known ? known->n_inputs : 0, sizeof *paths);
+    for (size_t i = 0; known && i < known->n_inputs; i++)
+        paths [i] = known->inputs [i]->path;
+    if (known) {
+        options.paths = paths;
+        options.n_paths = known->n_inputs;
+    }
+    options.dir = job->options->dir;
+    status_t status = ingest_run (job->store, &options, &job->ingest, fault);
+    free (paths);
+    if (known)
+        rulemill__corpus_state__free_unpacked (known, NULL);
+    return status;
+}
+
+static status_t stage_exclude (void *ctx, fault_t *fault)
+{
+    job_t *job = ctx;
+    return exclude_run (job->exclude, job->store, job->run.record, &job->stop_stage, fault);
+}
+
+static status_t stage_scores (void *ctx, fault_t *fault)
+{
+    job_t *job = ctx;
+    scores_options_t options = *job->options->scores;
+    const char **ids = mem_zero (job->run.pool->count, sizeof *ids);
+    for (size_t i = 0; i < job->run.pool->count; i++)
+        ids [i] = job->run.pool->rules [i].id;
+    options.rule_ids = ids;
+    options.rule_digests = job->rule_digests;
+    options.n_rules = job->run.pool->count;
+    status_t status = scores_import (job->store, &options, &job->stop_stage, &job->report->scores, fault);
+    free (ids);
+    return status;
+}
+
+static status_t read_corpus (job_t *job, fault_t *fault)
+{
+    Rulemill__CorpusState *corpus = NULL;
+    status_t status = record_get_corpus (job->store, &corpus, fault);
+    if (corpus) {
+        Rulemill__CorpusState *out = &job->report->corpus_counts;
+        out->prompts = corpus->prompts;
+        out->responses = corpus->responses;
+        out->pairs = corpus->pairs;
+        out->rows_read = corpus->rows_read;
+        out->rows_rejected = corpus->rows_rejected;
+        out->duplicates = corpus->duplicates;
+        rulemill__corpus_state__free_unpacked (corpus, NULL);
+    }
+    return status;
+}
+
+static status_t take_run (job_t *job, fault_t *fault)
+{
+    status_t status = OK;
+    if (job->options->n_exclude > 0)
+        status = exclude_open (job->options->exclude, job->options->n_exclude, &job->exclude, fault);
+    if (status == OK)
+        status = job_run_open (job->store, job->options, job->exclude, &job->run, fault);
+    if (status != OK)
+        return status;
+    digest_t digest;
+    memcpy (digest.b, job->run.record->digest.data, DIGEST_BYTES);
+    run_name (&digest, job->report->run);
+    run_name (&digest, job->snapshot.run);
+    job_run_rules (&job->run, &job->rules, &job->rule_digests);
+    return OK;
+}
+
+static status_t prepare (job_t *job, fault_t *fault)
+{
+    status_t status = job_stage (job, STAGE_INGEST, stage_ingest, fault);
+    job->report->ingest_s = job->snapshot.stage_s;
+    if (status == OK)
+        status = read_corpus (job, fault);
+    if (status == OK)
+        status = take_run (job, fault);
+    Rulemill__RunRecord *run = job->run.record;
+    if (status == OK && run->spec->n_exclude > 0 && job->exclude == NULL && run->excluded_through < job->report->corpus_counts.prompts)
+        status = fault_set (fault, ERR_USAGE, "this run sets benchmark prompts aside and the corpus has grown; name the same files with --exclude");
+    if (status == OK && job->exclude)
+        status = job_stage (job, STAGE_EXCLUDE, stage_exclude, fault);
+    if (status == OK && job->options->scores && strcmp (run->spec->judge, "replay") == 0)
+        status = job_stage (job, STAGE_SCORES, stage_scores, fault);
+    return status;
+}
+
+// --- labelling -------------------------------------------------------------
+
+static children_t *start_children (void *ctx)
+{
+    job_t *job = ctx;
+    children_t *children = NULL;
+    fault_t fault = { 0 };
+    if (job->options->local_workers == 0)
+        return NULL;
+    if (children_start (job->options->program, hub_address (job->hub), job->options->local_workers, &children, &fault) != OK)
+        log_error ("%s", fault.text);
+    return children;
+}
+
+static status_t make_serve (job_t *job, fault_t *fault)
+{
+    const job_options_t *o = job->options;
+    const kind_label_options_t kind = {
+        .store = job->store, .run = job->run.record, .pool = job->run.pool, .limit = o->limit,
+        .stored_cells = o->return_cells || o->scores != NULL || strcmp (job->run.record->spec->judge, "replay") == 0,
+        .second_copies = !o->judge_costly
+    };
+    status_t status = kind_label_new (&kind, &job->kind, fault);
+    if (status != OK)
+        return status;
+    serve_options_t serve = {
+        .store = job->store, .hub = job->hub, .kind = job->kind, .run_number = job->run.record->number,
+        .beat_ms = o->beat_ms, .hang_ms = o->hang_ms, .attempts_max = o->attempts_max, .window = o->window_pairs,
+        .start = start_children, .tick = job_tick, .turn = job_turn, .fds = job_fds, .ctx = job
+    };
+    memcpy (serve.run.b, job->run.record->digest.data, DIGEST_BYTES);
+    job->serve = serve_new (&serve);
+    return OK;
+}
+
+static status_t label (job_t *job, fault_t *fault)
+{
+    status_t status = make_serve (job, fault);
+    if (status != OK)
+        return status;
+    job_enter (job, STAGE_LABEL);
+    status = serve_run (job->serve, fault);
+    job_show (job);
+    job->report->label_s = job->snapshot.stage_s;
+    job->report->counts = *kind_label_counts (job->kind);
+    serve_destroy (&job->serve);
+    return status;
+}
+
+// --- the end ---------------------------------------------------------------
+
+static dataset_options_t dataset_options (job_t *job)
+{
+    dataset_options_t options = job->options->dataset;
+    options.dir = job->options->dir;
+    options.rules = job->rules;
+    options.rule_digests = job->rule_digests;
+    options.n_rules = job->run.pool->count;
+    options.judge_note = job->options->judge_note;
+    return options;
+}
+
+static status_t stage_export (void *ctx, fault_t *fault)
+{
+    job_t *job = ctx;
+    dataset_options_t options = dataset_options (job);
+    return dataset_export (job->store, job->run.record, &options, &job->dataset, &job->report->dataset, fault);
+}
+
+static bool dataset_is_there (job_t *job)
+{
+    dataset_report_t *report = &job->report->dataset;
+    snprintf (report->path, sizeof report->path, "%s/%s/dataset", job->options->dir, job->report->run);
+    char *manifest = mem_printf ("%s/manifest.json", report->path);
+    bool there = access (manifest, R_OK) == 0;
+    free (manifest);
+    return there;
+}
+
+static status_t link_dataset (job_t *job, fault_t *fault)
+{
+    char *target = mem_printf ("%s/dataset", job->report->run);
+    status_t status = dataset_folder_link (job->options->dir, target, fault);
+    free (target);
+    return status;
+}
+
+static status_t export (job_t *job, fault_t *fault)
+{
+    dataset_options_t options = dataset_options (job);
+    digest_t digest = job_export_digest (&options, &job->report->counts, &job->report->corpus_counts);
+    uint32_t run = job->run.record->number;
+    bool known = false;
+    status_t status = job_export_known (job->store, run, &digest, &job->report->dataset, &known, fault);
+    if (status != OK)
+        return status;
+    if (known && dataset_is_there (job)) {
+        job->report->nothing_to_do = true;
+        return link_dataset (job, fault);
+    }
+    status = job_stage (job, STAGE_EXPORT, stage_export, fault);
+    job->report->export_s = job->snapshot.stage_s;
+    return status == OK ? job_export_remember (job->store, run, &digest, &job->report->dataset, fault) : status;
+}
+
+static status_t run_stages (job_t *job, fault_t *fault)
+{
+    status_t status = open_all (job, fault);
+    if (status == OK)
+        status = prepare (job, fault);
+    if (status == OK)
+        status = label (job, fault);
+    if (status == OK && !job->options->no_export)
+        status = export (job, fault);
+    if (status == OK)
+        job_enter (job, STAGE_DONE);
+    return status;
+}
+
+status_t job_run (const job_options_t *options, job_report_t *report, fault_t *fault)
+{
+    *report = (job_report_t) { .counts = RULEMILL__RUN_COUNTS__INIT, .corpus_counts = RULEMILL__CORPUS_STATE__INIT };
+    job_t *job = mem_zero (1, sizeof *job);
+    job->options = options;
+    job->report = report;
+    status_t status = run_stages (job, fault);
+    report->last = job->snapshot;
+    report->rows_set_aside = report->corpus_counts.rows_rejected + report->counts.quarantined > 0;
+    close_all (job);
+    free (job);
+    return status;
+}
+
+status_t job_retry (store_t *store, const Rulemill__RunRecord *run, uint64_t *n, fault_t *fault)
+{
+    Rulemill__RunCounts *counts = NULL;
+    status_t status = record_get_counts (store, run->number, &counts, fault);
+    if (status != OK)
+        return status;
+    status = kind_label_retry (store, run->number, counts, n, fault);
+    rulemill__run_counts__free_unpacked (counts, NULL);
+    return status;
+}

@@ -1,0 +1,280 @@
+#include "coordinator/job_run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "storage/run.h"
+
+enum { EXCLUDE_FILES_MAX = 256, REPORT_NUMBERS = 18 };
+
+// --- finding and registering -----------------------------------------------
+
+static ProtobufCBinaryData bytes_of (const digest_t *digest)
+{
+    return (ProtobufCBinaryData) { DIGEST_BYTES, (uint8_t *) (uintptr_t) digest->b };
+}
+
+// The specification with the benchmark files' digests in it; lists borrow from excluded.
+static Rulemill__RunSpec complete_spec (const job_options_t *options, const exclude_t *exclude,
+                                        digest_t *digests, ProtobufCBinaryData *excluded)
+{
+    Rulemill__RunSpec spec = *options->spec;
+    for (size_t i = 0; i < options->n_exclude; i++) {
+        digests [i] = exclude_file_digest (exclude, i);
+        excluded [i] = bytes_of (&digests [i]);
+    }
+    spec.exclude = excluded;
+    spec.n_exclude = options->n_exclude;
+    return spec;
+}
+
+// The run that is asked for is none of the store's: show in what it differs from the last one.
+static status_t refuse_other (store_t *store, const Rulemill__RunSpec *spec, fault_t *fault)
+{
+    Rulemill__RunRecord *last = NULL;
+    status_t status = run_find (store, NULL, &last, fault);
+    if (status != OK)
+        return status;
+    digest_t digest;
+    memcpy (digest.b, last->digest.data, DIGEST_BYTES);
+    char name [20];
+    run_name (&digest, name);
+    buf_t difference = { 0 };
+    run_difference (last->spec, spec, &difference);
+    for (size_t i = 0; i < difference.len; i++)
+        if (difference.data [i] == '\n')
+            difference.data [i] = i + 1 < difference.len ? ';' : '\0';
+    status = fault_set (fault, ERR_MISMATCH, "the store's last run, %s, is another one: %s -- leave these options out to go on with it, "
+                        "or add --new-run to begin another run on the same corpus", name, difference.data ? difference.data : "");
+    buf_free (&difference);
+    rulemill__run_record__free_unpacked (last, NULL);
+    return status;
+}
+
+static uint32_t count_runs (store_t *store)
+{
+    uint32_t n = 0;
+    store_iter_t *iter = record_walk_runs (store);
+    for (; store_iter_valid (iter); store_iter_next (iter))
+        n++;
+    store_iter_destroy (&iter);
+    return n;
+}
+
+static status_t begin (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, const digest_t *digest, uint32_t *number, fault_t *fault)
+{
+    digest_t judge = { { 0 } };
+    if (spec->judge_identity.len == DIGEST_BYTES)
+        memcpy (judge.b, spec->judge_identity.data, DIGEST_BYTES);
+    Rulemill__RunRecord record = RULEMILL__RUN_RECORD__INIT;
+    status_t status = record_number_of (store, 'J', &judge, &record.judge, fault);
+    if (status != OK)
+        return status;
+    *number = record.number = count_runs (store) + 1;
+    record.digest = bytes_of (digest);
+    record.spec = spec;
+    record.pool_blob = bytes_of (&options->pool->blob_digest);
+    record.config = (char *) (uintptr_t) (options->config ? options->config : "");
+    record.created_s = clock_wall_s ();
+    store_batch_t *batch = store_batch_new (store);
+    record_put_blob (batch, &options->pool->blob_digest, options->pool_yaml, options->pool_yaml_len);
+    record_put_run (batch, &record);
+    status = store_commit (store, batch, fault);
+    store_batch_destroy (&batch);
+    return status;
+}
+
+static status_t find_or_begin (store_t *store, const job_options_t *options, const exclude_t *exclude, uint32_t *number, fault_t *fault)
+{
+    bool found;
+    if (options->spec == NULL) {
+        status_t status = record_last_run (store, number, &found, fault);
+        if (status == OK && !found)
+            return fault_set (fault, ERR_NOT_FOUND, "%s has no run to go on with; name a judge or a policy to begin one", options->dir);
+        return status;
+    }
+    if (options->n_exclude > EXCLUDE_FILES_MAX)
+        return fault_set (fault, ERR_LIMIT, "%zu benchmark files are given, %d are possible; join some", options->n_exclude, EXCLUDE_FILES_MAX);
+    digest_t digests [EXCLUDE_FILES_MAX];
+    ProtobufCBinaryData excluded [EXCLUDE_FILES_MAX];
+    Rulemill__RunSpec spec = complete_spec (options, exclude, digests, excluded);
+    digest_t digest = run_digest (&spec);
+    status_t status = record_find_run (store, &digest, number, &found, fault);
+    if (status != OK || found)
+        return status;
+    bool any;
+    uint32_t last;
+    status = record_last_run (store, &last, &any, fault);
+    if (status == OK && any && !options->new_run)
+        status = refuse_other (store, &spec, fault);
+    return status == OK ? begin (store, options, &spec, &digest, number, fault) : status;
+}
+
+static status_t make_last (store_t *store, uint32_t number, fault_t *fault)
+{
+    store_batch_t *batch = store_batch_new (store);
+    record_put_last_run (batch, number);
+    status_t status = store_commit (store, batch, fault);
+    store_batch_destroy (&batch);
+    return status;
+}
+
+static status_t load_pool (store_t *store, job_run_t *run, fault_t *fault)
+{
+    digest_t digest;
+    bool found = false;
+    buf_t yaml = { 0 };
+    status_t status = OK;
+    if (run->record->pool_blob.len == DIGEST_BYTES) {
+        memcpy (digest.b, run->record->pool_blob.data, DIGEST_BYTES);
+        status = record_get_blob (store, &digest, &yaml, &found, fault);
+    }
+    if (status == OK && !found)
+        status = fault_set (fault, ERR_CORRUPT, "the rule pool of the run is missing from the store; restore it from a backup");
+    if (status == OK)
+        status = rulepool_parse ("the run's rule pool", yaml.data, yaml.len, &run->pool, fault);
+    buf_free (&yaml);
+    return status;
+}
+
+status_t job_run_open (store_t *store, const job_options_t *options, const exclude_t *exclude, job_run_t *out, fault_t *fault)
+{
+    *out = (job_run_t) { 0 };
+    uint32_t number = 0;
+    status_t status = find_or_begin (store, options, exclude, &number, fault);
+    if (status == OK)
+        status = make_last (store, number, fault);
+    if (status == OK)
+        status = record_get_run (store, number, &out->record, fault);
+    if (status == OK && out->record == NULL)
+        status = fault_set (fault, ERR_CORRUPT, "run %u is missing from the store; restore it from a backup", (unsigned) number);
+    if (status == OK)
+        status = load_pool (store, out, fault);
+    if (status != OK)
+        job_run_close (out);
+    return status;
+}
+
+status_t job_run_named (store_t *store, const char *name, job_run_t *out, fault_t *fault)
+{
+    *out = (job_run_t) { 0 };
+    status_t status = run_find (store, name, &out->record, fault);
+    if (status == OK)
+        status = load_pool (store, out, fault);
+    if (status != OK)
+        job_run_close (out);
+    return status;
+}
+
+void job_run_close (job_run_t *run)
+{
+    if (run->record)
+        rulemill__run_record__free_unpacked (run->record, NULL);
+    rulepool_destroy (&run->pool);
+    *run = (job_run_t) { 0 };
+}
+
+void job_run_rules (const job_run_t *run, dataset_rule_t **rules, digest_t **digests)
+{
+    size_t n = run->pool->count;
+    *rules = mem_zero (n, sizeof **rules);
+    *digests = mem_zero (n, sizeof **digests);
+    for (size_t i = 0; i < n; i++) {
+        const rule_t *rule = &run->pool->rules [i];
+        (*rules) [i] = (dataset_rule_t) { .id = rule->id, .text = rule->text, .category = rule->category, .polarity = rule->polarity };
+        (*digests) [i] = rule->digest;
+    }
+}
+
+// --- is there anything to export? ------------------------------------------
+
+static void add_text (hasher_t *hasher, const char *text)
+{
+    hasher_add_u64 (hasher, text ? strlen (text) : 0);
+    if (text)
+        hasher_add (hasher, text, strlen (text));
+}
+
+digest_t job_export_digest (const dataset_options_t *options, const Rulemill__RunCounts *counts, const Rulemill__CorpusState *corpus)
+{
+    hasher_t *hasher = hasher_new ();
+    hasher_add_u64 (hasher, options->format);
+    hasher_add_u64 (hasher, options->zstd);
+    hasher_add (hasher, &options->validation_share, sizeof options->validation_share);
+    hasher_add_u64 (hasher, (uint64_t) options->min_margin);
+    hasher_add_u64 (hasher, options->max_per_prompt);
+    for (size_t i = 0; i < options->n_where; i++)
+        add_text (hasher, options->where [i]);
+    hasher_add_u64 (hasher, (uint64_t) options->responses << 1 | options->cells);
+    add_text (hasher, options->sign_key);
+    buf_t packed = { 0 };
+    buf_reserve (&packed, rulemill__run_counts__get_packed_size (counts));
+    packed.len = rulemill__run_counts__pack (counts, (uint8_t *) packed.data);
+    hasher_add (hasher, packed.data, packed.len);
+    buf_free (&packed);
+    const uint64_t numbers [] = { corpus->pairs, corpus->rows_read, corpus->rows_rejected, corpus->duplicates };
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        hasher_add_u64 (hasher, numbers [i]);
+    return hasher_end (&hasher);
+}
+
+// The numbers of a report in a fixed order.
+static void numbers_of (dataset_report_t *report, uint64_t *numbers [REPORT_NUMBERS])
+{
+    uint64_t *all [REPORT_NUMBERS] = {
+        &report->train, &report->validation, &report->ties, &report->duplicates, &report->quarantined, &report->excluded,
+        &report->filtered, &report->longer, &report->shorter, &report->votes_agree, &report->votes_disagree, &report->votes_split,
+        &report->votes_tied, &report->given_longer, &report->given_shorter, &report->tie_identical, &report->tie_no_rule, &report->tie_margin
+    };
+    memcpy (numbers, all, sizeof all);
+}
+
+static void export_key (uint32_t run, buf_t *key)
+{
+    buf_add_str (key, "export");
+    buf_add_u32be (key, run);
+}
+
+status_t job_export_known (store_t *store, uint32_t run, const digest_t *digest, dataset_report_t *report, bool *known, fault_t *fault)
+{
+    buf_t key = { 0 }, value = { 0 };
+    export_key (run, &key);
+    bool found;
+    status_t status = store_get (store, TABLE_META, key.data, key.len, &value, &found, fault);
+    *known = status == OK && found && value.len == DIGEST_BYTES + 8 * REPORT_NUMBERS && memcmp (value.data, digest->b, DIGEST_BYTES) == 0;
+    if (*known) {
+        uint64_t *numbers [REPORT_NUMBERS];
+        numbers_of (report, numbers);
+        const uint8_t *p = (const uint8_t *) value.data + DIGEST_BYTES;
+        for (size_t i = 0; i < REPORT_NUMBERS; i++) {
+            uint64_t n = 0;
+            for (int b = 0; b < 8; b++)
+                n = n << 8 | *p++;
+            *numbers [i] = n;
+        }
+    }
+    buf_free (&key);
+    buf_free (&value);
+    return status;
+}
+
+status_t job_export_remember (store_t *store, uint32_t run, const digest_t *digest, const dataset_report_t *report, fault_t *fault)
+{
+    buf_t key = { 0 }, value = { 0 };
+    export_key (run, &key);
+    buf_add (&value, digest->b, DIGEST_BYTES);
+    dataset_report_t copy = *report;
+    uint64_t *numbers [REPORT_NUMBERS];
+    numbers_of (&copy, numbers);
+    for (size_t i = 0; i < REPORT_NUMBERS; i++)
+        buf_add_u64be (&value, *numbers [i]);
+    store_batch_t *batch = store_batch_new (store);
+    store_batch_put (batch, TABLE_META, key.data, key.len, value.data, value.len);
+    status_t status = store_commit (store, batch, fault);
+    store_batch_destroy (&batch);
+    buf_free (&key);
+    buf_free (&value);
+    return status;
+}

@@ -1,0 +1,28 @@
+// job_run: which run a job works on: found again in the store, or begun there.
+#ifndef COORDINATOR_JOB_RUN_H
+#define COORDINATOR_JOB_RUN_H
+
+#include "coordinator/job.h"
+#include "storage/exclude.h"
+
+typedef struct {
+    Rulemill__RunRecord *record;    // owned
+    rulepool_t *pool;               // owned: parsed from the run's blob
+} job_run_t;
+
+// Find the run that options ask for, or register it durably. exclude: the benchmark files that are open, NULL for none.
+status_t job_run_open (store_t *store, const job_options_t *options, const exclude_t *exclude, job_run_t *out, fault_t *fault) MUST_USE;
+// Another run of the store by name (run_find), with its pool.
+status_t job_run_named (store_t *store, const char *name, job_run_t *out, fault_t *fault) MUST_USE;
+void job_run_close (job_run_t *run);
+
+// Rules as the exporter wants them; the caller frees both arrays, which borrow from the pool.
+void job_run_rules (const job_run_t *run, dataset_rule_t **rules, digest_t **digests);
+
+// Is what an export would write what the last one wrote? The answer stands in META "export" + run u32: a digest of the export
+// options, the run's counts and the corpus's, then the numbers of dataset_report_t.
+digest_t job_export_digest (const dataset_options_t *options, const Rulemill__RunCounts *counts, const Rulemill__CorpusState *corpus);
+status_t job_export_known (store_t *store, uint32_t run, const digest_t *digest, dataset_report_t *report, bool *known, fault_t *fault) MUST_USE;
+status_t job_export_remember (store_t *store, uint32_t run, const digest_t *digest, const dataset_report_t *report, fault_t *fault) MUST_USE;
+
+#endif

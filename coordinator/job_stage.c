@@ -1,0 +1,167 @@
+#include <math.h>
+
+#include "base/clock.h"
+#include "coordinator/job_parts.h"
+
+enum { SHOW_MS = 250, RATE_MS = 2000, FDS_MAX = 32 };
+
+// --- the snapshot ----------------------------------------------------------
+
+static void read_stage (job_t *job)
+{
+    job_snapshot_t *s = &job->snapshot;
+    s->rows = atomic_load (&job->ingest.rows);
+    s->rows_rejected = atomic_load (&job->ingest.rejected);
+    s->pairs = atomic_load (&job->ingest.pairs);
+    s->duplicates = atomic_load (&job->ingest.duplicates);
+    if (job->run.record)
+        s->excluded_prompts = s->stage == STAGE_EXCLUDE ? 0 : job->run.record->excluded_prompts;
+    if (s->stage == STAGE_INGEST) {
+        s->done = atomic_load (&job->ingest.bytes);
+        s->total = atomic_load (&job->ingest.bytes_total);
+    }
+    else if (s->stage == STAGE_EXPORT) {
+        s->done = atomic_load (&job->dataset.pairs_done);
+        s->total = atomic_load (&job->dataset.pairs_total);
+    }
+}
+
+static void read_serve (job_t *job)
+{
+    job_snapshot_t *s = &job->snapshot;
+    serve_state_t state;
+    serve_state (job->serve, &state);
+    s->done = state.position;
+    s->total = state.end;
+    s->workers = state.workers;
+    s->leases = state.leases;
+    s->workers_died = state.workers_died;
+    s->leases_lost = state.leases_lost;
+    s->messages_refused = state.messages_refused;
+    s->draining = state.draining;
+    const Rulemill__RunCounts *counts = kind_label_counts (job->kind);
+    s->labelled = counts->labelled;
+    s->ties = counts->ties;
+    s->quarantined = counts->quarantined;
+}
+
+// The rate over the last seconds, smoothed; what is left by it.
+static void measure (job_t *job, int64_t now)
+{
+    job_snapshot_t *s = &job->snapshot;
+    int64_t passed = now - job->measured_ms;
+    if (passed >= RATE_MS || (s->rate <= 0 && passed >= SHOW_MS)) {
+        double rate = (double) (s->done - job->measured_done) * 1000.0 / (double) passed;
+        s->rate = s->rate > 0 ? 0.5 * s->rate + 0.5 * rate : rate;
+        job->measured_ms = now;
+        job->measured_done = s->done;
+    }
+    s->stage_s = (double) (now - job->stage_began_ms) / 1000.0;
+    s->eta_s = s->rate > 0 && s->total >= s->done ? (double) (s->total - s->done) / s->rate : -1;
+}
+
+void job_show (job_t *job)
+{
+    int64_t now = clock_ms (NULL);
+    read_stage (job);
+    if (job->serve)
+        read_serve (job);
+    measure (job, now);
+    job->shown_ms = now;
+    if (job->options->on_progress)
+        job->options->on_progress (job->options->ctx, &job->snapshot);
+}
+
+void job_enter (job_t *job, job_stage_t stage)
+{
+    job_snapshot_t *s = &job->snapshot;
+    s->stage = stage;
+    s->done = s->total = 0;
+    s->rate = 0;
+    s->eta_s = -1;
+    job->stage_began_ms = job->measured_ms = clock_ms (NULL);
+    read_stage (job);
+    if (job->serve)
+        read_serve (job);
+    job->measured_done = s->done;       // what an earlier job did is no rate of this one
+    job_show (job);
+}
+
+// --- hooks of the loop -----------------------------------------------------
+
+size_t job_fds (void *ctx, int *fds, size_t max)
+{
+    return control_fds (((job_t *) ctx)->control, fds, max);
+}
+
+void job_turn (void *ctx)
+{
+    control_step (((job_t *) ctx)->control);
+}
+
+bool job_tick (void *ctx)
+{
+    job_t *job = ctx;
+    int wishes = job_interrupts () + job->drains;
+    if (wishes >= 2)
+        serve_stop (job->serve, true);
+    job_show (job);
+    return wishes >= 1;
+}
+
+// --- a stage in its thread -------------------------------------------------
+
+typedef struct {
+    job_t *job;
+    job_work_fn *work;
+    status_t status;
+    fault_t fault;
+    _Atomic bool done;
+} stage_t;
+
+static void *stage_thread (void *ctx)
+{
+    stage_t *stage = ctx;
+    stage->status = stage->work (stage->job, &stage->fault);
+    atomic_store (&stage->done, true);
+    return NULL;
+}
+
+static void ask_to_stop (job_t *job)
+{
+    job->snapshot.draining = true;
+    atomic_store (&job->ingest.stop, true);
+    atomic_store (&job->dataset.stop, true);
+    atomic_store (&job->stop_stage, true);
+}
+
+static void wait_for (job_t *job, stage_t *stage)
+{
+    int pause_ms = 1;
+    while (!atomic_load (&stage->done)) {
+        int fds [FDS_MAX];
+        size_t n = job_fds (job, fds, FDS_MAX);
+        serve_idle (job->hub, pause_ms, fds, n);
+        job_turn (job);
+        pause_ms = pause_ms < 50 ? pause_ms * 2 : 50;
+        if (job_interrupts () + job->drains > 0)
+            ask_to_stop (job);
+        if (clock_ms (NULL) - job->shown_ms >= SHOW_MS)
+            job_show (job);
+    }
+}
+
+status_t job_stage (job_t *job, job_stage_t name, job_work_fn *work, fault_t *fault)
+{
+    stage_t stage = { .job = job, .work = work };
+    job_enter (job, name);
+    pthread_t thread;
+    if (pthread_create (&thread, NULL, stage_thread, &stage) != 0)
+        return fault_set (fault, ERR_IO, "no thread can be started; the machine's limit of processes may be reached");
+    wait_for (job, &stage);
+    pthread_join (thread, NULL);
+    job_show (job);
+    if (stage.status != OK)
+        *fault = stage.fault;
+    return stage.status;
+}
