@@ -26,7 +26,7 @@ typedef struct {
     const char *const *where;       // "key=value" over columns and top-level meta fields; all must hold
     size_t n_where;
     bool responses;                 // also responses.jsonl: each response with its scores
-    bool cells;                     // also cells.jsonl: stored cells, as storage/scores.h reads them
+    bool cells;                     // also cells.jsonl and pair_cells.jsonl: stored cells, as storage/scores.h reads them
     const char *sign_key;           // PEM file of an Ed25519 private key, NULL: unsigned
     const dataset_rule_t *rules;    // the run's pool, in order
     const digest_t *rule_digests;
@@ -37,7 +37,8 @@ typedef struct {
 typedef struct { _Atomic uint64_t pairs_done, pairs_total; _Atomic bool stop; } dataset_progress_t;
 
 typedef struct {
-    uint64_t train, validation, ties, duplicates, quarantined, excluded, filtered;
+    uint64_t train, validation, ties, duplicates, filtered;
+    uint64_t quarantined, excluded;         // rows and pairs set aside; pairs of excluded prompts
     uint64_t longer, shorter;               // which response won, of the labelled
     uint64_t votes_agree, votes_disagree, votes_split, votes_tied;   // majority of given preferences against the label; ties of the label among those with one
     uint64_t given_longer, given_shorter;   // the given preference against length, for the baseline
@@ -50,7 +51,8 @@ status_t dataset_export (store_t *store, const Rulemill__RunRecord *run, const d
                          dataset_progress_t *progress, dataset_report_t *report, fault_t *fault) MUST_USE;
 
 // Check a dataset's folder: manifest readable, each file there with its SHA-256 and row count, none besides, signature
-// (against public_key, a PEM file; NULL: the signature's presence is reported, not judged). One problem a line into problems.
+// (against public_key, a PEM file; NULL: the signature's presence is reported, not judged). One problem a line into problems;
+// OK as long as it could look, so the dataset is good where problems stays empty. ERR_NOT_FOUND: no such folder.
 status_t dataset_verify (const char *folder, const char *public_key, buf_t *problems, buf_t *summary, fault_t *fault) MUST_USE;
 
 #endif

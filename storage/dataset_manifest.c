@@ -1,0 +1,301 @@
+#include "storage/dataset_manifest.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/cell.h"
+#include "base/json.h"
+#include "storage/run.h"
+
+const char *dataset_format_name (dataset_format_t format)
+{
+    static const char *const names [] = { "explicit", "implicit", "text", "rewardbench" };
+    return names [format];
+}
+
+static void add_count (buf_t *out, const char *key, uint64_t count)
+{
+    json_write_key (out, key);
+    buf_printf (out, "%" PRIu64, count);
+}
+
+static void add_string (buf_t *out, const char *key, const char *text)
+{
+    json_write_key (out, key);
+    json_write_cstring (out, text);
+}
+
+// Bytes as hexadecimal; null where there are none.
+static void add_hex (buf_t *out, const char *key, const uint8_t *bytes, size_t len)
+{
+    char hex [DIGEST_HEX + 1];
+    json_write_key (out, key);
+    if (len == 0 || len > DIGEST_BYTES)
+        buf_add_str (out, "null");
+    else {
+        hex_encode (bytes, len, hex);
+        json_write_cstring (out, hex);
+    }
+}
+
+static void open_object (buf_t *out, const char *key)
+{
+    json_write_key (out, key);
+    buf_add_char (out, '{');
+}
+
+// --- the run ---------------------------------------------------------------
+
+// run_describe's lines as members: the one list of what decides a label is run.c's.
+static void add_spec (const Rulemill__RunSpec *spec, buf_t *out)
+{
+    buf_t lines = { 0 };
+    run_describe (spec, &lines);
+    open_object (out, "spec");
+    const char *line = lines.data ? lines.data : "";
+    while (*line) {
+        size_t len = strcspn (line, "\n");
+        const char *colon = memchr (line, ':', len);
+        if (colon) {
+            const char *value = colon + 1 + (colon [1] == ' ');
+            if (out->data [out->len - 1] != '{')
+                buf_add_char (out, ',');
+            json_write_string (out, line, (size_t) (colon - line));
+            buf_add_char (out, ':');
+            json_write_string (out, value, (size_t) (line + len - value));
+        }
+        line += len + (line [len] == '\n');
+    }
+    buf_add_char (out, '}');
+    buf_free (&lines);
+}
+
+static void add_rules (const dataset_export_t *e, buf_t *out)
+{
+    json_write_key (out, "rules");
+    buf_add_char (out, '[');
+    for (size_t r = 0; r < e->options->n_rules; r++) {
+        const dataset_rule_t *rule = &e->options->rules [r];
+        buf_add_str (out, r ? ",{" : "{");
+        add_string (out, "id", rule->id);
+        add_string (out, "text", rule->text);
+        add_string (out, "category", rule->category);
+        json_write_key (out, "polarity");
+        buf_printf (out, "%d", rule->polarity);
+        buf_add_char (out, '}');
+    }
+    buf_add_char (out, ']');
+}
+
+static void add_run (const dataset_export_t *e, buf_t *out)
+{
+    const Rulemill__RunSpec *spec = e->run->spec;
+    add_string (out, "run", e->style.run);
+    add_hex (out, "run_digest", e->run->digest.data, e->run->digest.len);
+    add_spec (spec, out);
+    add_count (out, "seed", spec->seed);
+    open_object (out, "judge");
+    add_string (out, "name", spec->judge);
+    add_hex (out, "identity", spec->judge_identity.data, spec->judge_identity.len);
+    add_string (out, "note", e->options->judge_note);
+    buf_add_char (out, '}');
+    add_hex (out, "rules_digest", spec->pool.data, spec->pool.len);
+    add_rules (e, out);
+}
+
+// --- what went in ----------------------------------------------------------
+
+static void add_inputs (const dataset_export_t *e, buf_t *out)
+{
+    json_write_key (out, "inputs");
+    buf_add_char (out, '[');
+    for (size_t i = 0; i < e->corpus->n_inputs; i++) {
+        const Rulemill__InputFile *input = e->corpus->inputs [i];
+        buf_t name = { 0 };
+        dataset_write_file_name (e->corpus, (uint32_t) i, &name);
+        buf_add_str (out, i ? ",{" : "{");
+        add_string (out, "name", name.data ? name.data : "");
+        add_hex (out, "sha256", input->sha256.data, input->sha256.len);
+        add_count (out, "bytes", input->size);
+        add_count (out, "rows", input->rows);
+        buf_add_char (out, '}');
+        buf_free (&name);
+    }
+    buf_add_char (out, ']');
+
+    json_write_key (out, "exclude");
+    buf_add_char (out, '[');
+    for (size_t i = 0; i < e->run->spec->n_exclude; i++) {
+        const ProtobufCBinaryData *digest = &e->run->spec->exclude [i];
+        buf_add_str (out, i ? ",{" : "{");
+        add_hex (out, "sha256", digest->data, digest->len);
+        buf_add_char (out, '}');
+    }
+    buf_add_char (out, ']');
+}
+
+static void add_options (const dataset_export_t *e, buf_t *out)
+{
+    const dataset_options_t *options = e->options;
+    open_object (out, "export");
+    add_string (out, "format", dataset_format_name (options->format));
+    json_write_key (out, "validation_share");
+    json_write_micro (out, cell_micro (options->validation_share, CELL_ONE));
+    json_write_key (out, "min_margin");
+    json_write_micro (out, options->min_margin);
+    add_count (out, "max_per_prompt", options->max_per_prompt);
+    json_write_key (out, "where");
+    buf_add_char (out, '[');
+    for (size_t i = 0; i < options->n_where; i++) {
+        buf_add_str (out, i ? "," : "");
+        json_write_cstring (out, options->where [i]);
+    }
+    buf_add_str (out, "]}");
+}
+
+// --- what came out ---------------------------------------------------------
+
+static void add_filters (const dataset_counts_t *counts, buf_t *out)
+{
+    open_object (out, "filtered_by");
+    add_count (out, "where", counts->by_where);
+    add_count (out, "min_margin", counts->by_margin);
+    add_count (out, "format", counts->by_format);
+    add_count (out, "max_per_prompt", counts->by_prompt);
+    buf_add_char (out, '}');
+}
+
+static void add_counts (const dataset_export_t *e, buf_t *out)
+{
+    const dataset_report_t *report = e->report;
+    open_object (out, "counts");
+    add_count (out, "rows_read", e->corpus->rows_read);
+    add_count (out, "rows_set_aside", e->counts.rejected_rows);
+    add_count (out, "pairs", e->counts.pairs);
+    add_count (out, "train", report->train);
+    add_count (out, "validation", report->validation);
+    add_count (out, "filtered", report->filtered);
+    add_filters (&e->counts, out);
+    add_count (out, "ties", report->ties);
+    open_object (out, "tie_reasons");
+    add_count (out, "identical", report->tie_identical);
+    add_count (out, "no-rule", report->tie_no_rule);
+    add_count (out, "margin", report->tie_margin);
+    buf_add_char (out, '}');
+    add_count (out, "duplicates", report->duplicates);
+    add_count (out, "quarantined_pairs", e->counts.quarantined_pairs);
+    add_count (out, "excluded_pairs", report->excluded);
+    add_count (out, "excluded_prompts", e->counts.excluded_prompts);
+    add_count (out, "unlabelled_pairs", e->counts.unlabelled);
+    buf_add_char (out, '}');
+}
+
+// How the labels stand against what the corpus states and against the lengths of the responses.
+static void add_comparison (const dataset_report_t *report, buf_t *out)
+{
+    open_object (out, "given_preferences");
+    add_count (out, "agree", report->votes_agree);
+    add_count (out, "disagree", report->votes_disagree);
+    add_count (out, "split", report->votes_split);
+    add_count (out, "label_is_a_tie", report->votes_tied);
+    add_count (out, "prefer_longer", report->given_longer);
+    add_count (out, "prefer_shorter", report->given_shorter);
+    buf_add_char (out, '}');
+    open_object (out, "length");
+    add_count (out, "chosen_is_longer", report->longer);
+    add_count (out, "chosen_is_shorter", report->shorter);
+    buf_add_char (out, '}');
+}
+
+static void add_file (const dataset_file_t *file, bool rows, buf_t *out)
+{
+    buf_add_str (out, out->data [out->len - 1] == '[' ? "{" : ",{");
+    add_string (out, "name", dataset_file_name (file));
+    json_write_key (out, "rows");
+    if (rows)
+        buf_printf (out, "%" PRIu64, dataset_file_rows (file));
+    else
+        buf_add_str (out, "null");
+    add_count (out, "bytes", dataset_file_bytes (file));
+    add_hex (out, "sha256", dataset_file_digest (file)->b, DIGEST_BYTES);
+    buf_add_char (out, '}');
+}
+
+static void add_files (const dataset_export_t *e, const dataset_file_t *card, buf_t *out)
+{
+    json_write_key (out, "files");
+    buf_add_char (out, '[');
+    for (int part = 0; part < PART_COUNT; part++)
+        if (dataset_file_rows (e->files [part]) > 0)
+            add_file (e->files [part], true, out);
+    add_file (card, false, out);
+    buf_add_char (out, ']');
+}
+
+// --- for people ------------------------------------------------------------
+
+static void line_break (buf_t *out, unsigned depth)
+{
+    buf_add_char (out, '\n');
+    for (unsigned i = 0; i < depth; i++)
+        buf_add_str (out, "  ");
+}
+
+// Compact JSON with line breaks: the members of the first two levels stand on lines of their own.
+static void indent (const buf_t *compact, buf_t *out)
+{
+    unsigned depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < compact->len; i++) {
+        char c = compact->data [i];
+        if (in_string || c == '"') {
+            buf_add_char (out, c);
+            if (in_string && c == '\\')
+                buf_add_char (out, compact->data [++i]);
+            else if (c == '"')
+                in_string = !in_string;
+            continue;
+        }
+        bool closes = c == '}' || c == ']', opens = c == '{' || c == '[';
+        bool empty = closes && strchr ("{[", compact->data [i - 1]);
+        if (closes && depth-- <= 2 && !empty)
+            line_break (out, depth);
+        buf_add_char (out, c);
+        depth += opens;
+        bool next_closes = i + 1 < compact->len && strchr ("}]", compact->data [i + 1]);
+        if ((opens && !next_closes && depth <= 2) || (c == ',' && depth <= 2))
+            line_break (out, depth);
+        else if (c == ':' || c == ',')
+            buf_add_char (out, ' ');
+    }
+    buf_add_char (out, '\n');
+}
+
+status_t dataset_manifest_write (const dataset_export_t *e, const dataset_file_t *card, buf_t *out, fault_t *fault)
+{
+    buf_t compact = { 0 };
+    buf_add_char (&compact, '{');
+    add_string (&compact, "format", "rulemill-dataset");
+    add_count (&compact, "format_version", MANIFEST_VERSION);
+    add_run (e, &compact);
+    add_inputs (e, &compact);
+    add_options (e, &compact);
+    add_counts (e, &compact);
+    add_comparison (e->report, &compact);
+    add_files (e, card, &compact);
+    status_t status = OK;
+    if (e->key) {
+        char name [65];
+        status = sign_key_name (e->key, name, fault);
+        open_object (&compact, "signature");
+        add_string (&compact, "algorithm", "ed25519");
+        add_string (&compact, "file", "manifest.sig");
+        add_string (&compact, "public_key", status == OK ? name : NULL);
+        buf_add_char (&compact, '}');
+    }
+    buf_add_char (&compact, '}');
+    if (status == OK)
+        indent (&compact, out);
+    buf_free (&compact);
+    return status;
+}

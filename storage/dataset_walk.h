@@ -1,0 +1,50 @@
+// dataset_walk: the pairs of a corpus in its order, each with all that the store knows of it.
+//
+//     dataset_walk_t *walk = dataset_walk_new (store, run, WALK_TEXTS, on_duplicate, ctx);
+//     while ((status = dataset_walk_next (walk, &item, fault)) == OK && item) ...
+//     dataset_walk_destroy (&walk);
+//
+// Holds one pair at a time. Every reference is checked: ERR_CORRUPT names what is missing.
+#ifndef STORAGE_DATASET_WALK_H
+#define STORAGE_DATASET_WALK_H
+
+#include "storage/records.h"
+
+// Stated preferences, in the pair's stored orientation; its own row's and its duplicates'.
+typedef struct { uint64_t a, b, tie; } dataset_votes_t;
+
+typedef struct {
+    uint64_t number;
+    const char *id;                             // ROW, or ROW#i-j
+    const Rulemill__PairRecord *pair;
+    const Rulemill__RowRecord *row;
+    dataset_votes_t votes;
+    const Rulemill__RejectRecord *excluded;     // why its prompt is left out of the run; NULL: it is not
+    bool first_excluded;                        // no pair before it has this (excluded) prompt
+    const Rulemill__Label *label;               // NULL: none yet
+    const Rulemill__PromptRecord *prompt;       // these three with WALK_TEXTS alone, and only beside a label that is
+    const Rulemill__ResponseRecord *a, *b;      // no quarantine; of an excluded pair never
+} dataset_item_t;
+
+typedef enum { WALK_RECORDS, WALK_TEXTS } dataset_depth_t;
+
+// Called for each duplicate before its pair is returned. row is the duplicate's own.
+typedef status_t dataset_duplicate_fn (void *ctx, const dataset_item_t *pair, place_t place, const Rulemill__RowRecord *row,
+                                       const Rulemill__DuplicateRecord *duplicate, fault_t *fault);
+
+typedef struct dataset_walk dataset_walk_t;
+
+// on_duplicate may be NULL. store and run are borrowed.
+dataset_walk_t *dataset_walk_new (store_t *store, const Rulemill__RunRecord *run, dataset_depth_t depth,
+                                  dataset_duplicate_fn *on_duplicate, void *ctx);
+
+// The next pair, valid until the next call; *item is NULL behind the last one.
+status_t dataset_walk_next (dataset_walk_t *walk, const dataset_item_t **item, fault_t *fault) MUST_USE;
+
+// Before store_close.
+void dataset_walk_destroy (dataset_walk_t **walk);
+
+// ROW, or ROW#i-j, appended to out.
+void dataset_pair_id (const Rulemill__RowRecord *row, bool listed, uint32_t i, uint32_t j, buf_t *out);
+
+#endif
