@@ -162,7 +162,7 @@ static void answer (control_t *control, connection_t *connection)
     connection->answered = true;
 }
 
-static void read_request (control_t *control, connection_t *connection)
+static void read_request (connection_t *connection)
 {
     char block [4096];
     ssize_t n = recv (connection->fd, block, sizeof block, 0);
@@ -174,7 +174,9 @@ static void read_request (control_t *control, connection_t *connection)
     }
     buf_add (&connection->in, block, (size_t) n);
     const char *end = memchr (connection->in.data, '\n', connection->in.len);
-    if (end)
+    if (end == connection->in.data)
+        hang_up (connection);
+    else if (end)
         connection->asked = (size_t) (end - connection->in.data);
 }
 
@@ -195,7 +197,7 @@ void control_step (control_t *control)
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         connection_t *connection = &control->connection [i];
         if (connection->fd >= 0 && connection->asked == 0)
-            read_request (control, connection);
+            read_request (connection);
         if (connection->fd >= 0 && connection->asked > 0 && !connection->answered)
             answer (control, connection);
         if (connection->fd >= 0 && connection->answered)
