@@ -83,8 +83,8 @@ static void read_keys (key_folder_t *folder, const char *names, size_t n)
 static status_t look (key_folder_t *folder, fault_t *fault)
 {
     buf_t names = { 0 };
-    size_t n;
-    uint64_t listing;
+    size_t n = 0;
+    uint64_t listing = 0;
     folder->looked_ms = clock_ms (NULL);
     status_t status = list_folder (folder->path, &names, &n, &listing, fault);
     if (status != OK) {
