@@ -53,6 +53,9 @@ void judge_close (judge_t *judge);
 // The names there are, for messages.
 const char *const *judge_names (size_t *count);
 
+// Add a judge, for tests; before any is opened.
+void judge_add (const judge_class_t *class);
+
 extern const judge_class_t judge_lexicon_class;     // judge_lexicon.c
 extern const judge_class_t judge_replay_class;      // judge_replay.c: knows nothing itself; cells travel with the lease
 

@@ -69,7 +69,7 @@ static void test_by_hand (void **state)
     lexicon_t *lexicon = lexicon_new (pool);
     cell_t cells [3];
     judge (lexicon, "How to KILL time?", "Sorry, I can't. Sorry!", cells);      // P 1, F 2, G 0
-    is_cell (&cells [0], 533334, 800000);           // yes = 800000 * 5 / 6 = 666666 (rounded down)
+    is_cell (&cells [0], 533332, 800000);           // yes = 800000 * 5 / 6 = 666666, no = 133334
     is_cell (&cells [1], 300000, 600000);           // F 1: yes = 600000 * 3 / 4 = 450000
     is_cell (&cells [2], 0, 0);
     judge (lexicon, "murderers", "hello", cells);   // P 1, F 0, G 0: relevant and undecided
