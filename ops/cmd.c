@@ -136,8 +136,12 @@ void cmd_request (buf_t *request, const char *command, const char *run)
 
 static status_t refused (const json_value_t *answer, const char *dir, fault_t *fault)
 {
-    const json_value_t *error = json_get (answer, "error");
-    return fault_set (fault, ERR_IO, "%s: the running job answers: %s", dir,
+    const json_value_t *error = json_get (answer, "error"), *name = json_get (answer, "code");
+    status_t code = ERR_IO;
+    for (status_t c = ERR_IO; c <= ERR_STOPPED; c++)
+        if (json_equals (name, status_name (c)))
+            code = c;
+    return fault_set (fault, code, "%s: the running job answers: %s", dir,
                       json_is (error, JSON_STRING) ? error->text : "something that can't be read");
 }
 
@@ -155,6 +159,20 @@ status_t cmd_ask (const char *dir, const buf_t *request, bool *running, buf_t *a
     if (status != OK)
         return fault_prefix (fault, "%s: the running job's answer", dir);
     return json_is (json_get (*members, "ok"), JSON_TRUE) ? OK : refused (*members, dir, fault);
+}
+
+status_t cmd_runs (const char *dir, bool *running, fault_t *fault)
+{
+    buf_t request = { 0 }, answer = { 0 };
+    json_doc_t *doc = json_doc_new ();
+    const json_value_t *members;
+    cmd_request (&request, "status", NULL);
+    buf_add_char (&request, '}');
+    status_t status = cmd_ask (dir, &request, running, &answer, doc, &members, fault);
+    json_doc_destroy (&doc);
+    buf_free (&request);
+    buf_free (&answer);
+    return status;
 }
 
 static void fill_rules (opened_t *opened)

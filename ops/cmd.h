@@ -40,6 +40,9 @@ status_t cmd_print (const buf_t *text, fault_t *fault) MUST_USE;
 status_t cmd_ask (const char *dir, const buf_t *request, bool *running, buf_t *answer,
                   json_doc_t *doc, const json_value_t **members, fault_t *fault) MUST_USE;
 
+// Does a job run on dir?
+status_t cmd_runs (const char *dir, bool *running, fault_t *fault) MUST_USE;
+
 // A request: {"command": NAME, "run": RUN} without its closing brace; run may be NULL.
 void cmd_request (buf_t *request, const char *command, const char *run);
 

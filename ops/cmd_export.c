@@ -124,27 +124,22 @@ static void add_flag (buf_t *request, const char *key, bool value)
     buf_add_str (request, value ? "true" : "false");
 }
 
-// What was given alone: the job knows the rest.
+// What was given alone: the job knows the rest, as it was configured.
 static void add_given (const config_t *config, const dataset_options_t *options, buf_t *request)
 {
     if (config_given (config, "export.format")) {
         json_write_key (request, "format");
         json_write_cstring (request, config->export.format);
     }
-    if (config_given (config, "export.zstd"))
-        add_flag (request, "zstd", options->zstd);
-    if (config_given (config, "export.validation_share")) {
-        json_write_key (request, "validation_share");
-        buf_printf (request, "%.17g", options->validation_share);
-    }
     if (config_given (config, "export.min_margin")) {
         json_write_key (request, "min_margin");
-        json_write_micro (request, options->min_margin);
+        buf_printf (request, "%" PRId64, options->min_margin);
     }
     if (config_given (config, "export.max_per_prompt")) {
         json_write_key (request, "max_per_prompt");
         buf_printf (request, "%" PRIu64, options->max_per_prompt);
     }
+    add_flag (request, "zstd", options->zstd);
     add_flag (request, "responses", options->responses);
     add_flag (request, "cells", options->cells);
 }
@@ -165,9 +160,7 @@ static status_t write_request (const cli_t *cli, const config_t *config, buf_t *
         buf_add_char (request, ']');
     }
     if (status == OK)
-        status = add_path (request, "out", options.out, fault);
-    if (status == OK)
-        status = add_path (request, "sign_key", options.sign_key, fault);
+        status = add_path (request, "to", options.out, fault);
     buf_add_char (request, '}');
     free ((void *) options.where);
     return status;
@@ -191,26 +184,46 @@ static status_t say_answer (const json_value_t *members, fault_t *fault)
     return say (&report, fault);
 }
 
+// A job splits and signs as it was told when it began.
+static status_t check_given (const config_t *config, fault_t *fault)
+{
+    if (config_given (config, "export.sign") || config_given (config, "export.validation_share"))
+        return fault_set (fault, ERR_USAGE, "--sign and --validation-share can't be changed while the job runs; export when it has ended");
+    return OK;
+}
+
+static status_t export_running (const cli_t *cli, const config_t *config, const char *dir, bool *running, fault_t *fault)
+{
+    buf_t request = { 0 }, answer = { 0 };
+    json_doc_t *doc = json_doc_new ();
+    const json_value_t *members = NULL;
+    status_t status = write_request (cli, config, &request, fault);
+    if (status == OK)
+        status = cmd_ask (dir, &request, running, &answer, doc, &members, fault);
+    if (status == OK && *running)
+        status = say_answer (members, fault);
+    json_doc_destroy (&doc);
+    buf_free (&request);
+    buf_free (&answer);
+    return status;
+}
+
 static status_t export (const cli_t *cli, int *exit_code, fault_t *fault)
 {
     (void) exit_code;
     size_t n;
     const char *dir = cli_operands (cli, &n) [0];
     config_t *config = config_new ();
-    buf_t request = { 0 }, answer = { 0 };
-    json_doc_t *doc = json_doc_new ();
-    const json_value_t *members = NULL;
     bool running = false;
     status_t status = setup_configure (config, cli, fault);
     if (status == OK)
-        status = write_request (cli, config, &request, fault);
-    if (status == OK)
-        status = cmd_ask (dir, &request, &running, &answer, doc, &members, fault);
-    if (status == OK)
-        status = running ? say_answer (members, fault) : export_stored (cli, config, dir, fault);
-    json_doc_destroy (&doc);
-    buf_free (&request);
-    buf_free (&answer);
+        status = cmd_runs (dir, &running, fault);
+    if (status == OK && running)
+        status = check_given (config, fault);
+    if (status == OK && running)
+        status = export_running (cli, config, dir, &running, fault);
+    if (status == OK && !running)
+        status = export_stored (cli, config, dir, fault);
     config_destroy (&config);
     return status;
 }

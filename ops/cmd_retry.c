@@ -44,7 +44,7 @@ static status_t retry (const cli_t *cli, int *exit_code, fault_t *fault)
         status = retry_stored (dir, run, fault);
     else if (status == OK) {
         int64_t count = 0;
-        (void) json_int (json_get (members, "pairs"), &count);
+        (void) json_int (json_get (members, "retried"), &count);
         status = say (dir, true, (uint64_t) count, fault);
     }
     json_doc_destroy (&doc);

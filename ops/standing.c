@@ -1,0 +1,320 @@
+#include "ops/standing.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "ops/cmd.h"
+#include "ops/progress.h"
+
+// --- of a running job ------------------------------------------------------
+
+static uint64_t count_of (const json_value_t *members, const char *key)
+{
+    int64_t count = 0;
+    return json_int (json_get (members, key), &count) && count > 0 ? (uint64_t) count : 0;
+}
+
+static double real_of (const json_value_t *members, const char *key, double otherwise)
+{
+    double value = otherwise;
+    return json_double (json_get (members, key), &value) ? value : otherwise;
+}
+
+static job_stage_t stage_of (const json_value_t *value)
+{
+    for (job_stage_t stage = STAGE_OPEN; stage < STAGE_COUNT; stage++)
+        if (json_equals (value, job_stage_name (stage)))
+            return stage;
+    return STAGE_OPEN;
+}
+
+static void take_answer (const json_value_t *members, standing_t *out)
+{
+    job_snapshot_t *at = &out->at;
+    out->pid = (int64_t) count_of (members, "pid");
+    at->stage = stage_of (json_get (members, "stage"));
+    at->draining = json_is (json_get (members, "draining"), JSON_TRUE);
+    const json_value_t *run = json_get (members, "run");
+    if (json_is (run, JSON_STRING))
+        snprintf (at->run, sizeof at->run, "%s", run->text);
+    at->stage_s = real_of (members, "stage_s", 0);
+    at->done = count_of (members, "done");
+    at->total = count_of (members, "total");
+    at->rate = real_of (members, "rate", 0);
+    at->eta_s = real_of (members, "eta_s", -1);
+    at->rows = count_of (members, "rows");
+    at->rows_rejected = count_of (members, "rows_rejected");
+    at->pairs = count_of (members, "pairs");
+    at->duplicates = count_of (members, "duplicates");
+    at->labelled = count_of (members, "labelled");
+    at->ties = count_of (members, "ties");
+    at->quarantined = count_of (members, "quarantined");
+    at->excluded_prompts = count_of (members, "excluded_prompts");
+    at->workers = (unsigned) count_of (members, "workers");
+    at->leases = (unsigned) count_of (members, "leases");
+    at->workers_died = count_of (members, "workers_died");
+    at->leases_lost = count_of (members, "leases_lost");
+    at->messages_refused = count_of (members, "messages_refused");
+}
+
+// --- of a store ------------------------------------------------------------
+
+static void name_of (const Rulemill__RunRecord *run, char name [20])
+{
+    digest_t digest = { { 0 } };
+    if (run->digest.len == DIGEST_BYTES)
+        memcpy (digest.b, run->digest.data, DIGEST_BYTES);
+    run_name (&digest, name);
+}
+
+static status_t add_run (store_t *store, const Rulemill__RunRecord *run, buf_t *out, fault_t *fault)
+{
+    Rulemill__RunCounts *counts = NULL;
+    status_t status = record_get_counts (store, run->number, &counts, fault);
+    if (status != OK || counts == NULL)
+        return status;
+    char name [20], created [24];
+    name_of (run, name);
+    clock_iso8601 (run->created_s, created);
+    buf_add_str (out, out->len > 1 ? ",{" : "{");
+    json_write_key (out, "run");
+    json_write_cstring (out, name);
+    json_write_key (out, "begun");
+    json_write_cstring (out, created);
+    json_write_key (out, "judge");
+    json_write_cstring (out, run->spec ? run->spec->judge : NULL);
+    json_write_key (out, "policy");
+    json_write_cstring (out, run->spec ? run->spec->policy : NULL);
+    buf_printf (out, ",\"labelled\":%" PRIu64 ",\"ties\":%" PRIu64 ",\"quarantined\":%" PRIu64 "}",
+                counts->labelled, counts->ties, counts->quarantined);
+    rulemill__run_counts__free_unpacked (counts, NULL);
+    return OK;
+}
+
+static status_t list_runs (store_t *store, buf_t *out, fault_t *fault)
+{
+    status_t status = OK;
+    buf_add_char (out, '[');
+    store_iter_t *iter = record_walk_runs (store);
+    for (; status == OK && store_iter_valid (iter); store_iter_next (iter)) {
+        Rulemill__RunRecord *run = record_read_run (iter, fault);
+        status = run ? add_run (store, run, out, fault) : ERR_CORRUPT;
+        if (run)
+            rulemill__run_record__free_unpacked (run, NULL);
+    }
+    if (status == OK)
+        status = store_iter_status (iter, fault);
+    store_iter_destroy (&iter);
+    buf_add_char (out, ']');
+    return status;
+}
+
+static status_t read_corpus (store_t *store, job_snapshot_t *at, fault_t *fault)
+{
+    Rulemill__CorpusState *corpus = NULL;
+    status_t status = record_get_corpus (store, &corpus, fault);
+    if (status != OK || corpus == NULL)
+        return status;
+    at->rows = corpus->rows_read;
+    at->rows_rejected = corpus->rows_rejected;
+    at->pairs = corpus->pairs;
+    at->duplicates = corpus->duplicates;
+    at->stage = corpus->complete ? STAGE_LABEL : STAGE_INGEST;
+    rulemill__corpus_state__free_unpacked (corpus, NULL);
+    return OK;
+}
+
+// Past labelling when the phase of all pairs has gone through those that there are.
+static status_t read_phase (store_t *store, const char *dir, const Rulemill__RunRecord *run, job_snapshot_t *at, fault_t *fault)
+{
+    Rulemill__PhaseRecord *phase = NULL;
+    status_t status = record_get_phase (store, run->number, "all", &phase, fault);
+    if (status != OK || phase == NULL)
+        return status;
+    if (at->stage == STAGE_LABEL && phase->low_water >= at->pairs) {
+        char *manifest = mem_printf ("%s/%s/dataset/manifest.json", dir, at->run);
+        at->stage = access (manifest, F_OK) == 0 ? STAGE_DONE : STAGE_EXPORT;
+        free (manifest);
+    }
+    rulemill__phase_record__free_unpacked (phase, NULL);
+    return OK;
+}
+
+static status_t read_run (store_t *store, const char *dir, const char *name, job_snapshot_t *at, fault_t *fault)
+{
+    Rulemill__RunRecord *run = NULL;
+    Rulemill__RunCounts *counts = NULL;
+    status_t status = run_find (store, name, &run, fault);
+    if (status == ERR_NOT_FOUND && name == NULL)
+        return OK;
+    if (status == OK)
+        status = record_get_counts (store, run->number, &counts, fault);
+    if (status == OK) {
+        name_of (run, at->run);
+        at->labelled = counts->labelled;
+        at->ties = counts->ties;
+        at->quarantined = counts->quarantined;
+        at->excluded_prompts = run->excluded_prompts;
+        at->done = counts->labelled + counts->quarantined;
+        at->total = at->pairs;
+        status = read_phase (store, dir, run, at, fault);
+    }
+    if (counts)
+        rulemill__run_counts__free_unpacked (counts, NULL);
+    if (run)
+        rulemill__run_record__free_unpacked (run, NULL);
+    return status;
+}
+
+static status_t read_store (const char *dir, const char *run, standing_t *out, fault_t *fault)
+{
+    const store_options_t options = { .read_only = true };
+    store_t *store = NULL;
+    status_t status = store_open (dir, &options, &store, fault);
+    if (status == OK)
+        status = read_corpus (store, &out->at, fault);
+    if (status == OK)
+        status = read_run (store, dir, run, &out->at, fault);
+    if (status == OK)
+        status = list_runs (store, &out->runs, fault);
+    store_close (&store);
+    out->at.eta_s = -1;
+    return status;
+}
+
+status_t standing_read (const char *dir, const char *run, standing_t *out, fault_t *fault)
+{
+    *out = (standing_t) { 0 };
+    buf_t request = { 0 }, answer = { 0 };
+    json_doc_t *doc = json_doc_new ();
+    const json_value_t *members = NULL;
+    cmd_request (&request, "status", NULL);
+    buf_add_char (&request, '}');
+    status_t status = cmd_ask (dir, &request, &out->running, &answer, doc, &members, fault);
+    if (status == OK && out->running)
+        take_answer (members, out);
+    else if (status == OK)
+        status = read_store (dir, run, out, fault);
+    if (status == OK && out->running && run && strncmp (out->at.run, run, strlen (run)) != 0)
+        status = fault_set (fault, ERR_BUSY, "a job is working on %s; ask for %s when it has ended",
+                            out->at.run [0] ? out->at.run : "its corpus", run);
+    json_doc_destroy (&doc);
+    buf_free (&request);
+    buf_free (&answer);
+    return status;
+}
+
+void standing_clear (standing_t *standing)
+{
+    buf_free (&standing->runs);
+}
+
+// --- showing ---------------------------------------------------------------
+
+static void add_count (buf_t *out, const char *key, uint64_t count)
+{
+    json_write_key (out, key);
+    buf_printf (out, "%" PRIu64, count);
+}
+
+static void add_moving (const standing_t *standing, buf_t *out)
+{
+    const job_snapshot_t *at = &standing->at;
+    buf_printf (out, ",\"pid\":%" PRId64 ",\"draining\":%s,\"stage_s\":%.3f,\"rate\":%.3f,\"eta_s\":%.3f", standing->pid,
+                at->draining ? "true" : "false", at->stage_s, at->rate, at->eta_s);
+    add_count (out, "workers", at->workers);
+    add_count (out, "leases", at->leases);
+    add_count (out, "workers_died", at->workers_died);
+    add_count (out, "leases_lost", at->leases_lost);
+    add_count (out, "messages_refused", at->messages_refused);
+}
+
+void standing_json (const standing_t *standing, buf_t *out)
+{
+    const job_snapshot_t *at = &standing->at;
+    buf_printf (out, "{\"running\":%s", standing->running ? "true" : "false");
+    json_write_key (out, "stage");
+    json_write_cstring (out, job_stage_name (at->stage));
+    json_write_key (out, "run");
+    json_write_cstring (out, at->run [0] ? at->run : NULL);
+    add_count (out, "done", at->done);
+    add_count (out, "total", at->total);
+    add_count (out, "rows", at->rows);
+    add_count (out, "rows_rejected", at->rows_rejected);
+    add_count (out, "pairs", at->pairs);
+    add_count (out, "duplicates", at->duplicates);
+    add_count (out, "labelled", at->labelled);
+    add_count (out, "ties", at->ties);
+    add_count (out, "quarantined", at->quarantined);
+    add_count (out, "excluded_prompts", at->excluded_prompts);
+    if (standing->running)
+        add_moving (standing, out);
+    else {
+        json_write_key (out, "runs");
+        buf_add (out, standing->runs.data, standing->runs.len);
+    }
+    buf_add_char (out, '}');
+}
+
+static void add_runs (const standing_t *standing, buf_t *out)
+{
+    json_doc_t *doc = json_doc_new ();
+    const json_value_t *runs;
+    if (standing->runs.len == 0 || json_parse (doc, standing->runs.data, standing->runs.len, &runs, NULL) != OK)
+        runs = NULL;
+    const char *head = "runs";
+    for (const json_value_t *run = runs ? runs->child : NULL; run; run = run->next) {
+        const json_value_t *name = json_get (run, "run"), *judge = json_get (run, "judge"), *policy = json_get (run, "policy");
+        const json_value_t *begun = json_get (run, "begun");
+        buf_printf (out, "%-10s %s  %s, %s, begun %s, labelled ", head, name->text,
+                    json_is (judge, JSON_STRING) ? judge->text : "?", json_is (policy, JSON_STRING) ? policy->text : "?", begun->text);
+        progress_count (out, count_of (run, "labelled"));
+        buf_add_char (out, '\n');
+        head = "";
+    }
+    json_doc_destroy (&doc);
+}
+
+static void add_state (const standing_t *standing, const char *dir, buf_t *out)
+{
+    if (standing->running)
+        buf_printf (out, "job        running (process %" PRId64 ")%s\n", standing->pid, standing->at.draining ? ", stopping" : "");
+    else if (standing->at.stage == STAGE_DONE)
+        buf_printf (out, "job        complete; dataset in %s/%s/dataset\n", dir, standing->at.run);
+    else
+        buf_printf (out, "job        not running, at %s; go on with: rulemill label --out %s\n", job_stage_name (standing->at.stage), dir);
+}
+
+void standing_text (const standing_t *standing, const char *dir, buf_t *out)
+{
+    const job_snapshot_t *at = &standing->at;
+    add_state (standing, dir, out);
+    if (at->run [0])
+        buf_printf (out, "run        %s\n", at->run);
+    if (standing->running) {
+        buf_add_str (out, "now        ");
+        progress_line (at, out);
+        buf_add_char (out, '\n');
+    }
+    buf_add_str (out, "corpus     ");
+    progress_count (out, at->rows);
+    buf_add_str (out, " rows, ");
+    progress_count (out, at->pairs);
+    buf_add_str (out, " pairs, ");
+    progress_count (out, at->duplicates);
+    buf_add_str (out, " duplicates, ");
+    progress_count (out, at->rows_rejected);
+    buf_add_str (out, " rows set aside\nlabels     ");
+    progress_count (out, at->labelled);
+    buf_add_str (out, " labelled (");
+    progress_count (out, at->ties);
+    buf_add_str (out, " ties), ");
+    progress_count (out, at->quarantined);
+    buf_add_str (out, " pairs set aside\n");
+    add_runs (standing, out);
+}
