@@ -5,7 +5,8 @@
 // were, so no digit is lost and none is out of range; strings may hold NUL and
 // carry their length. Rejected with their offset: anything that is not JSON, invalid
 // UTF-8, a lone surrogate, a key that stands twice in an object, depth over
-// JSON_DEPTH_MAX, more than JSON_MEMBERS_MAX keys in one object, a byte-order mark.
+// JSON_DEPTH_MAX, more than JSON_MEMBERS_MAX keys in one object or JSON_VALUES_MAX
+// values in all, a byte-order mark.
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -20,7 +21,7 @@
 extern "C" {
 #endif
 
-enum { JSON_DEPTH_MAX = 64, JSON_MEMBERS_MAX = 4096 };
+enum { JSON_DEPTH_MAX = 64, JSON_MEMBERS_MAX = 4096, JSON_VALUES_MAX = 1024 * 1024 };
 
 typedef enum { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT } json_type_t;
 

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <new>
+#include <string>
 #include <vector>
 
 #include <rapidjson/memorystream.h>
@@ -49,14 +50,74 @@ struct Frame {
     json_value_t *last;
 };
 
+// RapidJSON refuses numbers that no double holds even where it hands them out as text. So a text with such a number is
+// read once more from a copy in which they are zeros, and their text is taken from the original.
+std::size_t number_len (const char *p, const char *end)
+{
+    const char *from = p;
+    while (p < end && std::strchr ("+-.0123456789eE", *p) && *p)
+        p++;
+    return static_cast<std::size_t> (p - from);
+}
+
+std::size_t digits (const char *p, std::size_t at, std::size_t len)
+{
+    while (at < len && p [at] >= '0' && p [at] <= '9')
+        at++;
+    return at;
+}
+
+// Is this all of a number (RFC 8259, 6)?
+bool is_number (const char *p, std::size_t len)
+{
+    std::size_t at = len > 0 && p [0] == '-', from = at;
+    if ((at = digits (p, at, len)) == from || (p [from] == '0' && at > from + 1))
+        return false;
+    if (at < len && p [at] == '.') {
+        from = at + 1;
+        if ((at = digits (p, from, len)) == from)
+            return false;
+    }
+    if (at < len && (p [at] == 'e' || p [at] == 'E')) {
+        from = at + 1;
+        from += from < len && (p [from] == '+' || p [from] == '-');
+        if ((at = digits (p, from, len)) == from)
+            return false;
+    }
+    return at == len;
+}
+
+std::string without_numbers (const char *text, std::size_t len)
+{
+    std::string copy (text, len);
+    bool quoted = false;
+    for (std::size_t i = 0; i < len; i++) {
+        if (quoted && text [i] == '\\')
+            i++;
+        else if (text [i] == '"')
+            quoted = !quoted;
+        else if (!quoted && (text [i] == '-' || (text [i] >= '0' && text [i] <= '9'))) {
+            std::size_t n = number_len (text + i, text + len);
+            if (is_number (text + i, n))
+                copy.replace (i, n, n, ' ').replace (i, 1, 1, '0');
+            i += n - 1;
+        }
+    }
+    return copy;
+}
+
 struct Handler {
     Arena &arena;
+    const char *original = nullptr;     // where numbers are zeros in what is read: the text, and the stream
+    std::size_t original_len = 0;
+    const rapidjson::MemoryStream *stream = nullptr;
     json_value_t *root = nullptr;
     std::vector<Frame> stack;
     const char *key = nullptr;
     std::size_t key_len = 0;
     const char *twice = nullptr;        // a repeated key
-    bool deep = false, wide = false;
+    bool deep = false, wide = false, many = false;
+    std::size_t values = 0;
 
     explicit Handler (Arena &a) : arena (a) {}
 
@@ -86,11 +147,12 @@ struct Handler {
             top.last = v;
             top.container->count++;
         }
+        many = ++values > JSON_VALUES_MAX;
         return v;
     }
 
-    bool Null () { add (JSON_NULL); return true; }
-    bool Bool (bool b) { add (b ? JSON_TRUE : JSON_FALSE); return true; }
+    bool Null () { add (JSON_NULL); return !many; }
+    bool Bool (bool b) { add (b ? JSON_TRUE : JSON_FALSE); return !many; }
     bool Int (int) { return false; }
     bool Uint (unsigned) { return false; }
     bool Int64 (int64_t) { return false; }
@@ -99,10 +161,15 @@ struct Handler {
 
     bool RawNumber (const char *text, rapidjson::SizeType len, bool)
     {
+        std::size_t n = len;
+        if (original) {
+            text = original + stream->Tell () - len;
+            n = number_len (text, original + original_len);
+        }
         json_value_t *v = add (JSON_NUMBER);
-        v->text = copy (text, len);
-        v->len = len;
-        return true;
+        v->text = copy (text, n);
+        v->len = n;
+        return !many;
     }
 
     bool String (const char *text, rapidjson::SizeType len, bool)
@@ -110,7 +177,7 @@ struct Handler {
         json_value_t *v = add (JSON_STRING);
         v->text = copy (text, len);
         v->len = len;
-        return true;
+        return !many;
     }
 
     bool Key (const char *text, rapidjson::SizeType len, bool)
@@ -138,7 +205,7 @@ struct Handler {
         }
         json_value_t *v = add (type);
         stack.push_back ({ v, nullptr });
-        return true;
+        return !many;
     }
 
     bool stop ()
@@ -180,28 +247,53 @@ extern "C" void json_doc_destroy (json_doc_t **doc)
     *doc = nullptr;
 }
 
-extern "C" status_t json_parse (json_doc_t *doc, const char *text, size_t len, const json_value_t **root, fault_t *fault)
+namespace {
+
+status_t say (const Handler &handler, const rapidjson::ParseResult &result, fault_t *fault)
+{
+    std::size_t at = result.Offset ();
+    if (handler.twice)
+        return fault_set (fault, ERR_FORMAT, "key \"%.80s\" stands twice in one object (byte %zu)", handler.twice, at);
+    if (handler.deep)
+        return fault_set (fault, ERR_FORMAT, "nested deeper than %d levels (byte %zu)", JSON_DEPTH_MAX, at);
+    if (handler.wide)
+        return fault_set (fault, ERR_FORMAT, "more than %d keys in one object (byte %zu)", JSON_MEMBERS_MAX, at);
+    if (handler.many)
+        return fault_set (fault, ERR_FORMAT, "more than %d values (byte %zu)", JSON_VALUES_MAX, at);
+    if (const char *word = reason (result.Code ()))
+        return fault_set (fault, ERR_FORMAT, "%s at byte %zu", word, at);
+    return fault_set (fault, ERR_FORMAT, "not JSON at byte %zu: %s", at, rapidjson::GetParseError_En (result.Code ()));
+}
+
+// original: NULL, or what text was before its numbers became zeros.
+status_t parse (json_doc_t *doc, const char *text, size_t len, const char *original, const json_value_t **root, fault_t *fault)
 {
     constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag
                              | rapidjson::kParseValidateEncodingFlag;
     doc->arena.reset ();
     rapidjson::MemoryStream stream (text, len);
     Handler handler (doc->arena);
+    handler.original = original;
+    handler.original_len = len;
+    handler.stream = &stream;
     rapidjson::ParseResult result = doc->reader.Parse<flags> (stream, handler);
     if (!result.IsError () && stream.Tell () == len) {
         *root = handler.root;
         return OK;
     }
+    if (result.Code () == rapidjson::kParseErrorNumberTooBig && !original) {
+        std::string zeros = without_numbers (text, len);
+        return parse (doc, zeros.data (), len, text, root, fault);
+    }
     // RapidJSON takes a NUL byte for the end of the text.
     if (!result.IsError () || (result.Offset () < len && text [result.Offset ()] == 0))
         return fault_set (fault, ERR_FORMAT, "not JSON at byte %zu: a NUL byte", result.IsError () ? result.Offset () : stream.Tell ());
-    if (handler.twice)
-        return fault_set (fault, ERR_FORMAT, "key \"%.80s\" stands twice in one object (byte %zu)", handler.twice, result.Offset ());
-    if (handler.deep)
-        return fault_set (fault, ERR_FORMAT, "nested deeper than %d levels (byte %zu)", JSON_DEPTH_MAX, result.Offset ());
-    if (handler.wide)
-        return fault_set (fault, ERR_FORMAT, "more than %d keys in one object (byte %zu)", JSON_MEMBERS_MAX, result.Offset ());
-    if (const char *word = reason (result.Code ()))
-        return fault_set (fault, ERR_FORMAT, "%s at byte %zu", word, result.Offset ());
-    return fault_set (fault, ERR_FORMAT, "not JSON at byte %zu: %s", result.Offset (), rapidjson::GetParseError_En (result.Code ()));
+    return say (handler, result, fault);
+}
+
+}
+
+extern "C" status_t json_parse (json_doc_t *doc, const char *text, size_t len, const json_value_t **root, fault_t *fault)
+{
+    return parse (doc, text, len, nullptr, root, fault);
 }
