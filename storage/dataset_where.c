@@ -37,8 +37,21 @@ struct dataset_where {
     json_doc_t *doc;
 };
 
-static status_t read_condition (const char *text, condition_t *condition, fault_t *fault)
+// The conditions stand in the manifest, which is JSON.
+static bool is_utf8 (json_doc_t *doc, const char *text)
 {
+    const json_value_t *root;
+    buf_t json = { 0 };
+    json_write_cstring (&json, text);
+    bool ok = json_parse (doc, json.data, json.len, &root, NULL) == OK;
+    buf_free (&json);
+    return ok;
+}
+
+static status_t read_condition (json_doc_t *doc, const char *text, condition_t *condition, fault_t *fault)
+{
+    if (!is_utf8 (doc, text))
+        return fault_set (fault, ERR_USAGE, "a --where condition is no UTF-8; write it as key=value");
     const char *equals = strchr (text, '=');
     if (equals == NULL || equals == text)
         return fault_set (fault, ERR_USAGE, "--where \"%s\": write it as key=value", text);
@@ -66,7 +79,7 @@ status_t dataset_where_new (const char *const *where, size_t n, dataset_where_t 
     self->doc = json_doc_new ();
     status_t status = OK;
     for (size_t i = 0; i < n && status == OK; i++) {
-        status = read_condition (where [i], &self->conditions [i], fault);
+        status = read_condition (self->doc, where [i], &self->conditions [i], fault);
         self->meta = self->meta || self->conditions [i].column == COL_META;
         self->n = i + 1;
     }
