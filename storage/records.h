@@ -9,6 +9,7 @@
 //               "phase" + run u32 + name              PhaseRecord
 //               "counts" + run u32                    RunCounts
 //               "blob" + sha256 (32)                  bytes
+//               "scores" + identity (32)              what was imported: storage/scores.c
 //               "name" + kind byte + digest (32)      dense number u32 ('J' judge identity, 'R' rule digest)
 //               "number" + kind byte + u32            digest (32); and "next" + kind byte: u32
 //   TEXTS       'P' + prompt u64                      PromptRecord
@@ -81,23 +82,30 @@ void record_put_pair_cells (store_batch_t *batch, uint64_t pair, uint32_t judge,
 status_t record_get_blob (store_t *store, const digest_t *digest, buf_t *out, bool *found, fault_t *fault) MUST_USE;
 void record_put_blob (store_batch_t *batch, const digest_t *digest, const void *bytes, size_t len);
 
+// What storage/scores.c remembers of an import.
+status_t record_get_scores (store_t *store, const digest_t *identity, buf_t *out, bool *found, fault_t *fault) MUST_USE;
+void record_put_scores (store_batch_t *batch, const digest_t *identity, const void *bytes, size_t len);
+
 // The dense number of a digest (kind 'J' or 'R'); a new one is written at once (store_write) where there is none.
 status_t record_number_of (store_t *store, char kind, const digest_t *digest, uint32_t *number, fault_t *fault) MUST_USE;
 // The reverse; *found false where the number was never given.
 status_t record_digest_of (store_t *store, char kind, uint32_t number, digest_t *digest, bool *found, fault_t *fault) MUST_USE;
 
 // --- walks: key parts of what a store_iter_t stands at ---
+store_iter_t *record_walk_rows (store_t *store, uint32_t from_input, uint64_t from_row);
 store_iter_t *record_walk_pairs (store_t *store, uint64_t from);
 store_iter_t *record_walk_labels (store_t *store, uint32_t run, uint64_t from);
 store_iter_t *record_walk_duplicates (store_t *store, uint64_t from_pair);
 store_iter_t *record_walk_rejects (store_t *store);
 store_iter_t *record_walk_excluded (store_t *store, uint32_t run);
 store_iter_t *record_walk_runs (store_t *store);
+place_t record_row_at (const store_iter_t *iter);                           // rows; i = j = 0
 uint64_t record_pair_at (const store_iter_t *iter);                         // pairs and labels
 uint64_t record_duplicate_at (const store_iter_t *iter, place_t *place);    // returns the pair
 place_t record_place_at (const store_iter_t *iter);                         // rejects
 uint64_t record_excluded_at (const store_iter_t *iter);                     // the prompt
-Rulemill__PairRecord *record_read_pair (const store_iter_t *iter, fault_t *fault);      // NULL: corrupt
+Rulemill__RowRecord *record_read_row (const store_iter_t *iter, fault_t *fault);        // NULL: corrupt
+Rulemill__PairRecord *record_read_pair (const store_iter_t *iter, fault_t *fault);
 Rulemill__Label *record_read_label (const store_iter_t *iter, fault_t *fault);
 Rulemill__DuplicateRecord *record_read_duplicate (const store_iter_t *iter, fault_t *fault);
 Rulemill__RejectRecord *record_read_reject (const store_iter_t *iter, fault_t *fault);  // rejects and excluded

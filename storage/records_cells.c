@@ -49,23 +49,35 @@ void record_put_pair_cells (store_batch_t *batch, uint64_t pair, uint32_t judge,
 
 // --- blobs ---
 
-static record_key_t blob_key (const digest_t *digest)
+static record_key_t digest_key (const char *word, const digest_t *digest)
 {
     record_key_t key = { .len = 0 };
-    key_add_text (&key, "blob");
+    key_add_text (&key, word);
     key_add (&key, digest->b, DIGEST_BYTES);
     return key;
 }
 
 status_t record_get_blob (store_t *store, const digest_t *digest, buf_t *out, bool *found, fault_t *fault)
 {
-    record_key_t key = blob_key (digest);
+    record_key_t key = digest_key ("blob", digest);
     return store_get (store, TABLE_META, key.bytes, key.len, out, found, fault);
 }
 
 void record_put_blob (store_batch_t *batch, const digest_t *digest, const void *bytes, size_t len)
 {
-    record_key_t key = blob_key (digest);
+    record_key_t key = digest_key ("blob", digest);
+    record_put_bytes (batch, TABLE_META, &key, bytes, len);
+}
+
+status_t record_get_scores (store_t *store, const digest_t *identity, buf_t *out, bool *found, fault_t *fault)
+{
+    record_key_t key = digest_key ("scores", identity);
+    return store_get (store, TABLE_META, key.bytes, key.len, out, found, fault);
+}
+
+void record_put_scores (store_batch_t *batch, const digest_t *identity, const void *bytes, size_t len)
+{
+    record_key_t key = digest_key ("scores", identity);
     record_put_bytes (batch, TABLE_META, &key, bytes, len);
 }
 

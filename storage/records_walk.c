@@ -7,6 +7,14 @@ static store_iter_t *walk (store_t *store, store_table_t table, const record_key
     return store_iter_new (store, table, prefix->bytes, prefix->len, from ? from->bytes : NULL, from ? from->len : 0);
 }
 
+store_iter_t *record_walk_rows (store_t *store, uint32_t from_input, uint64_t from_row)
+{
+    record_key_t prefix = { .len = 0 }, start = { .len = 0 };
+    key_add_u32 (&start, from_input);
+    key_add_u64 (&start, from_row);
+    return walk (store, TABLE_ROWS, &prefix, &start);
+}
+
 store_iter_t *record_walk_pairs (store_t *store, uint64_t from)
 {
     record_key_t prefix = { .len = 0 }, start = { .len = 0 };
@@ -68,6 +76,12 @@ static place_t place_from (const uint8_t *at)
     return (place_t) { key_u32 (at), key_u64 (at + 4), key_u32 (at + 12), key_u32 (at + 16) };
 }
 
+place_t record_row_at (const store_iter_t *iter)
+{
+    const uint8_t *key = key_at (iter, 12);
+    return (place_t) { .input = key_u32 (key), .row = key_u64 (key + 4) };
+}
+
 uint64_t record_pair_at (const store_iter_t *iter)
 {
     size_t len;
@@ -105,6 +119,11 @@ static void *read_at (const store_iter_t *iter, const ProtobufCMessageDescriptor
     fault_set (fault, ERR_CORRUPT, "the store's %s under key %s can't be read; restore DIR from a copy, or start again in "
                "another folder", type->short_name, hex);
     return NULL;
+}
+
+Rulemill__RowRecord *record_read_row (const store_iter_t *iter, fault_t *fault)
+{
+    return read_at (iter, &rulemill__row_record__descriptor, fault);
 }
 
 Rulemill__PairRecord *record_read_pair (const store_iter_t *iter, fault_t *fault)
