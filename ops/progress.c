@@ -105,6 +105,8 @@ void progress_line (const job_snapshot_t *s, buf_t *out)
         progress_count (out, aside);
         buf_add_str (out, " set aside");
     }
+    while (out->len > 0 && out->data [out->len - 1] == ' ')
+        out->data [--out->len] = '\0';
 }
 
 // The terminal's width; a longer line would wrap and could not be rewritten.

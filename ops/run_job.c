@@ -55,7 +55,19 @@ static status_t tell (outcome_t *outcome, bool json, bool quiet, fault_t *fault)
 
 static status_t stopped (const outcome_t *outcome, fault_t *fault)
 {
-    return fault_set (fault, ERR_STOPPED, "what was done is kept in %s; the same command goes on", outcome->dir);
+    const job_snapshot_t *last = &outcome->job.last;
+    buf_t so_far = { 0 };
+    progress_count (&so_far, last->labelled);
+    buf_add_str (&so_far, " of ");
+    progress_count (&so_far, outcome->job.corpus_counts.pairs);
+    buf_add_str (&so_far, " pairs are labelled and kept");
+    if (last->stage == STAGE_INGEST || last->stage == STAGE_OPEN) {
+        buf_clear (&so_far);
+        buf_add_str (&so_far, "what was read is kept");
+    }
+    status_t status = fault_set (fault, ERR_STOPPED, "%s in %s; the same command goes on", so_far.data, outcome->dir);
+    buf_free (&so_far);
+    return status;
 }
 
 status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
