@@ -45,7 +45,8 @@ label_response_t *label_response_find (const label_lease_t *lease, uint64_t numb
     return response;
 }
 
-label_response_t *label_response_new (const label_table_t *table, label_lease_t *lease, uint64_t number, const content_key_t *prompt_key)
+label_response_t *label_response_new (const label_table_t *table, label_lease_t *lease, uint64_t number,
+                                      const content_key_t *prompt_key)
 {
     label_response_t *response = mem_zero (1, sizeof *response);
     response->number = number;

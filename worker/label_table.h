@@ -77,7 +77,8 @@ void label_prompt_release (label_prompt_t **prompt);
 
 label_lease_t *label_lease_get (label_table_t *table, uint64_t number);     // made where there is none
 label_response_t *label_response_find (const label_lease_t *lease, uint64_t number);
-label_response_t *label_response_new (const label_table_t *table, label_lease_t *lease, uint64_t number, const content_key_t *prompt_key);
+label_response_t *label_response_new (const label_table_t *table, label_lease_t *lease, uint64_t number,
+                                      const content_key_t *prompt_key);
 
 // Give a response its text, which is taken over (and dropped where it has one).
 void label_response_set_text (label_response_t *response, label_prompt_t *prompt, Rulemill__Conversation *text);

@@ -1,12 +1,16 @@
 #include "worker/phrases.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 
 enum { NONE = 0xFFFFFFFF };
+
+// In the table: a phrase ends in this state, so that most bytes of a text cost one look-up and nothing else.
+#define ENDS 0x80000000u
 
 // While phrases are added: a tree of bytes, children as a linked list.
 typedef struct { uint32_t child, sibling, phrase; uint8_t byte; } branch_t;
@@ -22,7 +26,7 @@ struct phrases {
     uint32_t n_states;
     uint8_t class_of [256];     // bytes that stand in no phrase share class 0
     uint32_t n_classes;
-    uint32_t *table;            // next state of (state, class) for the first n_rows states
+    uint32_t *table;            // next state of (state, class) for the first n_rows states, with ENDS
     uint32_t n_rows;
 };
 
@@ -120,19 +124,24 @@ static uint32_t child_of (const phrases_t *phrases, uint32_t s, uint8_t byte)
     return NONE;
 }
 
+static bool ends_phrase (const phrases_t *phrases, uint32_t s)
+{
+    return phrases->state [s].phrase != NONE || phrases->state [s].shorter != 0;
+}
+
+// Where a byte leads, with ENDS. States without a row try their children, then those of their suffixes.
 static uint32_t step (const phrases_t *phrases, uint32_t s, uint8_t byte)
 {
-    uint32_t class = phrases->class_of [byte];
     while (s >= phrases->n_rows) {
         uint32_t child = child_of (phrases, s, byte);
         if (child != NONE)
-            return child;
+            return child | (ends_phrase (phrases, child) ? ENDS : 0);
         s = phrases->state [s].suffix;
     }
-    return phrases->table [(size_t) s * phrases->n_classes + class];
+    return phrases->table [(size_t) s * phrases->n_classes + phrases->class_of [byte]];
 }
 
-// The row of a state: where its suffix would go, but for its own children. Rows of smaller states are filled.
+// The row of a state: where its suffix would go, but for its own children, which are linked. Rows of smaller states are filled.
 static void fill_row (phrases_t *phrases, uint32_t s)
 {
     size_t width = phrases->n_classes;
@@ -141,7 +150,7 @@ static void fill_row (phrases_t *phrases, uint32_t s)
     if (s > 0)
         memcpy (row, phrases->table + state->suffix * width, width * sizeof *row);
     for (uint32_t c = state->child; c < state->child + state->n_children; c++)
-        row [phrases->class_of [phrases->state [c].byte]] = c;
+        row [phrases->class_of [phrases->state [c].byte]] = c | (ends_phrase (phrases, c) ? ENDS : 0);
 }
 
 // The suffix of each child of a state, and the nearest phrase that ends with it.
@@ -150,7 +159,7 @@ static void link_children (phrases_t *phrases, uint32_t s)
     const state_t *state = &phrases->state [s];
     for (uint32_t c = state->child; c < state->child + state->n_children; c++) {
         state_t *child = &phrases->state [c];
-        child->suffix = s == 0 ? 0 : step (phrases, state->suffix, child->byte);
+        child->suffix = s == 0 ? 0 : step (phrases, state->suffix, child->byte) & ~ENDS;
         const state_t *suffix = &phrases->state [child->suffix];
         child->shorter = suffix->phrase != NONE ? child->suffix : suffix->shorter;
     }
@@ -164,11 +173,11 @@ void phrases_build (phrases_t *phrases)
     rows = rows < phrases->n_states ? rows : phrases->n_states;
     phrases->table = mem_zero ((size_t) rows * phrases->n_classes, sizeof *phrases->table);
     for (uint32_t s = 0; s < phrases->n_states; s++) {
+        link_children (phrases, s);
         if (s < rows) {
             fill_row (phrases, s);
             phrases->n_rows = s + 1;
         }
-        link_children (phrases, s);
     }
 }
 
@@ -181,6 +190,9 @@ size_t phrases_find (const phrases_t *phrases, const char *text, size_t len, uin
     uint32_t s = 0;
     for (size_t i = 0; i < len; i++) {
         s = step (phrases, s, (uint8_t) text [i]);
+        if (!(s & ENDS))
+            continue;
+        s &= ~ENDS;
         uint32_t at = phrases->state [s].phrase != NONE ? s : phrases->state [s].shorter;
         for (; at != 0; at = phrases->state [at].shorter) {
             uint32_t phrase = phrases->state [at].phrase;
