@@ -116,7 +116,7 @@ struct Handler {
     const char *key = nullptr;
     std::size_t key_len = 0;
     const char *twice = nullptr;        // a repeated key
-    bool deep = false, wide = false, many = false;
+    bool deep = false, wide = false, many = false, lone = false;
     std::size_t values = 0;
 
     explicit Handler (Arena &a) : arena (a) {}
@@ -128,6 +128,19 @@ struct Handler {
             std::memcpy (p, text, len);
         p [len] = '\0';
         return p;
+    }
+
+    // RapidJSON notices a high surrogate without its low one, but writes a low one by itself as ED B0..BF xx,
+    // which is no UTF-8. Raw bytes like that were refused before they got here.
+    bool surrogate (const char *text, std::size_t len)
+    {
+        const char *end = text + len;
+        while (len > 2 && (text = static_cast<const char *> (std::memchr (text, 0xED, len - 2))) != nullptr) {
+            if (static_cast<unsigned char> (text [1]) >= 0xA0)
+                return lone = true;
+            len = static_cast<std::size_t> (end - ++text);
+        }
+        return false;
     }
 
     json_value_t *add (json_type_t type)
@@ -174,6 +187,8 @@ struct Handler {
 
     bool String (const char *text, rapidjson::SizeType len, bool)
     {
+        if (surrogate (text, len))
+            return false;
         json_value_t *v = add (JSON_STRING);
         v->text = copy (text, len);
         v->len = len;
@@ -192,6 +207,8 @@ struct Handler {
                 twice = m->key;
                 return false;
             }
+        if (surrogate (text, len))
+            return false;
         key = copy (text, len);
         key_len = len;
         return true;
@@ -252,6 +269,8 @@ namespace {
 status_t say (const Handler &handler, const rapidjson::ParseResult &result, fault_t *fault)
 {
     std::size_t at = result.Offset ();
+    if (handler.lone)
+        return fault_set (fault, ERR_FORMAT, "lone surrogate at byte %zu", at);
     if (handler.twice)
         return fault_set (fault, ERR_FORMAT, "key \"%.80s\" stands twice in one object (byte %zu)", handler.twice, at);
     if (handler.deep)

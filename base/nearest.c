@@ -1,5 +1,6 @@
 #include "base/nearest.h"
 
+#include <stdint.h>
 #include <string.h>
 
 enum { WORD_MAX = 64 };
@@ -9,7 +10,7 @@ static size_t distance (const char *a, const char *b)
 {
     size_t la = strlen (a), lb = strlen (b);
     if (la > WORD_MAX || lb > WORD_MAX)
-        return WORD_MAX;
+        return SIZE_MAX;
     size_t row [WORD_MAX + 1];
     for (size_t j = 0; j <= lb; j++)
         row [j] = j;
