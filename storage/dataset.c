@@ -172,7 +172,25 @@ static bool before (place_t place, const Rulemill__Place *pair)
     return place.i != pair->i ? place.i < pair->i : place.j < pair->j;
 }
 
-// Rows that were set aside stand between the pairs, in the corpus's order. pair NULL: all that are left.
+// A whole row was set aside, or one response of a row whose others make pairs (its place is i = j; the row is there).
+static status_t put_reject (dataset_export_t *e, place_t place, const Rulemill__RejectRecord *reject, fault_t *fault)
+{
+    Rulemill__RowRecord *row = NULL;
+    status_t status = record_get_row (e->store, place.input, place.row, &row, fault);
+    if (status != OK)
+        return status;
+    e->report->quarantined++;
+    if (row)
+        e->counts.rejected_responses++;
+    else
+        e->counts.rejected_rows++;
+    dataset_write_reject (&e->style, place, row != NULL, reject, &e->line);
+    if (row)
+        rulemill__row_record__free_unpacked (row, NULL);
+    return dataset_put_line (e, PART_QUARANTINE, fault);
+}
+
+// What was set aside stands between the pairs, in the corpus's order. pair NULL: all that is left.
 static status_t put_rejects (dataset_export_t *e, store_iter_t *rejects, const Rulemill__Place *pair, fault_t *fault)
 {
     status_t status = OK;
@@ -180,10 +198,7 @@ static status_t put_rejects (dataset_export_t *e, store_iter_t *rejects, const R
         Rulemill__RejectRecord *reject = record_read_reject (rejects, fault);
         if (reject == NULL)
             return fault->code;
-        e->counts.rejected_rows++;
-        e->report->quarantined++;
-        dataset_write_reject (&e->style, record_place_at (rejects), reject, &e->line);
-        status = dataset_put_line (e, PART_QUARANTINE, fault);
+        status = put_reject (e, record_place_at (rejects), reject, fault);
         rulemill__reject_record__free_unpacked (reject, NULL);
         store_iter_next (rejects);
     }
@@ -199,7 +214,7 @@ static status_t step (const dataset_export_t *e, fault_t *fault)
 
 static status_t write_pairs (dataset_export_t *e, dataset_rule_map_t *map, fault_t *fault)
 {
-    dataset_walk_t *walk = dataset_walk_new (e->store, e->run, WALK_TEXTS, put_duplicate, e);
+    dataset_walk_t *walk = dataset_walk_new (e->store, e->run, 0, WALK_LABELLED_TEXTS, put_duplicate, e);
     store_iter_t *rejects = record_walk_rejects (e->store);
     const dataset_item_t *item;
     status_t status;
@@ -226,8 +241,8 @@ static status_t write_pairs (dataset_export_t *e, dataset_rule_map_t *map, fault
 static status_t choose_kept (dataset_export_t *e, fault_t *fault)
 {
     e->keep = dataset_keep_new (e->options->max_per_prompt, dataset_folder_path (e->folder), 0);
-    dataset_depth_t depth = e->style.format == FORMAT_REWARDBENCH ? WALK_TEXTS : WALK_RECORDS;
-    dataset_walk_t *walk = dataset_walk_new (e->store, e->run, depth, NULL, NULL);
+    dataset_depth_t depth = e->style.format == FORMAT_REWARDBENCH ? WALK_LABELLED_TEXTS : WALK_NO_TEXTS;
+    dataset_walk_t *walk = dataset_walk_new (e->store, e->run, 0, depth, NULL, NULL);
     const dataset_item_t *item;
     status_t status;
     while ((status = dataset_walk_next (walk, &item, fault)) == OK && item) {

@@ -15,7 +15,7 @@
 
 // Counts that the report does not have.
 typedef struct {
-    uint64_t pairs, unlabelled, rejected_rows, quarantined_pairs, excluded_prompts;
+    uint64_t pairs, unlabelled, rejected_rows, rejected_responses, quarantined_pairs, excluded_prompts;
     uint64_t by_where, by_margin, by_format, by_prompt;     // of the labelled pairs that were left out, the reasons
 } dataset_counts_t;
 

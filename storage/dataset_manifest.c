@@ -171,6 +171,7 @@ static void add_counts (const dataset_export_t *e, buf_t *out)
     open_object (out, "counts");
     add_count (out, "rows_read", e->corpus->rows_read);
     add_count (out, "rows_set_aside", e->counts.rejected_rows);
+    add_count (out, "responses_set_aside", e->counts.rejected_responses);
     add_count (out, "pairs", e->counts.pairs);
     add_count (out, "train", report->train);
     add_count (out, "validation", report->validation);

@@ -265,26 +265,24 @@ void dataset_write_duplicate (const dataset_style_t *style, const dataset_item_t
     buf_add_char (out, '}');
 }
 
-// i and j name a pair of a list; what is no such pair has none.
-static void add_list_place (bool listed, uint32_t i, uint32_t j, buf_t *out)
+static void add_number (buf_t *out, const char *key, bool known, uint32_t number)
 {
-    const uint32_t number [2] = { i, j };
-    for (int n = 0; n < 2; n++) {
-        json_write_key (out, n ? "j" : "i");
-        if (listed)
-            buf_printf (out, "%" PRIu32, number [n]);
-        else
-            buf_add_str (out, "null");
+    if (known)
+        add_count (out, key, number);
+    else {
+        json_write_key (out, key);
+        buf_add_str (out, "null");
     }
 }
 
-void dataset_write_reject (const dataset_style_t *style, place_t place, const Rulemill__RejectRecord *reject, buf_t *out)
+void dataset_write_reject (const dataset_style_t *style, place_t place, bool response, const Rulemill__RejectRecord *reject, buf_t *out)
 {
     buf_add_char (out, '{');
     add_string (out, "id", reject->id);
-    add_string (out, "kind", "row");
+    add_string (out, "kind", response ? "response" : "row");
     add_place (style, place.input, place.row, out);
-    add_list_place (place.i != 0 || place.j != 0, place.i, place.j, out);
+    add_number (out, "i", response, place.i);
+    add_number (out, "j", false, 0);
     add_string (out, "reason", reject->reason);
     add_string (out, "detail", reject->detail);
     add_string (out, "pair_key", NULL);
@@ -298,7 +296,8 @@ void dataset_write_set_aside (const dataset_style_t *style, const dataset_item_t
     add_string (out, "id", item->id);
     add_string (out, "kind", item->excluded ? "excluded" : "pair");
     add_place (style, place->input, place->row, out);
-    add_list_place (item->pair->listed, place->i, place->j, out);
+    add_number (out, "i", item->pair->listed, place->i);
+    add_number (out, "j", item->pair->listed, place->j);
     add_string (out, "reason", item->excluded ? item->excluded->reason : "not-judged");
     add_string (out, "detail", item->excluded ? item->excluded->detail : item->label->reason);
     add_hex (out, "pair_key", &item->pair->key);

@@ -25,8 +25,8 @@ void dataset_write_tie (const dataset_style_t *style, const dataset_item_t *item
 void dataset_write_duplicate (const dataset_style_t *style, const dataset_item_t *pair, place_t place,
                               const Rulemill__RowRecord *row, const Rulemill__DuplicateRecord *duplicate, buf_t *out);
 
-// Quarantine: a row that ingest set aside; a pair that was not judged or whose prompt is excluded.
-void dataset_write_reject (const dataset_style_t *style, place_t place, const Rulemill__RejectRecord *reject, buf_t *out);
+// Quarantine: a row that ingest set aside, or one response of a row; a pair that was not judged or whose prompt is excluded.
+void dataset_write_reject (const dataset_style_t *style, place_t place, bool response, const Rulemill__RejectRecord *reject, buf_t *out);
 void dataset_write_set_aside (const dataset_style_t *style, const dataset_item_t *item, buf_t *out);
 
 // A conversation as a list of {role, content}; first and then second (may be NULL).

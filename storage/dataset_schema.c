@@ -105,11 +105,11 @@ static const column_t duplicate_columns [] = {
 
 static const column_t quarantine_columns [] = {
     { "id", T_STRING, "where it could be read" },
-    { "kind", T_STRING, "`row` (could not be read), `pair` (could not be judged) or `excluded` (its prompt stands in a benchmark)" },
+    { "kind", T_STRING, "`row` (could not be read), `response` (can't be used; the row's others are), `pair` (could not be judged) or `excluded` (its prompt stands in a benchmark)" },
     { "file", T_STRING, "where it stands" },
     { "line", T_INT, "from 1" },
-    { "i", T_INT, "of a pair of a list of responses: its first response, from 0" },
-    { "j", T_INT, "and its second" },
+    { "i", T_INT, "of a response, or of a pair of a list of responses: which one, from 0" },
+    { "j", T_INT, "of such a pair: its second response" },
     { "reason", T_STRING, "a short code" },
     { "detail", T_STRING, "a sentence" },
     { "pair_key", T_STRING, "of a pair" },

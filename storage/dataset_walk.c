@@ -37,7 +37,7 @@ void dataset_pair_id (const Rulemill__RowRecord *row, bool listed, uint32_t i, u
         buf_printf (out, "#%" PRIu32 "-%" PRIu32, i, j);
 }
 
-dataset_walk_t *dataset_walk_new (store_t *store, const Rulemill__RunRecord *run, dataset_depth_t depth,
+dataset_walk_t *dataset_walk_new (store_t *store, const Rulemill__RunRecord *run, uint64_t from, dataset_depth_t depth,
                                   dataset_duplicate_fn *on_duplicate, void *ctx)
 {
     dataset_walk_t *walk = mem_zero (1, sizeof *walk);
@@ -46,9 +46,9 @@ dataset_walk_t *dataset_walk_new (store_t *store, const Rulemill__RunRecord *run
     walk->depth = depth;
     walk->on_duplicate = on_duplicate;
     walk->ctx = ctx;
-    walk->pairs = record_walk_pairs (store, 0);
-    walk->labels = record_walk_labels (store, run->number, 0);
-    walk->duplicates = record_walk_duplicates (store, 0);
+    walk->pairs = record_walk_pairs (store, from);
+    walk->labels = record_walk_labels (store, run->number, from);
+    walk->duplicates = record_walk_duplicates (store, from);
     walk->excluded = record_walk_excluded (store, run->number);
     if (!store_iter_valid (walk->excluded))
         store_iter_destroy (&walk->excluded);
@@ -266,9 +266,8 @@ status_t dataset_walk_next (dataset_walk_t *walk, const dataset_item_t **item, f
         status = load_excluded (walk, fault);
     if (status == OK)
         status = load_label (walk, fault);
-    bool texts = walk->depth == WALK_TEXTS && walk->label && !walk->why
-              && walk->label->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
-    if (status == OK && texts)
+    bool labelled = walk->label && !walk->why && walk->label->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
+    if (status == OK && (walk->depth == WALK_ALL_TEXTS || (walk->depth == WALK_LABELLED_TEXTS && labelled)))
         status = load_texts (walk, fault);
     if (status == OK)
         *item = &walk->item;

@@ -1,6 +1,6 @@
 // dataset_walk: the pairs of a corpus in its order, each with all that the store knows of it.
 //
-//     dataset_walk_t *walk = dataset_walk_new (store, run, WALK_TEXTS, on_duplicate, ctx);
+//     dataset_walk_t *walk = dataset_walk_new (store, run, 0, WALK_LABELLED_TEXTS, on_duplicate, ctx);
 //     while ((status = dataset_walk_next (walk, &item, fault)) == OK && item) ...
 //     dataset_walk_destroy (&walk);
 //
@@ -20,13 +20,14 @@ typedef struct {
     const Rulemill__RowRecord *row;
     dataset_votes_t votes;
     const Rulemill__RejectRecord *excluded;     // why its prompt is left out of the run; NULL: it is not
-    bool first_excluded;                        // no pair before it has this (excluded) prompt
+    bool first_excluded;                        // no pair of this walk before it has this (excluded) prompt
     const Rulemill__Label *label;               // NULL: none yet
-    const Rulemill__PromptRecord *prompt;       // these three with WALK_TEXTS alone, and only beside a label that is
-    const Rulemill__ResponseRecord *a, *b;      // no quarantine; of an excluded pair never
+    const Rulemill__PromptRecord *prompt;       // these three as far as the walk's depth has them
+    const Rulemill__ResponseRecord *a, *b;
 } dataset_item_t;
 
-typedef enum { WALK_RECORDS, WALK_TEXTS } dataset_depth_t;
+// Texts of no pair; of those that have a label, are not in quarantine and not excluded; of all.
+typedef enum { WALK_NO_TEXTS, WALK_LABELLED_TEXTS, WALK_ALL_TEXTS } dataset_depth_t;
 
 // Called for each duplicate before its pair is returned. row is the duplicate's own.
 typedef status_t dataset_duplicate_fn (void *ctx, const dataset_item_t *pair, place_t place, const Rulemill__RowRecord *row,
@@ -34,8 +35,8 @@ typedef status_t dataset_duplicate_fn (void *ctx, const dataset_item_t *pair, pl
 
 typedef struct dataset_walk dataset_walk_t;
 
-// on_duplicate may be NULL. store and run are borrowed.
-dataset_walk_t *dataset_walk_new (store_t *store, const Rulemill__RunRecord *run, dataset_depth_t depth,
+// From pair number `from` on. on_duplicate may be NULL. store and run are borrowed.
+dataset_walk_t *dataset_walk_new (store_t *store, const Rulemill__RunRecord *run, uint64_t from, dataset_depth_t depth,
                                   dataset_duplicate_fn *on_duplicate, void *ctx);
 
 // The next pair, valid until the next call; *item is NULL behind the last one.
