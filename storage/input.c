@@ -183,8 +183,10 @@ status_t input_next (input_t *in, input_line_t *line, bool *got, fault_t *fault)
         taken += left;
         carry_rest (in, &line->too_long);
         status_t status = refill (in, fault);
-        if (status != OK)
+        if (status != OK) {
+            in->unread = true;      // the digest stays that of whole lines
             return name_row (in, status, fault);
+        }
         if (in->len == 0)
             break;
     }

@@ -295,6 +295,31 @@ static void test_growth (void **state)
     assert_false (reached);
 }
 
+// After an error offset and digest are those of the lines that were handed out.
+static void test_state_after_damage (void **state)
+{
+    (void) state;
+    buf_t text = { 0 }, gzip = { 0 };
+    for (uint64_t i = 0; i < 20000; i++)
+        buf_printf (&text, "%016llx\n", (unsigned long long) hash64 (i, &i, sizeof i));
+    add_gzip (&gzip, text.data, text.len);
+    input_t *input;
+    fault_t fault;
+    input_line_t line;
+    bool got = true;
+    assert_int_equal (input_open (write_file ("a.jsonl.gz", gzip.data, gzip.len / 2), 100, &input, &fault), OK);
+    status_t status;
+    while ((status = input_next (input, &line, &got, &fault)) == OK)
+        assert_true (got);
+    assert_int_equal (status, ERR_FORMAT);
+    assert_int_equal (input_offset (input), 17 * input_rows (input));
+    digest_t now = input_text_digest (input), expected = digest_of (text.data, input_offset (input));
+    assert_true (digest_equal (&now, &expected));
+    input_close (&input);
+    buf_free (&text);
+    buf_free (&gzip);
+}
+
 static void test_unread (void **state)
 {
     (void) state;
@@ -327,6 +352,7 @@ int main (void)
         cmocka_unit_test (test_long_lines),
         cmocka_unit_test (test_skip),
         cmocka_unit_test (test_growth),
+        cmocka_unit_test (test_state_after_damage),
         cmocka_unit_test (test_unread),
     };
     return cmocka_run_group_tests (tests, make_folder, remove_folder);
