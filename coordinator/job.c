@@ -102,30 +102,57 @@ static void close_all (job_t *job)
 
 // --- corpus and run --------------------------------------------------------
 
+// A corpus that no run was made of yet stands in nobody's way: the wrong file was given first, say.
+static status_t drop_unused_corpus (job_t *job, bool *dropped, fault_t *fault)
+{
+    uint32_t run;
+    bool used;
+    status_t status = record_last_run (job->store, &run, &used, fault);
+    *dropped = status == OK && !used;
+    if (!*dropped)
+        return status;
+    store_batch_t *batch = store_batch_new (job->store);
+    record_drop_corpus (batch);
+    status = store_commit (job->store, batch, fault);
+    store_batch_destroy (&batch);
+    if (status == OK)
+        log_info ("what was read before into %s is dropped: no run was made of it", job->options->dir);
+    return status;
+}
+
+static status_t ingest_files (job_t *job, const ingest_options_t *options, fault_t *fault)
+{
+    status_t status = ingest_run (job->store, options, &job->ingest, fault);
+    if (status != ERR_MISMATCH)
+        return status;
+    bool dropped;
+    fault_t ignored = { 0 };
+    if (drop_unused_corpus (job, &dropped, &ignored) != OK || !dropped)
+        return status;
+    return ingest_run (job->store, options, &job->ingest, fault);
+}
+
 static status_t stage_ingest (void *ctx, fault_t *fault)
 {
     job_t *job = ctx;
     ingest_options_t options = job->options->ingest;
-    Rulemill__CorpusState *known = NULL;
-    if (options.n_paths == 0) {
-        status_t status = record_get_corpus (job->store, &known, fault);
-        if (status == OK && known == NULL)
-            status = fault_set (fault, ERR_USAGE, "%s holds no corpus yet; name its files", job->options->dir);
-        if (status != OK)
-            return status;
-    }
-    const char **paths = mem_zero (known ? known->n_inputs : 0, sizeof *paths);
-    for (size_t i = 0; known && i < known->n_inputs; i++)
-        paths [i] = known->inputs [i]->path;
-    if (known) {
-        options.paths = paths;
-        options.n_paths = known->n_inputs;
-    }
     options.dir = job->options->dir;
-    status_t status = ingest_run (job->store, &options, &job->ingest, fault);
+    if (options.n_paths > 0)
+        return ingest_files (job, &options, fault);
+    Rulemill__CorpusState *known = NULL;
+    status_t status = record_get_corpus (job->store, &known, fault);
+    if (status == OK && known == NULL)
+        status = fault_set (fault, ERR_USAGE, "%s holds no corpus yet; name its files", job->options->dir);
+    if (status != OK)
+        return status;
+    const char **paths = mem_zero (known->n_inputs, sizeof *paths);
+    for (size_t i = 0; i < known->n_inputs; i++)
+        paths [i] = known->inputs [i]->path;
+    options.paths = paths;
+    options.n_paths = known->n_inputs;
+    status = ingest_run (job->store, &options, &job->ingest, fault);
     free (paths);
-    if (known)
-        rulemill__corpus_state__free_unpacked (known, NULL);
+    rulemill__corpus_state__free_unpacked (known, NULL);
     return status;
 }
 

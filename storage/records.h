@@ -39,6 +39,7 @@ typedef struct { uint32_t input; uint64_t row; uint32_t i, j; } place_t;
 // --- corpus ---
 status_t record_get_corpus (store_t *store, Rulemill__CorpusState **out, fault_t *fault) MUST_USE;
 void record_put_corpus (store_batch_t *batch, const Rulemill__CorpusState *state);
+void record_drop_corpus (store_batch_t *batch);     // all of it; for a store without runs alone
 
 status_t record_get_prompt (store_t *store, uint64_t prompt, Rulemill__PromptRecord **out, fault_t *fault) MUST_USE;
 status_t record_get_response (store_t *store, uint64_t response, Rulemill__ResponseRecord **out, fault_t *fault) MUST_USE;

@@ -51,6 +51,15 @@ void record_put_corpus (store_batch_t *batch, const Rulemill__CorpusState *state
     record_put (batch, TABLE_META, &key, &state->base);
 }
 
+void record_drop_corpus (store_batch_t *batch)
+{
+    static const store_table_t tables [] = { TABLE_TEXTS, TABLE_PAIRS, TABLE_ROWS, TABLE_INDEX, TABLE_DUPLICATES, TABLE_REJECTS };
+    record_key_t key = corpus_key ();
+    store_batch_delete (batch, TABLE_META, key.bytes, key.len);
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        store_batch_delete_all (batch, tables [i]);
+}
+
 status_t record_get_prompt (store_t *store, uint64_t prompt, Rulemill__PromptRecord **out, fault_t *fault)
 {
     record_key_t key = text_key ('P', prompt);

@@ -59,6 +59,7 @@ store_batch_t *store_batch_new (store_t *store);
 void store_batch_put (store_batch_t *batch, store_table_t table, const void *key, size_t key_len,
                       const void *value, size_t value_len);
 void store_batch_delete (store_batch_t *batch, store_table_t table, const void *key, size_t key_len);
+void store_batch_delete_all (store_batch_t *batch, store_table_t table);   // every key of a table
 size_t store_batch_count (const store_batch_t *batch);      // operations
 size_t store_batch_bytes (const store_batch_t *batch);
 void store_batch_clear (store_batch_t *batch);

@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "storage/store_impl.h"
@@ -21,6 +22,13 @@ void store_batch_put (store_batch_t *batch, store_table_t table, const void *key
 void store_batch_delete (store_batch_t *batch, store_table_t table, const void *key, size_t key_len)
 {
     rocksdb_writebatch_delete_cf (batch->writes, batch->store->table [table], key, key_len);
+}
+
+void store_batch_delete_all (store_batch_t *batch, store_table_t table)
+{
+    char last [64];         // longer than any key, so behind them all
+    memset (last, 0xFF, sizeof last);
+    rocksdb_writebatch_delete_range_cf (batch->writes, batch->store->table [table], "", 0, last, sizeof last);
 }
 
 size_t store_batch_count (const store_batch_t *batch)
