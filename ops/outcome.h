@@ -30,6 +30,9 @@ interval_t outcome_wilson (uint64_t hits, uint64_t total);
 interval_t outcome_agreement (const outcome_t *outcome, uint64_t *total);
 interval_t outcome_longer (const outcome_t *outcome, uint64_t *total);
 
+// Of the labelled pairs: where the longer response won, and the shorter.
+void outcome_lengths (const outcome_t *outcome, uint64_t *longer, uint64_t *shorter);
+
 int outcome_exit_code (const outcome_t *outcome);
 
 #endif

@@ -15,6 +15,7 @@ struct progress {
     progress_options_t options;
     job_stage_t stage;          // shown last
     bool shown, told_drain;
+    bool written;               // line, as a whole line
     int64_t shown_ms;
     buf_t line;
 };
@@ -78,9 +79,8 @@ static void add_done (const job_snapshot_t *s, buf_t *out)
         buf_add_str (out, " of ");
         add_amount (out, s->stage, (double) s->total);
         uint64_t done = s->done < s->total ? s->done : s->total;
-        buf_printf (out, " (%d %%)", (int) (100.0 * (double) done / (double) s->total));
+        buf_printf (out, "  %d %%", (int) (100.0 * (double) done / (double) s->total));
     }
-    buf_add_str (out, s->stage == STAGE_LABEL || s->stage == STAGE_EXPORT ? " pairs" : "");
     if (s->rate > 0) {
         buf_add_str (out, "  ");
         add_amount (out, s->stage, s->rate);
@@ -135,6 +135,14 @@ static void tell_drain (progress_t *progress)
              progress->options.rewrite ? "\r\033[K" : "");
 }
 
+// A whole line, unless it was written already.
+static void write_line (progress_t *progress)
+{
+    if (!progress->written)
+        fprintf (progress->options.out, "%s\n", progress->line.data);
+    progress->written = true;
+}
+
 void progress_show (void *ctx, const job_snapshot_t *snapshot)
 {
     progress_t *progress = ctx;
@@ -142,22 +150,24 @@ void progress_show (void *ctx, const job_snapshot_t *snapshot)
         return;
     if (snapshot->draining && !progress->told_drain)
         tell_drain (progress);
-    int64_t now = clock_ms (&progress->options.clock);
-    bool changed = !progress->shown || snapshot->stage != progress->stage;
-    int64_t every = progress->options.rewrite ? REWRITE_EVERY_MS : LINE_EVERY_MS;
-    if (!changed && now - progress->shown_ms < every)
-        return;
     if (snapshot->stage == STAGE_OPEN || snapshot->stage == STAGE_DONE)
         return;
+    bool rewriting = progress->options.rewrite, changed = !progress->shown || snapshot->stage != progress->stage;
+    if (changed && progress->shown && !rewriting)
+        write_line (progress);                  // how the stage before ended
     progress->shown = true;
     progress->stage = snapshot->stage;
-    progress->shown_ms = now;
     buf_clear (&progress->line);
     progress_line (snapshot, &progress->line);
-    if (progress->options.rewrite)
+    progress->written = false;
+    int64_t now = clock_ms (&progress->options.clock), every = rewriting ? REWRITE_EVERY_MS : LINE_EVERY_MS;
+    if (!changed && now - progress->shown_ms < every)
+        return;
+    progress->shown_ms = now;
+    if (rewriting)
         rewrite (progress);
     else
-        fprintf (progress->options.out, "%s\n", progress->line.data);
+        write_line (progress);
     fflush (progress->options.out);
 }
 
@@ -169,7 +179,8 @@ void progress_destroy (progress_t **progress)
     if (options->out && options->rewrite && (*progress)->shown) {
         fprintf (options->out, "\r\033[K");
         fflush (options->out);
-    }
+    } else if (options->out && (*progress)->shown)
+        write_line (*progress);
     buf_free (&(*progress)->line);
     free (*progress);
     *progress = NULL;

@@ -69,8 +69,10 @@ static void add_labels (const outcome_t *outcome, buf_t *out)
     add_count (out, "ties_margin", dataset->tie_margin);
     add_count (out, "quarantined", counts->quarantined);
     add_count (out, "excluded_prompts", outcome->job.last.excluded_prompts);
-    add_count (out, "longer_won", counts->longer);
-    add_count (out, "shorter_won", counts->shorter);
+    uint64_t longer, shorter;
+    outcome_lengths (outcome, &longer, &shorter);
+    add_count (out, "longer_won", longer);
+    add_count (out, "shorter_won", shorter);
     add_count (out, "cells_judged", counts->cells_judged);
     buf_add_char (out, '}');
 }
@@ -257,11 +259,24 @@ static status_t save (const char *folder, const char *name, const char *bytes, s
     return good ? OK : ERR_IO;
 }
 
+// A job that found nothing to do has nothing to report that the one before it did not.
+static bool is_reported (const outcome_t *outcome, const char *folder)
+{
+    char *path = mem_printf ("%s/report.json", folder);
+    bool there = outcome->job.nothing_to_do && access (path, F_OK) == 0;
+    free (path);
+    return there;
+}
+
 status_t report_save (const outcome_t *outcome, fault_t *fault)
 {
     if (outcome->job.run [0] == '\0')
         return OK;
     char *folder = mem_printf ("%s/%s", outcome->dir, outcome->job.run);
+    if (is_reported (outcome, folder)) {
+        free (folder);
+        return OK;
+    }
     buf_t text = { 0 };
     report_json (outcome, &text);
     buf_add_char (&text, '\n');

@@ -114,12 +114,13 @@ static void add_agreement (const outcome_t *outcome, buf_t *out)
 
 static void add_length (const outcome_t *outcome, buf_t *out)
 {
-    const Rulemill__RunCounts *counts = &outcome->job.counts;
-    uint64_t total = counts->longer + counts->shorter;
+    uint64_t longer, shorter;
+    outcome_lengths (outcome, &longer, &shorter);
+    uint64_t total = longer + shorter;
     if (total == 0)
         return;
     head (out, "Length");
-    buf_printf (out, "the longer response won %.1f %% of ", 100 * (double) counts->longer / (double) total);
+    buf_printf (out, "the longer response won %.1f %% of ", 100 * (double) longer / (double) total);
     counted (out, total, "pair", "pairs");
     buf_add_str (out, " of unequal lengths\n");
 }

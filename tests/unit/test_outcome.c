@@ -1,0 +1,198 @@
+// What people read of a job: progress lines, the summary, the report.
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "ops/exit_codes.h"
+#include "ops/outcome.h"
+#include "ops/progress.h"
+#include "ops/report.h"
+#include "ops/summary.h"
+
+static void check_count (uint64_t count, const char *text)
+{
+    buf_t out = { 0 };
+    progress_count (&out, count);
+    assert_string_equal (out.data, text);
+    buf_free (&out);
+}
+
+static void check_duration (double seconds, const char *text)
+{
+    buf_t out = { 0 };
+    progress_duration (&out, seconds);
+    assert_string_equal (out.data, text);
+    buf_free (&out);
+}
+
+static void test_amounts (void **state)
+{
+    (void) state;
+    check_count (0, "0");
+    check_count (999, "999");
+    check_count (1000, "1,000");
+    check_count (UINT64_MAX, "18,446,744,073,709,551,615");
+    check_duration (0, "0:00");
+    check_duration (89.6, "1:30");
+    check_duration (3600, "01:00:00");
+    check_duration (2 * 86400 + 61, "2 d 00:01:01");
+    check_duration (-1, "0:00");
+    check_duration (INFINITY, "11574 d 01:46:40");
+}
+
+static void test_lines (void **state)
+{
+    (void) state;
+    job_snapshot_t s = { .stage = STAGE_LABEL, .done = 1500, .total = 6000, .rate = 750, .eta_s = 6, .workers = 2, .quarantined = 1 };
+    buf_t out = { 0 };
+    progress_line (&s, &out);
+    assert_string_equal (out.data, "label    1,500 of 6,000  25 %  750 pairs/s  0:06 left  2 workers  1 set aside");
+    buf_clear (&out);
+    s = (job_snapshot_t) { .stage = STAGE_INGEST, .eta_s = -1 };
+    progress_line (&s, &out);
+    assert_string_equal (out.data, "ingest");
+    buf_free (&out);
+}
+
+typedef struct { int64_t ms; } watch_t;
+
+static int64_t read_watch (void *ctx)
+{
+    return ((watch_t *) ctx)->ms;
+}
+
+// Away from a terminal: a line at each change of stage, and every ten seconds.
+static void test_pace (void **state)
+{
+    (void) state;
+    watch_t watch = { 0 };
+    FILE *file = tmpfile ();
+    progress_options_t options = { .out = file, .clock = { read_watch, &watch } };
+    progress_t *progress = progress_new (&options);
+    job_snapshot_t s = { .stage = STAGE_INGEST, .eta_s = -1 };
+    for (; watch.ms <= 21000; watch.ms += 250)
+        progress_show (progress, &s);
+    s.stage = STAGE_LABEL;
+    s.draining = true;
+    progress_show (progress, &s);
+    progress_destroy (&progress);
+    assert_null (progress);
+    rewind (file);
+    char line [256];
+    int lines = 0, drains = 0;
+    while (fgets (line, sizeof line, file)) {
+        lines++;
+        drains += strstr (line, "stopping") != NULL;
+        assert_null (strchr (line, '\033'));
+        assert_null (strchr (line, '\r'));
+    }
+    fclose (file);
+    assert_int_equal (lines, 6);        // at 0, 10 and 20 s, how ingest ended, the word on stopping, label
+    assert_int_equal (drains, 1);
+}
+
+// Against the values that R's prop.test (correct = FALSE) gives.
+static void test_wilson (void **state)
+{
+    (void) state;
+    interval_t interval = outcome_wilson (8, 10);
+    assert_true (fabs (interval.share - 0.8) < 1e-9);
+    assert_true (fabs (interval.low - 0.4901625) < 1e-6);
+    assert_true (fabs (interval.high - 0.9433178) < 1e-6);
+    interval = outcome_wilson (0, 5);
+    assert_true (interval.low == 0 && interval.high > 0.4 && interval.high < 0.45);
+    interval = outcome_wilson (5, 5);
+    assert_true (interval.high > 1 - 1e-12 && interval.high <= 1);
+    interval = outcome_wilson (0, 0);
+    assert_true (interval.share == 0 && interval.high == 0);
+}
+
+static outcome_t example (void)
+{
+    outcome_t outcome = { .dir = "job", .judge = "lexicon", .config = "workers: 0\n", .began_s = 1, .ended_s = 2 };
+    job_report_t *job = &outcome.job;
+    job->counts = (Rulemill__RunCounts) RULEMILL__RUN_COUNTS__INIT;
+    job->counts.labelled = 100;
+    job->counts.ties = 10;
+    job->counts.agree = 60;
+    job->counts.disagree = 30;
+    job->counts.given_longer = 50;
+    job->counts.given_shorter = 50;
+    job->corpus_counts = (Rulemill__CorpusState) RULEMILL__CORPUS_STATE__INIT;
+    job->corpus_counts.rows_read = 1001;
+    job->corpus_counts.pairs = 100;
+    job->corpus_counts.rows_rejected = 1;
+    outcome.reasons [0] = (outcome_reason_t) { "not-json", 1 };
+    outcome.n_reasons = 1;
+    snprintf (job->run, sizeof job->run, "run-0123456789ab");
+    return outcome;
+}
+
+static void test_summary (void **state)
+{
+    (void) state;
+    outcome_t outcome = example ();
+    buf_t out = { 0 };
+    summary_text (&outcome, &out);
+    assert_non_null (strstr (out.data, "1,001 rows"));
+    assert_non_null (strstr (out.data, "1 row set aside: not-json 1\n"));
+    assert_non_null (strstr (out.data, "lexicon (embedded baseline, not a judge of safety)"));
+    assert_non_null (strstr (out.data, "90 pairs with a preferred response"));
+    assert_non_null (strstr (out.data, "66.7 % with 90 given preferences (95 % interval 56.4 to 75.5)"));
+    assert_non_null (strstr (out.data, "preferring the longer 50.0 %, tossing a coin 50 %"));
+    buf_free (&out);
+}
+
+static void test_report (void **state)
+{
+    (void) state;
+    outcome_t outcome = example ();
+    buf_t out = { 0 };
+    report_json (&outcome, &out);
+    json_doc_t *doc = json_doc_new ();
+    const json_value_t *root;
+    fault_t fault = { 0 };
+    if (json_parse (doc, out.data, out.len, &root, &fault) != OK)
+        fail_msg ("%s", fault.text);
+    assert_true (json_equals (json_get (root, "outcome"), "complete"));
+    assert_true (json_equals (json_get (root, "run"), "run-0123456789ab"));
+    int64_t count = 0;
+    assert_true (json_int (json_get (json_get (json_get (root, "corpus"), "set_aside_by_reason"), "not-json"), &count));
+    assert_int_equal (count, 1);
+    assert_true (json_is (json_get (root, "dataset"), JSON_NULL));
+    assert_true (json_is (json_get (json_get (root, "given_preferences"), "agreement"), JSON_OBJECT));
+    json_doc_destroy (&doc);
+    buf_free (&out);
+}
+
+static void test_exit_codes (void **state)
+{
+    (void) state;
+    outcome_t outcome = example ();
+    assert_int_equal (outcome_exit_code (&outcome), EXIT_COMPLETE);
+    outcome.job.rows_set_aside = true;
+    assert_int_equal (outcome_exit_code (&outcome), EXIT_SET_ASIDE);
+    outcome.status = ERR_STOPPED;
+    assert_int_equal (outcome_exit_code (&outcome), EXIT_RESUMABLE);
+    outcome.status = ERR_IO;
+    assert_int_equal (outcome_exit_code (&outcome), EXIT_FAILED);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests [] = {
+        cmocka_unit_test (test_amounts),
+        cmocka_unit_test (test_lines),
+        cmocka_unit_test (test_pace),
+        cmocka_unit_test (test_wilson),
+        cmocka_unit_test (test_summary),
+        cmocka_unit_test (test_report),
+        cmocka_unit_test (test_exit_codes),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
