@@ -94,7 +94,7 @@ static status_t load_state (ingest_t *in, fault_t *fault)
     status_t status = record_get_corpus (in->store, &in->state, fault);
     if (status != OK)
         return status;
-    if (in->state == NULL && in->options.n_paths == 0)
+    if (in->options.n_paths == 0 && (in->state == NULL || in->state->n_inputs == 0))
         return fault_set (fault, ERR_USAGE, "there is no corpus in the store yet; name at least one file");
     if (in->state == NULL)
         in->state = ingest_inputs_new_state ();
