@@ -56,15 +56,6 @@ static int start_thread (executor_t *executor)
     return rc;
 }
 
-static void free_executor (executor_t *executor)
-{
-    if (executor->wake_fd >= 0)
-        close (executor->wake_fd);
-    pthread_cond_destroy (&executor->changed);
-    pthread_mutex_destroy (&executor->lock);
-    free (executor);
-}
-
 status_t executor_new (executor_t **out, fault_t *fault)
 {
     *out = NULL;
@@ -79,7 +70,7 @@ status_t executor_new (executor_t **out, fault_t *fault)
     executor->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
     int rc = executor->wake_fd < 0 ? errno : start_thread (executor);
     if (rc != 0) {
-        free_executor (executor);
+        executor_free (executor);
         return fault_set (fault, ERR_IO, "no thread for the work: %s", strerror (rc));
     }
     *out = executor;
@@ -252,6 +243,20 @@ bool executor_overrun (executor_t *executor)
 
 // --- the end ---
 
+void executor_free (executor_t *executor)
+{
+    while (executor->commands)
+        remove_command (executor, executor->commands);
+    executor_event_t *event, *next;
+    DL_FOREACH_SAFE (executor->events, event, next)
+        executor_event_free (&event);
+    if (executor->wake_fd >= 0)
+        close (executor->wake_fd);
+    pthread_cond_destroy (&executor->changed);
+    pthread_mutex_destroy (&executor->lock);
+    free (executor);
+}
+
 static bool wait_for_end (executor_t *executor, int wait_ms)
 {
     struct timespec until;
@@ -270,6 +275,9 @@ static bool wait_for_end (executor_t *executor, int wait_ms)
     while (!executor->ended && rc == 0)
         rc = pthread_cond_timedwait (&executor->changed, &executor->lock, &until);
     bool ended = executor->ended;
+    executor->abandoned = !ended;
+    if (!ended)
+        pthread_detach (executor->thread);
     pthread_mutex_unlock (&executor->lock);
     return ended;
 }
@@ -280,16 +288,9 @@ bool executor_destroy (executor_t **out, int wait_ms)
     *out = NULL;
     if (!executor)
         return true;
-    if (!wait_for_end (executor, wait_ms)) {
-        pthread_detach (executor->thread);
+    if (!wait_for_end (executor, wait_ms))
         return false;
-    }
     pthread_join (executor->thread, NULL);
-    while (executor->commands)
-        remove_command (executor, executor->commands);
-    executor_event_t *event, *next;
-    DL_FOREACH_SAFE (executor->events, event, next)
-        executor_event_free (&event);
-    free_executor (executor);
+    executor_free (executor);
     return true;
 }

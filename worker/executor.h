@@ -79,7 +79,8 @@ typedef struct { bool busy; uint64_t item, progress; } executor_state_t;
 executor_state_t executor_state (executor_t *executor);
 bool executor_overrun (executor_t *executor);
 
-// End the thread. One that hangs in its work for longer than wait_ms is left behind with what it uses: false.
+// End the thread. One that hangs in its work for longer than wait_ms is left behind, and frees what it uses when it
+// comes to its end: false.
 bool executor_destroy (executor_t **executor, int wait_ms);
 
 #endif

@@ -46,6 +46,7 @@ struct executor {
     uint64_t serial;                // of the last command given
     uint64_t generation;            // of the kind whose events are wanted; raised by open and close
     bool overrun, quit, ended;
+    bool abandoned;                 // nobody waits for the end: the thread frees all this
 
     // read by both, written by the executor's thread
     _Atomic bool busy;
@@ -61,6 +62,7 @@ struct executor {
 };
 
 void *executor_run (void *executor);            // the thread
+void executor_free (executor_t *executor);      // with what is queued
 void command_free (command_t *command);
 void opening_free (opening_t **opening);
 

@@ -241,7 +241,10 @@ void *executor_run (void *arg)
     close_kind (executor);
     pthread_mutex_lock (&executor->lock);
     executor->ended = true;
+    bool abandoned = executor->abandoned;
     pthread_cond_broadcast (&executor->changed);
     pthread_mutex_unlock (&executor->lock);
+    if (abandoned)
+        executor_free (executor);
     return NULL;
 }

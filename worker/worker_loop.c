@@ -102,7 +102,7 @@ static void renew (worker_loop_t *loop, int64_t now)
     if (!loop->hello_sent || now - loop->renewed_ms < RENEW_AFTER_MS)
         return;
     loop->renewed_ms = now;
-    loop->hello_sent = false;
+    loop->hello_sent = loop->connected = false;
     if (spoke_renew (loop->spoke, &fault) != OK)
         loop_end (loop, ERR_IO, "%s", fault.text);
 }
@@ -112,10 +112,12 @@ static void keep_greeting (worker_loop_t *loop, int64_t now)
     if (spoke_connected_anew (loop->spoke)) {
         loop_hello_again (loop);
         loop->hello_ms = 0;
+        loop->connected = true;
     }
     if (!loop->hello_waiting)
         return;
-    if (now - loop->hello_ms >= HELLO_EVERY_MS && say_hello (loop)) {
+    // not before the handshake: a Hello of then would be followed by another one at once
+    if (loop->connected && now - loop->hello_ms >= HELLO_EVERY_MS && say_hello (loop)) {
         loop->hello_ms = now;
         loop->hello_sent = true;
     }

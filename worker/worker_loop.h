@@ -51,6 +51,7 @@ typedef struct {
     unsigned turns_interrupted;     // interrupts that were acted on
 
     // the connection
+    bool connected;                 // since the start or the last renewal
     bool hello_waiting;             // a Hello is to be said, or was said and not answered
     bool told_waiting;
     bool hello_sent;                // at least once since it waits or was renewed
