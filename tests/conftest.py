@@ -1,0 +1,127 @@
+"""What end-to-end and fault tests share: running the program as a user would, and looking at what it leaves behind."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+PROGRAM = os.environ.get("RULEMILL", str(Path(__file__).resolve().parent.parent / "build/release/rulemill"))
+PATIENCE_S = 120        # for what takes a second; sanitizers and busy machines are slow
+
+COMPLETE, FAILED, USAGE, RESUMABLE, SET_ASIDE = range(5)
+
+
+class Shell:
+    """The program in a folder of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.started = []
+
+    def __call__(self, *args, code=COMPLETE, stdin=b"", env=None):
+        """Run to the end and hold the exit code against code (None: any)."""
+        done = subprocess.run([PROGRAM, *map(str, args)], cwd=self.folder, input=stdin, capture_output=True,
+                              env={**os.environ, **(env or {})}, timeout=PATIENCE_S)
+        done.out, done.err = done.stdout.decode(), done.stderr.decode()
+        assert code is None or done.returncode == code, f"{args}: exit code {done.returncode}\n{done.out}\n{done.err}"
+        return done
+
+    def start(self, *args):
+        """Run in the background. stop_all ends it with the test."""
+        process = subprocess.Popen([PROGRAM, *map(str, args)], cwd=self.folder, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.started.append(process)
+        return process
+
+    def stop_all(self):
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+    def path(self, *parts):
+        return self.folder.joinpath(*parts)
+
+    def write(self, name, data):
+        """A file of bytes, or of rows as JSON Lines."""
+        if not isinstance(data, bytes):
+            data = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in data)
+        self.path(name).write_bytes(data)
+        return name
+
+    def rows(self, *parts):
+        data = self.path(*parts).read_bytes()
+        return [json.loads(line) for line in data.split(b"\n") if line]
+
+    def status(self, job):
+        """What `status --json` says, None where there is no store yet or it is just being opened or closed."""
+        done = self("status", job, "--json", code=None)
+        return json.loads(done.out) if done.returncode == COMPLETE else None
+
+    def digests(self, job):
+        """Name and SHA-256 of each file of a job's dataset."""
+        folder = self.path(job, "dataset")
+        return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
+
+
+def wait_for(what, condition, patience_s=PATIENCE_S):
+    """Look again and again until condition() is true, and return what it returned."""
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.005)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def children(process):
+    """The processes that a process has started."""
+    tasks = Path(f"/proc/{process.pid}/task")
+    try:
+        return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def is_alive(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def interrupt(process, number=signal.SIGINT):
+    """Signal a process that may have ended; its exit code, output and errors."""
+    if process.poll() is None:
+        process.send_signal(number)
+    out, err = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.fixture
+def shell(tmp_path):
+    shell = Shell(tmp_path)
+    yield shell
+    shell.stop_all()
+
+
+@pytest.fixture(scope="session")
+def corpora(tmp_path_factory):
+    """Synthetic corpora, each written once: corpora(prompts, responses) is a path."""
+    folder = tmp_path_factory.mktemp("corpora")
+
+    def corpus(prompts, responses=2, regime="few"):
+        path = folder / f"{regime}-{prompts}-{responses}.jsonl"
+        if not path.exists():
+            Shell(folder)("synth", "--prompts", prompts, "--responses", responses, "--regime", regime, "--seed", 7,
+                          "--out", path, "--scores", path.with_suffix(".scores.jsonl"))
+        return path
+
+    return corpus
