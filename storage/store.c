@@ -13,7 +13,7 @@
 #include "storage/store_impl.h"
 #include "storage/store_lock.h"
 
-enum { FORMAT_VERSION = 1 };
+enum { FORMAT_VERSION = 1, SETTLE_BYTES = 16 * 1024 * 1024 };
 
 static const char format_key [] = "format";
 
@@ -232,12 +232,31 @@ status_t store_open (const char *dir, const store_options_t *options, store_t **
     return status;
 }
 
+// Write out what would otherwise be read from the log by each opening to come. Nothing depends on it, so failing is none.
+static void settle (store_t *store)
+{
+    uint64_t total = 0, bytes;
+    for (int t = 0; t < TABLE_COUNT; t++)
+        if (rocksdb_property_int_cf (store->db, store->table [t], "rocksdb.cur-size-all-mem-tables", &bytes) == 0)
+            total += bytes;
+    if (total < SETTLE_BYTES)
+        return;
+    rocksdb_flushoptions_t *how = rocksdb_flushoptions_create ();
+    char *error = NULL;
+    for (int t = 0; t < TABLE_COUNT && error == NULL; t++)
+        rocksdb_flush_cf (store->db, how, store->table [t], &error);
+    rocksdb_free (error);
+    rocksdb_flushoptions_destroy (how);
+}
+
 void store_close (store_t **closing)
 {
     store_t *store = *closing;
     if (store == NULL)
         return;
     assert (atomic_load (&store->iterators) == 0);
+    if (store->db && !store->read_only)
+        settle (store);
     close_database (store);
     store_setup_free (&store->setup);
     rocksdb_readoptions_destroy (store->read);

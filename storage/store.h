@@ -8,10 +8,12 @@
 // and syncs the mark (DIR/store/MARK: the sequence number up to which writes
 // were promised, with a checksum), and only then returns. Opening a database that
 // has recovered less than its mark is refused with ERR_CORRUPT. What was written
-// with store_write alone may be lost with the machine, never with the process.
+// with store_write alone may be lost with the machine, never with the process. What was
+// never promised may be torn in any way and is dropped. A refusal changes nothing on disk.
 //
 // Reading is safe from any thread; writing is for one thread at a time. Every
-// iterator must be destroyed before store_close.
+// iterator must be destroyed before store_close. A child made by fork must not touch a
+// store that is open: RocksDB's threads are not in it.
 #ifndef STORAGE_STORE_H
 #define STORAGE_STORE_H
 
