@@ -5,7 +5,7 @@
 
 #include "ops/cmd.h"
 
-enum { COLUMNS = 96, TURN_BYTES_MAX = 400, RULE_BYTES_MAX = 300, TURNS_SHOWN = 4, PAD = 10 };
+enum { COLUMNS = 96, TURN_BYTES_MAX = 400, RULE_BYTES_MAX = 300, TURNS_SHOWN = 4, WORD_BYTES_MAX = 40, PAD = 10 };
 
 // --- reading ---------------------------------------------------------------
 
@@ -35,11 +35,14 @@ static bool is_space (unsigned char c)
     return c <= ' ' || c == 0x7f;
 }
 
-// Where to cut at most max bytes of a text so that no character is cut in two.
+// Where to cut a text to at most max bytes: at a space where one is near, and never within a character.
 static size_t cut (const char *text, size_t len, size_t max)
 {
     if (len <= max)
         return len;
+    for (size_t back = 0; back < WORD_BYTES_MAX && back < max; back++)
+        if (is_space ((unsigned char) text [max - back]))
+            return max - back;
     while (max > 0 && ((unsigned char) text [max] & 0xc0) == 0x80)
         max--;
     return max;
@@ -86,7 +89,7 @@ static void add_turns (const json_value_t *turns, bool roles, buf_t *out)
     const json_value_t *turn = json_is (turns, JSON_ARRAY) ? turns->child : NULL;
     uint32_t hidden = turn && turns->count > TURNS_SHOWN ? turns->count - TURNS_SHOWN : 0;
     if (hidden > 0)
-        buf_printf (out, "  ... %" PRIu32 " earlier turns\n", hidden);
+        buf_printf (out, "  ... %" PRIu32 " earlier turn%s\n", hidden, hidden == 1 ? "" : "s");
     for (; turn; turn = turn->next) {
         if (hidden > 0) {
             hidden--;
@@ -216,6 +219,8 @@ static void why_outcome (const json_value_t *inspected, const json_value_t *labe
         buf_add_str (out, "The two responses are the same text: a tie by definition, nothing was judged.");
     else if (json_equals (reason, "no-rule"))
         buf_add_str (out, "No rule tells the two responses apart.");
+    else if (json_equals (reason, "margin") && strcmp (number_of (inspected, "tie_margin"), "0.0") == 0)
+        buf_add_str (out, "The two means are equal.");
     else if (json_equals (reason, "margin"))
         buf_printf (out, "The two means differ by at most the tie margin of %s.", number_of (inspected, "tie_margin"));
     else

@@ -15,6 +15,7 @@ struct progress {
     progress_options_t options;
     job_stage_t stage;          // shown last
     bool shown, told_drain;
+    uint64_t done;
     bool written;               // line, as a whole line
     int64_t shown_ms;
     buf_t line;
@@ -155,8 +156,11 @@ void progress_show (void *ctx, const job_snapshot_t *snapshot)
     bool rewriting = progress->options.rewrite, changed = !progress->shown || snapshot->stage != progress->stage;
     if (changed && progress->shown && !rewriting)
         write_line (progress);                  // how the stage before ended
+    if (!changed && snapshot->done == 0 && progress->done > 0)
+        return;                                 // the stage has just ended and counts no more
     progress->shown = true;
     progress->stage = snapshot->stage;
+    progress->done = snapshot->done;
     buf_clear (&progress->line);
     progress_line (snapshot, &progress->line);
     progress->written = false;
