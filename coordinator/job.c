@@ -120,16 +120,13 @@ static status_t drop_unused_corpus (job_t *job, bool *dropped, fault_t *fault)
     return status;
 }
 
-static status_t ingest_files (job_t *job, const ingest_options_t *options, fault_t *fault)
+// Standard input can't be read again for another try.
+static bool reads_standard_input (const ingest_options_t *options)
 {
-    status_t status = ingest_run (job->store, options, &job->ingest, fault);
-    if (status != ERR_MISMATCH)
-        return status;
-    bool dropped;
-    fault_t ignored = { 0 };
-    if (drop_unused_corpus (job, &dropped, &ignored) != OK || !dropped)
-        return status;
-    return ingest_run (job->store, options, &job->ingest, fault);
+    for (size_t i = 0; i < options->n_paths; i++)
+        if (strcmp (options->paths [i], "-") == 0)
+            return true;
+    return false;
 }
 
 static status_t stage_ingest (void *ctx, fault_t *fault)
@@ -137,23 +134,14 @@ static status_t stage_ingest (void *ctx, fault_t *fault)
     job_t *job = ctx;
     ingest_options_t options = job->options->ingest;
     options.dir = job->options->dir;
-    if (options.n_paths > 0)
-        return ingest_files (job, &options, fault);
-    Rulemill__CorpusState *known = NULL;
-    status_t status = record_get_corpus (job->store, &known, fault);
-    if (status == OK && known == NULL)
-        status = fault_set (fault, ERR_USAGE, "%s holds no corpus yet; name its files", job->options->dir);
-    if (status != OK)
+    status_t status = ingest_run (job->store, &options, &job->ingest, fault);
+    if (status != ERR_MISMATCH || options.n_paths == 0 || reads_standard_input (&options))
         return status;
-    const char **paths = mem_zero (known->n_inputs, sizeof *paths);
-    for (size_t i = 0; i < known->n_inputs; i++)
-        paths [i] = known->inputs [i]->path;
-    options.paths = paths;
-    options.n_paths = known->n_inputs;
-    status = ingest_run (job->store, &options, &job->ingest, fault);
-    free (paths);
-    rulemill__corpus_state__free_unpacked (known, NULL);
-    return status;
+    bool dropped;
+    fault_t ignored = { 0 };
+    if (drop_unused_corpus (job, &dropped, &ignored) != OK || !dropped)
+        return status;
+    return ingest_run (job->store, &options, &job->ingest, fault);
 }
 
 static status_t stage_exclude (void *ctx, fault_t *fault)
@@ -356,7 +344,7 @@ status_t job_run (const job_options_t *options, job_report_t *report, fault_t *f
     job->report = report;
     status_t status = run_stages (job, fault);
     report->last = job->snapshot;
-    report->rows_set_aside = report->corpus_counts.rows_rejected + report->counts.quarantined > 0;
+    report->rows_set_aside = report->corpus_counts.rows_rejected + report->counts.quarantined + report->dataset.quarantined > 0;
     close_all (job);
     free (job);
     return status;

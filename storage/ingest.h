@@ -37,8 +37,8 @@ typedef struct {
     _Atomic bool stop;              // set by others: commit and return ERR_STOPPED
 } ingest_progress_t;
 
-// Standard input is read once: where DIR has its spool already, that is the input, and what is piped in now is
-// not looked at. Another corpus needs another DIR.
+// Standard input is kept in DIR. Given once more, it may be empty, the same, or the same with more rows behind;
+// anything else is ERR_MISMATCH, since another corpus needs another DIR.
 //
 // Files are the same by name, size and time, or else by their bytes; they may have moved to another folder. Rows that
 // are blank are passed over, and not counted. A row that is set aside stands in REJECTS under its place with

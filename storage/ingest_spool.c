@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -105,18 +106,61 @@ static status_t fill_aside (int from, const char *aside, const _Atomic bool *sto
     return status == OK ? check_plain (aside, fault) : status;
 }
 
+static bool is_empty (const char *path)
+{
+    struct stat info;
+    return stat (path, &info) == 0 && info.st_size == 0;
+}
+
+static status_t keep (const char *aside, const char *path, fault_t *fault)
+{
+    if (rename (aside, path) != 0)
+        return fault_set (fault, ERR_IO, "%s: %s; standard input can't be kept", path, strerror (errno));
+    return sync_folder (path, fault);
+}
+
+// Does file b begin with all of file a? *longer says whether there is more of it.
+static bool begins_with (const char *a, const char *b, bool *longer)
+{
+    FILE *old = fopen (a, "rbe"), *fresh = fopen (b, "rbe");
+    char x [4096], y [4096];
+    bool same = old && fresh;
+    size_t n = 1, m = 0;
+    while (same && n > 0) {
+        n = fread (x, 1, sizeof x, old);
+        m = fread (y, 1, n > 0 ? n : 1, fresh);
+        same = n == 0 || (n == m && memcmp (x, y, n) == 0);
+    }
+    *longer = n == 0 && m > 0;
+    if (old)
+        fclose (old);
+    if (fresh)
+        fclose (fresh);
+    return same;
+}
+
+// Standard input given once more: nothing and the same go on with what is kept, more of it replaces that.
+static status_t compare (const char *aside, const char *path, fault_t *fault)
+{
+    bool longer;
+    if (!begins_with (path, aside, &longer))
+        return fault_set (fault, ERR_MISMATCH, "standard input is not what was read before and kept as %s; give the same again, "
+                          "nothing (< /dev/null), or another folder (--out)", path);
+    return longer ? keep (aside, path, fault) : OK;
+}
+
 status_t ingest_spool (int fd, const char *path, const _Atomic bool *stop, fault_t *fault)
 {
-    if (access (path, F_OK) == 0)
+    bool known = access (path, F_OK) == 0;
+    if (known && isatty (fd))
         return OK;
     char *aside = mem_printf ("%s.part", path);
     status_t status = fill_aside (fd, aside, stop, fault);
-    if (status == OK && rename (aside, path) != 0)
-        status = fault_set (fault, ERR_IO, "%s: %s; standard input can't be kept", path, strerror (errno));
     if (status == OK)
-        status = sync_folder (path, fault);
-    else
-        unlink (aside);
+        status = known ? compare (aside, path, fault) : keep (aside, path, fault);
+    else if (status == ERR_FORMAT && known && is_empty (aside))
+        status = OK;
+    unlink (aside);
     free (aside);
     return status;
 }

@@ -541,11 +541,20 @@ static void test_standard_input (void **state)
     pipe_in (row, sizeof row - 1);
     taken (f, f->two, "-");
     counts (f, 1, 0, 1, 0);
-    // The spool is the input from now on, whatever is piped in.
-    pipe_in ("other\n", 6);
+    // Kept from now on: nothing, or the same, goes on; anything else is refused, more of it extends.
+    pipe_in ("", 0);
+    taken (f, f->two, "-");
+    pipe_in (row, sizeof row - 1);
     taken (f, f->two, "-");
     taken (f, f->two, "");
     counts (f, 1, 0, 1, 0);
+    pipe_in ("other\n", 6);
+    refused (f, f->two, "-", ERR_MISMATCH, "not what was read before");
+    char more [2 * sizeof row + 8];
+    int n = snprintf (more, sizeof more, "%s{\"prompt\": \"q\", \"chosen\": \"x\", \"rejected\": \"y\"}\n", row);
+    pipe_in (more, (size_t) n);
+    taken (f, f->two, "-");
+    counts (f, 2, 0, 2, 0);
 }
 
 // --- real files ------------------------------------------------------------
