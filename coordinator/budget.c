@@ -19,12 +19,13 @@ static uint64_t read_u64be (const char *bytes)
     return value;
 }
 
-static void put (const budget_t *budget, store_batch_t *batch)
+void budget_put (budget_t *budget, store_batch_t *batch)
 {
     buf_t key = key_of (budget->run), value = { 0 };
     buf_add_u64be (&value, budget->spent);
     buf_add_u64be (&value, budget->reserved);
     store_batch_put (batch, TABLE_META, key.data, key.len, value.data, value.len);
+    budget->dirty = false;
     buf_free (&key);
     buf_free (&value);
 }
@@ -35,8 +36,10 @@ status_t budget_open (budget_t *budget, store_t *store, uint32_t run, uint64_t l
     buf_t key = key_of (run), value = { 0 };
     bool found;
     status_t status = store_get (store, TABLE_META, key.data, key.len, &value, &found, fault);
-    if (status == OK && found && value.len == 16)
+    if (status == OK && found && value.len == 16) {
         budget->spent = read_u64be (value.data) + read_u64be (value.data + 8);
+        budget->dirty = read_u64be (value.data + 8) > 0;
+    }
     else if (status == OK && found)
         status = fault_set (fault, ERR_CORRUPT, "the record of run %" PRIu32 "'s budget has %zu bytes, 16 are expected", run, value.len);
     buf_free (&key);
@@ -60,21 +63,26 @@ status_t budget_reserve (budget_t *budget, uint64_t units, fault_t *fault)
         return fault_set (fault, ERR_LIMIT, "the budget of %" PRIu64 " units is used up: %" PRIu64 " spent, %" PRIu64 " reserved; "
                           "raise it to go on", budget->limit, budget->spent, budget->reserved);
     budget->reserved += units;
+    budget->dirty = true;
+    if (budget->limit == 0)
+        return OK;
     store_batch_t *batch = store_batch_new (budget->store);
-    put (budget, batch);
+    budget_put (budget, batch);
     status_t status = store_commit (budget->store, batch, fault);
     store_batch_destroy (&batch);
-    if (status != OK)
+    if (status != OK) {
         budget->reserved -= units;
+        budget->dirty = true;       // a failed write may have happened all the same
+    }
     return status;
 }
 
-void budget_settle (budget_t *budget, store_batch_t *batch, uint64_t granted, uint64_t spent)
+void budget_settle (budget_t *budget, uint64_t granted, uint64_t spent)
 {
     if (granted == 0)
         return;
     assert (granted <= budget->reserved);
     budget->reserved -= granted;
     budget->spent += spent < granted ? spent : granted;
-    put (budget, batch);
+    budget->dirty = true;
 }

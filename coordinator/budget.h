@@ -12,8 +12,9 @@
 typedef struct {
     store_t *store;
     uint32_t run;
-    uint64_t limit;         // 0: none, and nothing is written
+    uint64_t limit;         // 0: none; what is spent is recorded all the same, but no lease waits for the disk
     uint64_t spent, reserved;
+    bool dirty;             // they have changed since they were written
 } budget_t;
 
 // Read what a run has spent; what an earlier coordinator had reserved counts as spent from now on.
@@ -22,10 +23,14 @@ status_t budget_open (budget_t *budget, store_t *store, uint32_t run, uint64_t l
 // Units that are left to reserve; UINT64_MAX without a limit.
 uint64_t budget_left (const budget_t *budget);
 
-// Reserve units durably. ERR_LIMIT where fewer are left. Reserving 0 writes nothing.
+// Reserve units; durably, where there is a limit. ERR_LIMIT where fewer are left. Reserving 0 writes nothing.
 status_t budget_reserve (budget_t *budget, uint64_t units, fault_t *fault) MUST_USE;
 
-// A reservation ends: spent of it is spent (at most granted), the rest returns. Written with the next batch.
-void budget_settle (budget_t *budget, store_batch_t *batch, uint64_t granted, uint64_t spent);
+// A reservation ends: spent of it is spent (at most granted), the rest returns. On disk with the next budget_put.
+void budget_settle (budget_t *budget, uint64_t granted, uint64_t spent);
+
+// Put the record into a batch that is about to be written: a record that waited in a batch while a reservation
+// was written would undo the reservation.
+void budget_put (budget_t *budget, store_batch_t *batch);
 
 #endif

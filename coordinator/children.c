@@ -103,7 +103,10 @@ bool children_step (children_t *children, int64_t now_ms, children_died_fn *died
     for (unsigned i = 0; i < children->n; i++) {
         child_t *child = &children->child [i];
         int state;
-        if (child->pid && waitpid (child->pid, &state, WNOHANG) == child->pid) {
+        pid_t got = child->pid ? waitpid (child->pid, &state, WNOHANG) : 0;
+        if (got < 0)
+            state = 0;              // somebody else has collected it
+        if (got != 0) {
             char how [64];
             describe (state, how, sizeof how);
             pid_t pid = child->pid;
@@ -161,6 +164,11 @@ void children_end (children_t **self, int timeout_ms)
 status_t children_command (const char *const *argv, pid_t *pid, fault_t *fault)
 {
     return spawn (argv, pid, fault);
+}
+
+void children_command_stop (pid_t pid, bool now)
+{
+    kill (-pid, now ? SIGKILL : SIGTERM);       // it leads a group of its own
 }
 
 bool children_command_done (pid_t pid, int *exit_code)

@@ -28,6 +28,7 @@ void children_end (children_t **children, int timeout_ms);
 
 // Run a command (argv, NULL-terminated) and say through children_command_done how it ended; one at a time.
 status_t children_command (const char *const *argv, pid_t *pid, fault_t *fault) MUST_USE;
+void children_command_stop (pid_t pid, bool now);          // ask it and its own children to end, or kill them
 bool children_command_done (pid_t pid, int *exit_code);    // false: it still runs
 
 #endif

@@ -437,6 +437,14 @@ status_t kind_label_retry (store_t *store, uint32_t run, Rulemill__RunCounts *co
 status_t kind_label_retry_now (kind_t *kind, uint64_t *n, fault_t *fault)
 {
     label_kind_t *self = (label_kind_t *) kind;
+    // The stored counts are those of the labels on disk; ours count results that are not there yet.
+    Rulemill__RunCounts *stored = NULL;
+    status_t status = record_get_counts (self->options.store, self->run, &stored, fault);
+    if (status != OK)
+        return status;
     self->retrying = true;
-    return kind_label_retry (self->options.store, self->run, &self->counts, n, fault);
+    status = kind_label_retry (self->options.store, self->run, stored, n, fault);
+    self->counts.quarantined -= *n < self->counts.quarantined ? *n : self->counts.quarantined;
+    rulemill__run_counts__free_unpacked (stored, NULL);
+    return status;
 }

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "coordinator/kind_label_parts.h"
+#include "proto/wire_check.h"
 
 void label_retry_key (uint32_t run, uint64_t pair, buf_t *key)
 {
@@ -20,12 +21,26 @@ static bool lists_agree (const Rulemill__Label *label)
     return label->n_score_a == n && label->n_score_b == n && label->n_relevance_a == n && label->n_relevance_b == n;
 }
 
+// Each rule at most once, with scores that a cell can have.
+static bool rules_readable (const label_kind_t *self, const Rulemill__Label *label)
+{
+    bool seen [LIMIT_RULES] = { false };
+    for (size_t i = 0; i < label->n_rule; i++) {
+        uint32_t rule = label->rule [i];
+        if (rule >= self->options.pool->count || rule >= LIMIT_RULES || seen [rule])
+            return false;
+        seen [rule] = true;
+        if (label->score_a [i] < -MICRO || label->score_a [i] > MICRO || label->score_b [i] < -MICRO || label->score_b [i] > MICRO
+            || label->relevance_a [i] > MICRO || label->relevance_b [i] > MICRO)
+            return false;
+    }
+    return true;
+}
+
 static bool sums_agree (const label_kind_t *self, const Rulemill__Label *label)
 {
     int64_t sum_a = 0, sum_b = 0;
     for (size_t i = 0; i < label->n_rule; i++) {
-        if (label->rule [i] >= self->options.pool->count)
-            return false;
         int polarity = self->options.pool->rules [label->rule [i]].polarity;
         sum_a += (int64_t) polarity * label->score_a [i];
         sum_b += (int64_t) polarity * label->score_b [i];
@@ -45,11 +60,11 @@ static Rulemill__Outcome outcome_of (const label_kind_t *self, const Rulemill__L
 
 static bool label_holds (const label_kind_t *self, const Rulemill__PairRecord *pair, const Rulemill__Label *label)
 {
-    if (label->swapped != label_swapped (self, pair))
+    if (label->swapped != label_swapped (self, pair) || strcmp (label->selected_by, self->options.run->spec->policy) != 0)
         return false;
     if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED)
-        return true;
-    return lists_agree (label) && sums_agree (self, label) && label->outcome == outcome_of (self, label);
+        return label->n_rule == 0 && lists_agree (label);
+    return lists_agree (label) && rules_readable (self, label) && *label->reason == '\0' && sums_agree (self, label) && label->outcome == outcome_of (self, label);
 }
 
 // --- counts ----------------------------------------------------------------
@@ -79,15 +94,20 @@ static void count (Rulemill__RunCounts *counts, const Rulemill__PairRecord *pair
     count_given (counts, pair, label);
 }
 
+static void forget_retry (const label_kind_t *self, store_batch_t *batch, uint64_t item)
+{
+    if (!self->retrying)
+        return;
+    buf_t key = { 0 };
+    label_retry_key (self->run, item, &key);
+    store_batch_delete (batch, TABLE_LABELS, key.data, key.len);
+    buf_free (&key);
+}
+
 static void keep (label_kind_t *self, store_batch_t *batch, uint64_t item, const Rulemill__PairRecord *pair, const Rulemill__Label *label)
 {
     record_put_label (batch, self->run, item, label);
-    if (self->retrying) {
-        buf_t key = { 0 };
-        label_retry_key (self->run, item, &key);
-        store_batch_delete (batch, TABLE_LABELS, key.data, key.len);
-        buf_free (&key);
-    }
+    forget_retry (self, batch, item);
     count (&self->counts, pair, label);
 }
 
@@ -131,8 +151,10 @@ static status_t overlay_get (label_kind_t *self, uint64_t response, size_t room,
         (*out)->response = response;
         HASH_ADD (hh, self->overlay, response, sizeof response, *out);
     }
-    Rulemill__Cells *cells = label_cells_new ((old ? old->n_rule : 0) + room);
-    for (size_t i = 0; old && i < old->n_rule; i++)
+    size_t n = old && old->n_score == old->n_rule && old->n_relevance == old->n_rule && old->n_mass == old->n_rule ? old->n_rule : 0;
+    Rulemill__Cells *cells = label_cells_new (n + room);
+    cells->raw = old && old->raw;
+    for (size_t i = 0; i < n; i++)
         label_cells_add (cells, old->rule [i], old->score [i], old->relevance [i], old->mass [i]);
     if (old)
         rulemill__cells__free_unpacked (old, NULL);
@@ -199,6 +221,8 @@ static bool result_readable (const label_kind_t *self, const Rulemill__PairRecor
         return false;
     if ((result->new_a || result->new_b) && !self->options.stored_cells)
         return false;
+    if (final && result->label)
+        wire_clean_text (result->label->reason);        // it ends in reports and on terminals
     return !final || (result->label && label_holds (self, pair, result->label));
 }
 
@@ -239,6 +263,7 @@ status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool f
     if (status != OK)
         return status;
     if (has) {
+        forget_retry (self, batch, item);
         *verdict = VERDICT_FINAL;
         return OK;
     }

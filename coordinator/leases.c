@@ -48,16 +48,23 @@ static void lease_free (lease_t *lease)
     free (lease);
 }
 
+void leases_forget (leases_t *leases)
+{
+    piece_t *piece, *next;
+    LL_FOREACH_SAFE (leases->pending, piece, next)
+        piece_free (piece);
+    LL_FOREACH_SAFE (leases->aside, piece, next)
+        piece_free (piece);
+    leases->pending = leases->aside = NULL;
+    leases->waiting = 0;
+}
+
 void leases_destroy (leases_t **self)
 {
     leases_t *leases = *self;
     if (leases == NULL)
         return;
-    piece_t *piece, *piece_next;
-    LL_FOREACH_SAFE (leases->pending, piece, piece_next)
-        piece_free (piece);
-    LL_FOREACH_SAFE (leases->aside, piece, piece_next)
-        piece_free (piece);
+    leases_forget (leases);
     lease_t *lease, *lease_next;
     HASH_ITER (hh, leases->by_number, lease, lease_next) {
         HASH_DEL (leases->by_number, lease);
@@ -156,6 +163,15 @@ static size_t cut (const due_t *items, size_t n, size_t max)
     return at;
 }
 
+// How many of the first n items cost at most units together.
+static size_t affordable (const due_t *items, size_t n, uint64_t units)
+{
+    size_t count = 0;
+    while (count < n && items [count].cost <= units)
+        units -= items [count++].cost;
+    return count;
+}
+
 static lease_t *lease_new (leases_t *leases, size_t n, uint32_t attempt, void *holder, int64_t now_ms)
 {
     lease_t *lease = mem_zero (1, sizeof *lease);
@@ -208,13 +224,16 @@ static lease_t *lease_from (leases_t *leases, piece_t *piece, size_t count, void
     return NULL;
 }
 
-lease_t *leases_grant (leases_t *leases, size_t max, void *holder, int64_t now_ms)
+lease_t *leases_grant (leases_t *leases, size_t max, uint64_t units, void *holder, int64_t now_ms)
 {
     assert (max > 0);
     lease_t *lease = NULL;
     while (lease == NULL && leases->pending) {
         piece_t *piece = leases->pending;
         size_t count = cut (piece->items, piece->n, max);
+        count = affordable (piece->items, count, units);
+        if (count == 0)
+            return NULL;
         lease = lease_from (leases, piece, count, holder, now_ms);
         piece->n -= count;
         if (piece->n > 0)

@@ -51,9 +51,10 @@ void leases_destroy (leases_t **leases);
 // Add items to the pending ones; items is copied.
 void leases_add (leases_t *leases, const due_t *items, size_t n);
 
-// Make a lease of pending items, at most max (a piece longer than that is cut at a group's end). Items whose keys are
-// occupied step aside until they are free. NULL: nothing can be leased now.
-lease_t *leases_grant (leases_t *leases, size_t max, void *holder, int64_t now_ms);
+// Make a lease of pending items, at most max (a piece longer than that is cut at a group's end) whose costs together are at
+// most units (which may cut a group). Items whose keys are occupied step aside until they are free. NULL: nothing can be
+// leased now, or the next item costs more than units; without a lease out, only the latter.
+lease_t *leases_grant (leases_t *leases, size_t max, uint64_t units, void *holder, int64_t now_ms);
 
 // Make a second copy of the oldest lease that has none, is not holder's and is older than age_ms. NULL: there is none.
 lease_t *leases_copy (leases_t *leases, void *holder, int64_t age_ms, int64_t now_ms);
@@ -67,7 +68,12 @@ size_t lease_place (const lease_t *lease, uint64_t item);
 // Mark an item final in this lease (not in its copies). True: the lease has no item left.
 bool lease_set_final (lease_t *lease, size_t place);
 
-typedef enum { END_DONE, END_RETURNED, END_KILLED } lease_end_t;
+typedef enum {
+    END_DONE,
+    END_RETURNED,       // its holder gave it back
+    END_LOST,           // taken back; its holder may still be at work on it
+    END_KILLED          // the holder died or hung with it in hand
+} lease_end_t;
 
 // End a lease and free it. is_done (ctx, item) says which items got their final result elsewhere. Undone items
 // become pending again. END_KILLED takes an attempt: the item in hand (has_hand) goes alone, the others in two halves; an item that
@@ -76,6 +82,9 @@ typedef bool lease_done_fn (void *ctx, uint64_t item);
 typedef void lease_quarantine_fn (void *ctx, uint64_t item, unsigned deaths);
 void leases_end (leases_t *leases, lease_t **lease, lease_end_t how, bool has_hand, uint64_t hand,
                  lease_done_fn *is_done, lease_quarantine_fn *quarantine, void *ctx);
+
+// Drop all that is pending: the phase has ended.
+void leases_forget (leases_t *leases);
 
 size_t leases_active (const leases_t *leases);      // leases out
 size_t leases_pending (const leases_t *leases);     // items pending or stepped aside

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "coordinator/serve_parts.h"
 
-enum { TICK_MS = 250, BLOBS_MAX = 16, FDS_MAX = 32, DRAIN_MS = 15000, BYE_MS = 3000, TURN_MESSAGES = 64 };
+enum { TICK_MS = 250, BLOBS_MAX = 16, FDS_MAX = 32, DRAIN_MS = 15000, BYE_MS = 3000, TURN_MESSAGES = 64, COMMAND_TURN_MS = 20 };
 
 int64_t serve_now (const serve_t *serve)
 {
@@ -149,7 +149,10 @@ static void take_frame (serve_t *serve, const peer_id_t *from, const char *user,
     fault_t fault = { 0 };
     if (wire_unpack_to_coordinator (frame->data, frame->len, &message, &fault) != OK) {
         log_debug ("a message was dropped: %s", fault.text);
-        peer_refuse (serve, from, RULEMILL__REFUSE_REASON__REFUSE_MALFORMED, fault.text);
+        if (peer_find (serve, from))
+            serve->messages_refused++;
+        else
+            peer_refuse (serve, from, RULEMILL__REFUSE_REASON__REFUSE_MALFORMED, fault.text);
         return;
     }
     dispatch (serve, from, user, message);
@@ -173,8 +176,13 @@ static void tick (serve_t *serve)
     int64_t now = serve_now (serve);
     if (now - serve->tick_ms < TICK_MS)
         return;
+    // After the loop itself stood still, what the workers said meanwhile may not have been read yet.
+    bool stood_still = now - serve->tick_ms > 2 * TICK_MS + (int64_t) serve->options.beat_ms;
     serve->tick_ms = now;
-    peers_check (serve);
+    if (stood_still)
+        peers_forgive (serve);
+    else
+        peers_check (serve);
     if (serve->children && !serve->stop && !children_step (serve->children, now, child_died, serve)) {
         fault_t fault = { 0 };
         fault_set (&fault, ERR_USAGE, "no worker can do this work: %s", *serve->unfit ? serve->unfit : "each ended as soon as it was started");
@@ -210,7 +218,7 @@ static void receive (serve_t *serve, int timeout_ms)
         if (!got)
             return;
         take_frame (serve, &from, user, &serve->frame);
-        if (serve->pending >= LIMIT_COMMIT_RECORDS)
+        if (serve->pending >= LIMIT_COMMIT_RECORDS || store_batch_bytes (serve->batch) > LIMIT_MESSAGE_BYTES)
             return;
     }
 }
@@ -253,6 +261,7 @@ static status_t run_phase (serve_t *serve, fault_t *fault)
         serve->phase.low_water = serve->window.low;
         kind->class->before_write (kind, serve->batch, &serve->phase);
     }
+    work_take_back (serve);
     results_flush (serve);
     work_end_phase (serve);
     if (serve->fatal.code != OK) {
@@ -275,9 +284,21 @@ static status_t run_command (serve_t *serve, const char *const *argv, fault_t *f
     if (status != OK)
         return status;
     while (!children_command_done (pid, &exit_code)) {
-        receive (serve, TICK_MS);
+        if (serve->stop || serve->fatal.code != OK)
+            children_command_stop (pid, serve->stop_now || serve->fatal.code != OK);
+        receive (serve, COMMAND_TURN_MS);
+        if (serve->options.turn)
+            serve->options.turn (serve->options.ctx);
+        results_flush_if_due (serve);
         tick (serve);
     }
+    results_flush (serve);
+    if (serve->fatal.code != OK) {
+        *fault = serve->fatal;
+        return fault->code;
+    }
+    if (serve->stop && exit_code != 0)
+        return fault_set (fault, ERR_STOPPED, "stopped on request; run the same command again to go on");
     if (exit_code != 0)
         return fault_set (fault, ERR_IO, "%s, run at the end of phase \"%s\", ended with exit code %d", argv [0], serve->phase.name, exit_code);
     return OK;

@@ -29,6 +29,7 @@ struct peer {
     lease_t *leases;                // oldest first
     unsigned n_leases;
     bool busy;                      // as its last Beat said
+    bool hung;                      // gets nothing more until it moves
     uint64_t item, progress;
     double rate;                    // items a second, smoothed; 0: unknown
     bool waiting;                   // in the queue of those that want leases
@@ -129,7 +130,10 @@ bool work_look (serve_t *serve);                            // keep something pe
 bool work_left (serve_t *serve);                            // not every item of the phase is done
 void work_revoke (serve_t *serve, const lease_t *lease);
 status_t work_begin_phase (serve_t *serve, fault_t *fault) MUST_USE;
+void work_take_back (serve_t *serve);                       // all leases that are out
 void work_end_phase (serve_t *serve);
+void work_queue (serve_t *serve, peer_t *peer);             // into the queue of those that want leases, if it does
+void work_unqueue (serve_t *serve, peer_t *peer);
 
 // serve_results.c
 void results_take (serve_t *serve, const peer_id_t *from, peer_t *peer, const Rulemill__Results *results);

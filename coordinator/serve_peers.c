@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "base/limits.h"
@@ -18,10 +19,14 @@ peer_t *peer_find (serve_t *serve, const peer_id_t *id)
     return peer;
 }
 
+// One of this machine's.
 peer_t *peer_find_pid (serve_t *serve, uint32_t pid)
 {
+    char host [HOST_MAX] = "";
+    if (gethostname (host, sizeof host - 1) != 0)
+        return NULL;
     for (peer_t *peer = serve->peers; peer; peer = peer->hh.next)
-        if (peer->pid == pid)
+        if (peer->pid == pid && strcmp (peer->host, host) == 0)
             return peer;
     return NULL;
 }
@@ -123,13 +128,19 @@ void peer_hello (serve_t *serve, const peer_id_t *id, const char *user, const Ru
         peer_refuse (serve, id, RULEMILL__REFUSE_REASON__REFUSE_FULL, text);
         return;
     }
+    if (peer && strcmp (peer->user, user) != 0) {
+        peer_lost (serve, peer, true, "another worker has its name now");
+        peer = NULL;
+    }
     if (peer == NULL)
         peer = peer_new (serve, id, user, hello);
     // Said again by one that is known: it has lost what it was told, so what it wanted and held starts afresh.
     while (peer->leases)
-        work_end_lease (serve, peer->leases, END_RETURNED, false, 0);
+        work_end_lease (serve, peer->leases, END_LOST, false, 0);
+    work_unqueue (serve, peer);
     peer->wants = 0;
     peer->credit = 0;
+    peer->busy = peer->hung = false;
     peer->heard_ms = serve_now (serve);
     welcome (serve, peer);
 }
@@ -177,31 +188,34 @@ void peer_beat (serve_t *serve, peer_t *peer, const Rulemill__Beat *beat)
     peer->busy = beat->busy;
     peer->item = beat->item;
     peer->progress = beat->progress;
+    if (moved && peer->hung) {
+        peer->hung = false;
+        work_queue (serve, peer);
+    }
     if (moved)
         for (lease_t *lease = peer->leases; lease; lease = lease->peer_next)
             lease->moved_ms = serve_now (serve);
 }
 
-// The lease that the peer was working on: that of the item in hand, or its oldest.
+// The lease of the item in hand; NULL where there is none.
 static lease_t *lease_in_hand (const peer_t *peer)
 {
-    if (peer->busy)
-        for (lease_t *lease = peer->leases; lease; lease = lease->peer_next)
-            if (lease_place (lease, peer->item) < lease->n)
-                return lease;
-    return peer->leases;
+    for (lease_t *lease = peer->leases; lease && peer->busy; lease = lease->peer_next)
+        if (lease_place (lease, peer->item) < lease->n)
+            return lease;
+    return NULL;
 }
 
-static void take_leases (serve_t *serve, peer_t *peer, bool killed)
+// What it spent of its other leases is not known any more.
+static void take_leases (serve_t *serve, peer_t *peer, const lease_t *guilty)
 {
-    lease_t *guilty = killed ? lease_in_hand (peer) : NULL;
     while (peer->leases) {
         lease_t *lease = peer->leases;
         bool blamed = lease == guilty && lease->sent > 0;
         bool has_hand = blamed && peer->busy && lease_place (lease, peer->item) < lease->n && !work_is_done (serve, peer->item);
         if (blamed)
             serve->leases_lost++;
-        work_end_lease (serve, lease, blamed ? END_KILLED : END_RETURNED, has_hand, peer->item);
+        work_end_lease (serve, lease, blamed ? END_KILLED : END_LOST, has_hand, peer->item);
     }
 }
 
@@ -215,23 +229,28 @@ void peer_lost (serve_t *serve, peer_t *peer, bool killed, const char *why)
     }
     else
         log_debug ("worker %" PRIu32 " has gone: %s", peer->number, why);
-    take_leases (serve, peer, killed);
-    if (peer->waiting)
-        DL_DELETE2 (serve->waiting, peer, wait_prev, wait_next);
+    // Between two beats it may have gone on to another item: then its oldest lease takes the blame.
+    const lease_t *guilty = killed ? lease_in_hand (peer) : NULL;
+    take_leases (serve, peer, killed && guilty == NULL ? peer->leases : guilty);
+    work_unqueue (serve, peer);
     HASH_DEL (serve->peers, peer);
     free (peer);
 }
 
-// A hung worker keeps its place, but what it holds is taken away.
+// A hung worker keeps its place, but what it holds is taken away, and it gets nothing more until it moves.
 static void check_hung (serve_t *serve, peer_t *peer, int64_t now)
 {
-    if (!peer->busy || peer->leases == NULL || now - lease_in_hand (peer)->moved_ms < (int64_t) serve->options.hang_ms)
+    const lease_t *guilty = lease_in_hand (peer);
+    const lease_t *lease = guilty ? guilty : peer->leases;
+    if (!peer->busy || lease == NULL || now - lease->moved_ms < (int64_t) serve->options.hang_ms)
         return;
     log_warn ("worker %" PRIu32 " (process %" PRIu32 " on %s) has not moved for %u s with item %" PRIu64 " in hand; its work goes to others",
               peer->number, peer->pid, peer->host, serve->options.hang_ms / 1000, peer->item);
-    for (lease_t *lease = peer->leases; lease; lease = lease->peer_next)
-        work_revoke (serve, lease);
-    take_leases (serve, peer, true);
+    for (const lease_t *held = peer->leases; held; held = held->peer_next)
+        work_revoke (serve, held);
+    take_leases (serve, peer, guilty);
+    peer->hung = true;
+    work_unqueue (serve, peer);
 }
 
 void peers_check (serve_t *serve)
@@ -248,8 +267,12 @@ void peers_check (serve_t *serve)
 
 void peers_forgive (serve_t *serve)
 {
-    for (peer_t *peer = serve->peers; peer; peer = peer->hh.next)
-        peer->heard_ms = serve_now (serve);
+    int64_t now = serve_now (serve);
+    for (peer_t *peer = serve->peers; peer; peer = peer->hh.next) {
+        peer->heard_ms = now;
+        for (lease_t *lease = peer->leases; lease; lease = lease->peer_next)
+            lease->moved_ms = now;
+    }
 }
 
 void peers_free (serve_t *serve)

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "coordinator/serve_parts.h"
 
-enum { STRAYS_MAX = 65536, FULL_DISK_PAUSE_MS = 1000, FULL_DISK_WORD_MS = 10000 };
+enum { FULL_DISK_PAUSE_MS = 1000, FULL_DISK_WORD_MS = 10000 };
 
 // --- receipts --------------------------------------------------------------
 
@@ -123,9 +123,15 @@ static lease_t *lease_of (serve_t *serve, const Rulemill__Results *results, uint
     return *place < lease->n ? lease : NULL;
 }
 
-static bool is_plausible (serve_t *serve, uint64_t item)
+// Results from beyond the cursor are remembered one by one: of leases of an earlier epoch, at most a window full.
+static bool is_too_early (serve_t *serve, uint64_t item)
 {
-    return item < serve->phase.end && (item < serve->window.cursor || HASH_COUNT (serve->strays) < STRAYS_MAX);
+    return item >= serve->window.cursor && serve->in_phase && HASH_COUNT (serve->strays) >= serve->window.size;
+}
+
+static uint64_t sum (uint64_t a, uint64_t b)
+{
+    return a + b < a ? UINT64_MAX : a + b;
 }
 
 static void end_if_done (serve_t *serve, lease_t *lease, size_t place)
@@ -137,12 +143,14 @@ static void end_if_done (serve_t *serve, lease_t *lease, size_t place)
 // One result. False: it can't be read, and neither can its sender be trusted.
 static bool take_one (serve_t *serve, const Rulemill__Results *results, const Rulemill__Result *result, receipt_t *receipt)
 {
-    if (!is_plausible (serve, result->item))
+    if (result->item >= serve->phase.end)
         return false;
+    if (is_too_early (serve, result->item))
+        return true;            // not acknowledged, so it comes again
     size_t place = 0;
     lease_t *lease = lease_of (serve, results, result->item, &place);
     if (lease)
-        lease->spent += result->spent;
+        lease->spent = sum (lease->spent, result->spent);
     if (work_is_done (serve, result->item)) {
         if (result->final)
             receipt->items [receipt->n_items++] = result->item;
@@ -209,7 +217,8 @@ static bool write_batch (serve_t *serve)
     int64_t said_ms = 0;
     bool stood_still = false;
     while (store_commit (serve->options.store, serve->batch, &fault) != OK) {
-        if (fault.code != ERR_IO || serve->stop_now || (serve->options.tick && serve->options.tick (serve->options.ctx) && stood_still && serve->stop)) {
+        bool asked = serve->options.tick && serve->options.tick (serve->options.ctx);
+        if (fault.code != ERR_IO || serve->stop_now || (asked && stood_still)) {
             serve_fail (serve, &fault);
             return false;
         }
@@ -232,10 +241,14 @@ void results_flush (serve_t *serve)
     if (serve->fatal.code != OK)
         return;
     kind_t *kind = serve->options.kind;
-    if (store_batch_count (serve->batch) > 0) {
-        window_slide (&serve->window);
-        serve->phase.low_water = serve->window.low;
+    if (store_batch_count (serve->batch) > 0 || serve->budget.dirty) {
+        if (serve->in_phase) {
+            window_slide (&serve->window);
+            serve->phase.low_water = serve->window.low;
+        }
         kind->class->before_write (kind, serve->batch, &serve->phase);
+        if (serve->budget.dirty)
+            budget_put (&serve->budget, serve->batch);
         if (!write_batch (serve))
             return;
         store_batch_clear (serve->batch);

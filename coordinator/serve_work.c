@@ -43,6 +43,8 @@ bool work_is_done (serve_t *serve, uint64_t item)
 void work_set_done (serve_t *serve, uint64_t item)
 {
     stray_t *stray = stray_find (serve, item);
+    if (!serve->in_phase)
+        return;                             // a late result, between phases: the kind alone remembers it
     if (stray && item < serve->window.cursor)
         stray_drop (serve, stray);          // taken up again, and done again
     else if (stray)
@@ -127,6 +129,8 @@ static void fill_retries (serve_t *serve)
     serve->retry_open = n > 0;
     for (size_t i = 0; i < n; i++) {
         serve->retry_from = items [i].item + 1;
+        if (items [i].state == DUE_NOT || !work_is_done (serve, items [i].item))
+            continue;                       // not to be done, or at work already in the corpus's order
         stray_add (serve, items [i].item, false);
         if (items [i].state == DUE_LEASE)
             lease [n_lease++] = items [i];
@@ -170,15 +174,21 @@ status_t work_begin_phase (serve_t *serve, fault_t *fault)
     return budget_open (&serve->budget, serve->options.store, serve->options.run_number, serve->options.budget, fault);
 }
 
+void work_take_back (serve_t *serve)
+{
+    while (leases_oldest (serve->leases)) {
+        lease_t *lease = leases_oldest (serve->leases);
+        work_revoke (serve, lease);
+        work_end_lease (serve, lease, END_LOST, false, 0);
+    }
+}
+
 void work_end_phase (serve_t *serve)
 {
     if (!serve->in_phase)
         return;
-    while (leases_oldest (serve->leases)) {
-        lease_t *lease = leases_oldest (serve->leases);
-        work_revoke (serve, lease);
-        work_end_lease (serve, lease, END_RETURNED, false, 0);
-    }
+    work_take_back (serve);
+    leases_forget (serve->leases);
     window_free (&serve->window);
     stray_t *stray, *next;
     HASH_ITER (hh, serve->strays, stray, next)
@@ -212,10 +222,11 @@ static lease_t *next_lease (serve_t *serve, peer_t *peer)
     size_t size = lease_size (peer);
     if (leases_pending (serve->leases) < size && work_is_ahead (serve))
         fill_pending (serve, size);
-    lease_t *lease = leases_grant (serve->leases, size, peer, now);
+    uint64_t units = budget_left (&serve->budget);
+    lease_t *lease = leases_grant (serve->leases, size, units, peer, now);
     if (lease == NULL && !work_is_ahead (serve)) {
         fill_retries (serve);
-        lease = leases_grant (serve->leases, size, peer, now);
+        lease = leases_grant (serve->leases, size, units, peer, now);
         if (lease == NULL && serve->options.kind->class->second_copies)
             lease = leases_copy (serve->leases, peer, COPY_AGE_MS, now);
     }
@@ -241,8 +252,11 @@ static bool announce (serve_t *serve, peer_t *peer, const lease_t *lease)
 static bool give_lease (serve_t *serve, peer_t *peer)
 {
     lease_t *lease = next_lease (serve, peer);
-    if (lease == NULL)
+    if (lease == NULL) {
+        // With no lease out nothing waits for a key, nor for units to come back: what is pending costs more than is left.
+        serve->budget_out = serve->budget_out || (leases_pending (serve->leases) > 0 && leases_active (serve->leases) == 0);
         return false;
+    }
     DL_APPEND2 (peer->leases, lease, peer_prev, peer_next);
     peer->n_leases++;
     fault_t fault = { 0 };
@@ -250,15 +264,12 @@ static bool give_lease (serve_t *serve, peer_t *peer)
     if (status != OK) {
         lease->grant = 0;
         work_end_lease (serve, lease, END_RETURNED, false, 0);
-        serve->budget_out = serve->budget_out || status == ERR_LIMIT;
         if (status != ERR_LIMIT)
             log_warn ("no budget could be reserved: %s", fault.text);
         return false;
     }
-    if (--peer->wants == 0) {
-        DL_DELETE2 (serve->waiting, peer, wait_prev, wait_next);
-        peer->waiting = false;
-    }
+    if (--peer->wants == 0)
+        work_unqueue (serve, peer);
     if (announce (serve, peer, lease))
         work_pump (serve, peer);
     return true;
@@ -266,8 +277,31 @@ static bool give_lease (serve_t *serve, peer_t *peer)
 
 void work_hand_out (serve_t *serve)
 {
-    while (serve->waiting && !serve->stop && !serve->budget_out && serve->fatal.code == OK && give_lease (serve, serve->waiting))
-        ;
+    bool given = true;
+    while (given && serve->waiting && !serve->stop && !serve->budget_out && serve->fatal.code == OK)
+        given = give_lease (serve, serve->waiting);
+    // A second copy can't go to the holder of the first: whoever is behind it in the queue asks next.
+    peer_t *first = serve->waiting;
+    if (!given && first && first->wait_next && serve->options.kind->class->second_copies) {
+        work_unqueue (serve, first);
+        work_queue (serve, first);
+    }
+}
+
+void work_queue (serve_t *serve, peer_t *peer)
+{
+    if (peer->wants == 0 || peer->hung || peer->waiting)
+        return;
+    DL_APPEND2 (serve->waiting, peer, wait_prev, wait_next);
+    peer->waiting = true;
+}
+
+void work_unqueue (serve_t *serve, peer_t *peer)
+{
+    if (!peer->waiting)
+        return;
+    DL_DELETE2 (serve->waiting, peer, wait_prev, wait_next);
+    peer->waiting = false;
 }
 
 void work_want (serve_t *serve, peer_t *peer, const Rulemill__Want *want)
@@ -278,10 +312,7 @@ void work_want (serve_t *serve, peer_t *peer, const Rulemill__Want *want)
     peer->credit += want->credit_bytes;
     if (peer->credit > PEER_CREDIT_MAX)
         peer->credit = PEER_CREDIT_MAX;
-    if (peer->wants > 0 && !peer->waiting) {
-        DL_APPEND2 (serve->waiting, peer, wait_prev, wait_next);
-        peer->waiting = true;
-    }
+    work_queue (serve, peer);
     work_pump (serve, peer);
 }
 
@@ -304,8 +335,9 @@ void work_end_lease (serve_t *serve, lease_t *lease, lease_end_t how, bool has_h
     peer_t *peer = lease->holder;
     DL_DELETE2 (peer->leases, lease, peer_prev, peer_next);
     peer->n_leases--;
-    uint64_t spent = how == END_KILLED ? lease->grant : lease->spent;
-    budget_settle (&serve->budget, serve->batch, lease->grant, spent);
+    // A holder that is lost, or may still be at work, can have spent all of its grant once it had an item.
+    bool unknown = (how == END_KILLED || how == END_LOST) && lease->sent > 0;
+    budget_settle (&serve->budget, lease->grant, unknown ? lease->grant : lease->spent);
     if (how == END_DONE) {
         double seconds = (double) (serve_now (serve) - lease->granted_ms) / 1000.0 + 0.001;
         double rate = (double) lease->n / seconds;
@@ -323,16 +355,20 @@ static bool pack_batch (serve_t *serve, lease_t *lease, Rulemill__Item *items, b
     kind_t *kind = serve->options.kind;
     size_t bytes = 0;
     *n = 0;
-    while (*n < max && lease->sent < lease->n && bytes < LIMIT_BATCH_BYTES) {
-        const due_t *due = &lease->items [lease->sent++];
-        if (work_is_done (serve, due->item))
+    for (; *n < max && lease->sent < lease->n; lease->sent++) {
+        const due_t *due = &lease->items [lease->sent];
+        if (work_is_done (serve, due->item)) {
+            lease_set_final (lease, lease->sent);       // an earlier holder's result came late: none will come from this one
             continue;
+        }
         fault_t fault = { 0 };
         buf_clear (&bodies [*n]);
         if (kind->class->body (kind, due->item, *n == 0, &bodies [*n], &fault) != OK) {
             serve_fail (serve, &fault);
             return false;
         }
+        if (*n > 0 && bytes + bodies [*n].len > LIMIT_BATCH_BYTES)
+            break;                                      // it begins the next batch
         items [*n] = (Rulemill__Item) RULEMILL__ITEM__INIT;
         items [*n].item = due->item;
         bytes += bodies [(*n)++].len;
@@ -371,16 +407,14 @@ void work_pump (serve_t *serve, peer_t *peer)
     Rulemill__Item items [BATCH_ITEMS];
     buf_t *bodies = NULL;
     bool alive = true;
-    for (lease_t *lease = peer->leases; alive && lease; ) {
-        if (lease->sent == lease->n) {
-            lease = lease->peer_next;
-            continue;
-        }
-        if (peer->credit <= 0)
-            break;
-        if (bodies == NULL)
+    for (lease_t *lease = peer->leases, *next; alive && lease; lease = next) {
+        next = lease->peer_next;
+        if (bodies == NULL && lease->sent < lease->n)
             bodies = mem_zero (BATCH_ITEMS, sizeof *bodies);
-        alive = send_batch (serve, peer, lease, items, bodies);
+        while (alive && lease->sent < lease->n && peer->credit > 0)
+            alive = send_batch (serve, peer, lease, items, bodies);
+        if (alive && lease->left == 0)
+            work_end_lease (serve, lease, END_DONE, false, 0);
     }
     for (size_t i = 0; bodies && i < BATCH_ITEMS; i++)
         buf_free (&bodies [i]);
