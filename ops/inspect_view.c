@@ -48,15 +48,22 @@ static size_t cut (const char *text, size_t len, size_t max)
     return max;
 }
 
-// A word as terminals may see it: U+0080 to U+009F, which are controls, become "?".
+// A word as terminals may see it: controls, also U+0080 to U+009F, become "?".
 static void add_word (const char *word, size_t len, buf_t *out)
 {
     for (size_t i = 0; i < len; i++) {
-        bool control = (unsigned char) word [i] == 0xc2 && i + 1 < len && (unsigned char) word [i + 1] < 0xa0;
-        if (control)
+        bool control = is_space ((unsigned char) word [i]) && word [i] != ' ';
+        if ((unsigned char) word [i] == 0xc2 && i + 1 < len && (unsigned char) word [i + 1] < 0xa0) {
+            control = true;
             i++;
+        }
         buf_add_char (out, control ? '?' : word [i]);
     }
+}
+
+static void add_name (const char *name, buf_t *out)
+{
+    add_word (name ? name : "?", name ? strlen (name) : 1, out);
 }
 
 void inspect_wrap (const char *text, size_t len, size_t max, buf_t *out)
@@ -111,13 +118,20 @@ static void add_place (const json_value_t *inspected, buf_t *out)
 {
     const json_value_t *place = json_get (inspected, "place");
     const char *id = text_of (inspected, "id"), *file = text_of (place, "file");
-    buf_printf (out, "Pair      %s", id ? id : "?");
-    if (file)
-        buf_printf (out, "  (%s:%" PRId64 ")", file, count_of (place, "line"));
+    buf_add_str (out, "Pair      ");
+    add_name (id, out);
+    if (file) {
+        buf_add_str (out, "  (");
+        add_name (file, out);
+        buf_printf (out, ":%" PRId64 ")", count_of (place, "line"));
+    }
     buf_add_char (out, '\n');
     const char *duplicate = text_of (json_get (inspected, "asked_for"), "duplicate");
-    if (duplicate)
-        buf_printf (out, "%*sasked for as its duplicate %s\n", PAD, "", duplicate);
+    if (duplicate) {
+        buf_printf (out, "%*sasked for as its duplicate ", PAD, "");
+        add_name (duplicate, out);
+        buf_add_char (out, '\n');
+    }
     const char *run = text_of (inspected, "run"), *judge = text_of (inspected, "judge"), *policy = text_of (inspected, "policy");
     if (run)
         buf_printf (out, "Run       %s, policy %s\n", run, policy ? policy : "?");
@@ -128,7 +142,13 @@ static void add_place (const json_value_t *inspected, buf_t *out)
 static void add_response (const json_value_t *inspected, const char *name, const char *text_key, const char *model_key, buf_t *out)
 {
     const char *model = text_of (inspected, model_key);
-    buf_printf (out, "\n%s%s%s%s\n", name, model ? " (" : "", model ? model : "", model ? ")" : "");
+    buf_printf (out, "\n%s", name);
+    if (model) {
+        buf_add_str (out, " (");
+        add_name (model, out);
+        buf_add_char (out, ')');
+    }
+    buf_add_char (out, '\n');
     add_turns (json_get (inspected, text_key), false, out);
 }
 
@@ -245,7 +265,8 @@ static void add_why (const json_value_t *inspected, const json_value_t *label, b
 static void add_no_label (const json_value_t *inspected, buf_t *out)
 {
     const char *state = text_of (inspected, "state"), *reason = text_of (inspected, "reason"), *detail = text_of (inspected, "detail");
-    buf_printf (out, "Label     none: %s%s%s\n", state ? state : "unknown", reason ? ", " : "", reason ? reason : "");
+    bool more = reason && (state == NULL || strcmp (reason, state) != 0);
+    buf_printf (out, "Label     none: %s%s%s\n", state ? state : "unknown", more ? ", " : "", more ? reason : "");
     if (detail)
         add_text (detail, TURN_BYTES_MAX, out);
 }

@@ -33,7 +33,10 @@ configure () {
 
 # build PRESET [TARGET]; a line of progress on terminals alone.
 build () {
-    local quiet=--quiet
-    [ -t 1 ] && quiet=
-    cmake --build --preset "$1" --parallel "$(cores)" ${2:+--target "$2"} -- $quiet
+    local command=(cmake --build --preset "$1" --parallel "$(cores)" ${2:+--target "$2"})
+    if [ -t 1 ]; then
+        "${command[@]}"
+    else
+        "${command[@]}" -- --quiet | { grep -v '^ninja: no work to do' || true; }
+    fi
 }
