@@ -1,4 +1,5 @@
 // CURVE keys as files, and the folder of those that are admitted.
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,13 +27,18 @@ static int set_up (void **state)
     return 0;
 }
 
+static int remove_one (const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void) info;
+    (void) type;
+    (void) where;
+    return remove (path);
+}
+
 static int tear_down (void **state)
 {
     scene_t *scene = *state;
-    char *command = mem_printf ("rm -rf '%s'", scene->dir);
-    FILE *shell = (popen) (command, "r");
-    int rc = shell ? pclose (shell) : -1;
-    free (command);
+    int rc = nftw (scene->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free (scene);
     return rc;
 }
@@ -201,9 +207,11 @@ static void test_folder_follows_its_files (void **state)
     assert_true (soon (folder, a.public_key, false));
     assert_true (key_folder_has (folder, b.public_key));
     // a folder that is gone admits nobody, and one that comes back admits again
-    assert_int_equal (rename (scene->dir, "/tmp/rulemill-keys-moved"), 0);
+    char moved [80];
+    snprintf (moved, sizeof moved, "%s-moved", scene->dir);
+    assert_int_equal (rename (scene->dir, moved), 0);
     assert_true (soon (folder, b.public_key, false));
-    assert_int_equal (rename ("/tmp/rulemill-keys-moved", scene->dir), 0);
+    assert_int_equal (rename (moved, scene->dir), 0);
     assert_true (soon (folder, b.public_key, true));
     key_folder_close (&folder);
     assert_null (folder);
