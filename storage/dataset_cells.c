@@ -239,8 +239,8 @@ status_t dataset_cells_check (const dataset_export_t *e, fault_t *fault)
     status_t status = store_iter_status (iter, fault);
     store_iter_destroy (&iter);
     if (status == OK && !any)
-        status = fault_set (fault, ERR_NOT_FOUND, "the judge \"%s\" of this run stores no scores, so there are none to export; "
-                            "leave --responses and --cells out", e->run->spec->judge);
+        status = fault_set (fault, ERR_NOT_FOUND, "this run's judge \"%s\" stores no scores here, so there are none to export; keep them "
+                            "when labelling (judge.store_cells), or leave --responses and --cells out", e->run->spec->judge);
     return status;
 }
 

@@ -467,7 +467,7 @@ static void test_cells_need_cells (void **state)
     dataset_report_t report;
     fault_t fault = { 0 };
     assert_int_equal (dataset_export (f->store, f->run, &options, NULL, &report, &fault), ERR_NOT_FOUND);
-    assert_non_null (strstr (fault.text, "stores no scores"));
+    assert_non_null (strstr (fault.text, "stores no scores here"));
     fixture_free (f);
 }
 
