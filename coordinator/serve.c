@@ -338,9 +338,19 @@ void serve_idle (hub_t *hub, int timeout_ms, const int *fds, size_t n_fds)
     peer_id_t from;
     char user [KEY_TEXT];
     buf_t frame = { 0 };
-    bool got;
+    bool got = false;
     fault_t fault = { 0 };
     if (hub_receive (hub, timeout_ms, fds, n_fds, &got, &from, user, &frame, &fault) != OK)
         usleep (1000 * (unsigned) timeout_ms);
+    if (got) {
+        Rulemill__Who who = RULEMILL__WHO__INIT;
+        Rulemill__ToWorker message = RULEMILL__TO_WORKER__INIT;
+        message.body_case = RULEMILL__TO_WORKER__BODY_WHO;
+        message.who = &who;
+        buf_clear (&frame);
+        wire_pack_to_worker (&message, &frame);
+        if (hub_send (hub, &from, &frame, &fault) != OK)
+            log_debug ("a waiting worker could not be answered: %s", fault.text);
+    }
     buf_free (&frame);
 }

@@ -57,7 +57,8 @@ void serve_stop (serve_t *serve, bool now);
 // Take up items that the kind's retries now offer.
 void serve_retry (serve_t *serve);
 
-// Wait for one turn without work: workers that say Hello are left unanswered, they say it again. For the stages before.
+// Wait for one turn without work, in the stages before: workers that say Hello are answered with Who, so that they
+// know that somebody is there and say it again later.
 void serve_idle (hub_t *hub, int timeout_ms, const int *fds, size_t n_fds);
 
 void serve_destroy (serve_t **serve);

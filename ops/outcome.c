@@ -73,24 +73,18 @@ interval_t outcome_agreement (const outcome_t *outcome, uint64_t *total)
     return outcome_wilson (counts->agree, *total);
 }
 
-// Lengths are counted by whoever reads the texts: labelling where it keeps these counts, else the export.
+// Lengths are counted by the export, which reads the texts.
 interval_t outcome_longer (const outcome_t *outcome, uint64_t *total)
 {
-    const Rulemill__RunCounts *counts = &outcome->job.counts;
     const dataset_report_t *dataset = &outcome->job.dataset;
-    bool counted = counts->given_longer + counts->given_shorter > 0;
-    uint64_t longer = counted ? counts->given_longer : dataset->given_longer;
-    *total = longer + (counted ? counts->given_shorter : dataset->given_shorter);
-    return outcome_wilson (longer, *total);
+    *total = dataset->given_longer + dataset->given_shorter;
+    return outcome_wilson (dataset->given_longer, *total);
 }
 
 void outcome_lengths (const outcome_t *outcome, uint64_t *longer, uint64_t *shorter)
 {
-    const Rulemill__RunCounts *counts = &outcome->job.counts;
-    const dataset_report_t *dataset = &outcome->job.dataset;
-    bool counted = counts->longer + counts->shorter > 0;
-    *longer = counted ? counts->longer : dataset->longer;
-    *shorter = counted ? counts->shorter : dataset->shorter;
+    *longer = outcome->job.dataset.longer;
+    *shorter = outcome->job.dataset.shorter;
 }
 
 int outcome_exit_code (const outcome_t *outcome)

@@ -129,20 +129,26 @@ static status_t read_corpus (store_t *store, job_snapshot_t *at, fault_t *fault)
     return OK;
 }
 
-// Past labelling when the phase of all pairs has gone through those that there are.
-static status_t read_phase (store_t *store, const char *dir, const Rulemill__RunRecord *run, job_snapshot_t *at, fault_t *fault)
+// Past labelling when some phase (of all pairs, or of a sample) has gone through the pairs that there are.
+static status_t read_phases (store_t *store, const char *dir, const Rulemill__RunRecord *run, job_snapshot_t *at, fault_t *fault)
 {
-    Rulemill__PhaseRecord *phase = NULL;
-    status_t status = record_get_phase (store, run->number, "all", &phase, fault);
-    if (status != OK || phase == NULL)
-        return status;
-    if (at->stage == STAGE_LABEL && phase->low_water >= at->pairs) {
+    store_iter_t *iter = record_walk_phases (store, run->number);
+    bool through = false;
+    for (; !through && store_iter_valid (iter); store_iter_next (iter)) {
+        Rulemill__PhaseRecord *phase = record_read_phase (iter, fault);
+        if (phase == NULL)
+            break;
+        through = phase->low_water >= at->pairs;
+        rulemill__phase_record__free_unpacked (phase, NULL);
+    }
+    status_t status = store_iter_status (iter, fault);
+    store_iter_destroy (&iter);
+    if (status == OK && through && at->stage == STAGE_LABEL) {
         char *manifest = mem_printf ("%s/%s/dataset/manifest.json", dir, at->run);
         at->stage = access (manifest, F_OK) == 0 ? STAGE_DONE : STAGE_EXPORT;
         free (manifest);
     }
-    rulemill__phase_record__free_unpacked (phase, NULL);
-    return OK;
+    return status;
 }
 
 static status_t read_run (store_t *store, const char *dir, const char *name, job_snapshot_t *at, fault_t *fault)
@@ -162,7 +168,7 @@ static status_t read_run (store_t *store, const char *dir, const char *name, job
         at->excluded_prompts = run->excluded_prompts;
         at->done = counts->labelled + counts->quarantined;
         at->total = at->pairs;
-        status = read_phase (store, dir, run, at, fault);
+        status = read_phases (store, dir, run, at, fault);
     }
     if (counts)
         rulemill__run_counts__free_unpacked (counts, NULL);

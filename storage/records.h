@@ -100,6 +100,7 @@ store_iter_t *record_walk_duplicates (store_t *store, uint64_t from_pair);
 store_iter_t *record_walk_rejects (store_t *store);
 store_iter_t *record_walk_excluded (store_t *store, uint32_t run);
 store_iter_t *record_walk_runs (store_t *store);
+store_iter_t *record_walk_phases (store_t *store, uint32_t run);
 place_t record_row_at (const store_iter_t *iter);                           // rows; i = j = 0
 uint64_t record_pair_at (const store_iter_t *iter);                         // pairs and labels
 uint64_t record_duplicate_at (const store_iter_t *iter, place_t *place);    // returns the pair
@@ -111,5 +112,6 @@ Rulemill__Label *record_read_label (const store_iter_t *iter, fault_t *fault);
 Rulemill__DuplicateRecord *record_read_duplicate (const store_iter_t *iter, fault_t *fault);
 Rulemill__RejectRecord *record_read_reject (const store_iter_t *iter, fault_t *fault);  // rejects and excluded
 Rulemill__RunRecord *record_read_run (const store_iter_t *iter, fault_t *fault);
+Rulemill__PhaseRecord *record_read_phase (const store_iter_t *iter, fault_t *fault);
 
 #endif

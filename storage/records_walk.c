@@ -62,6 +62,14 @@ store_iter_t *record_walk_runs (store_t *store)
     return walk (store, TABLE_META, &prefix, NULL);
 }
 
+store_iter_t *record_walk_phases (store_t *store, uint32_t run)
+{
+    record_key_t prefix = { .len = 0 };
+    key_add_text (&prefix, "phase");
+    key_add_u32 (&prefix, run);
+    return walk (store, TABLE_META, &prefix, NULL);
+}
+
 // Keys of another length would be another program's: they read as the place 0.
 static const uint8_t *key_at (const store_iter_t *iter, size_t want)
 {
@@ -144,6 +152,11 @@ Rulemill__DuplicateRecord *record_read_duplicate (const store_iter_t *iter, faul
 Rulemill__RejectRecord *record_read_reject (const store_iter_t *iter, fault_t *fault)
 {
     return read_at (iter, &rulemill__reject_record__descriptor, fault);
+}
+
+Rulemill__PhaseRecord *record_read_phase (const store_iter_t *iter, fault_t *fault)
+{
+    return read_at (iter, &rulemill__phase_record__descriptor, fault);
 }
 
 Rulemill__RunRecord *record_read_run (const store_iter_t *iter, fault_t *fault)

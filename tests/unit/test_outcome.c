@@ -121,8 +121,8 @@ static outcome_t example (void)
     job->counts.ties = 10;
     job->counts.agree = 60;
     job->counts.disagree = 30;
-    job->counts.given_longer = 50;
-    job->counts.given_shorter = 50;
+    job->dataset.given_longer = 50;
+    job->dataset.given_shorter = 50;
     job->corpus_counts = (Rulemill__CorpusState) RULEMILL__CORPUS_STATE__INIT;
     job->corpus_counts.rows_read = 1001;
     job->corpus_counts.pairs = 100;
