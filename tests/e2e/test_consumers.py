@@ -199,6 +199,24 @@ def test_every_config(small, tmp_path):
     assert listed["ties.jsonl"] == len(loaded["ties"]["train"])
 
 
+def labels_of(dataset):
+    """What was decided, by pair: chosen's first words and every number."""
+    keep = ("score_chosen", "score_rejected", "rules", "chosen", "n_rules")
+    lines = (dataset / "train.jsonl").read_text(encoding="utf-8").split("\n")
+    return {row["id"]: [row[key] for key in keep] for row in map(json.loads, filter(None, lines))}
+
+
+@pytest.mark.parametrize("file", ["cells.jsonl", "pair_cells.jsonl"])
+def test_exported_cells_replay_to_the_same_labels(small, tmp_path, file):
+    rulemill("export", small / "job", "--to", tmp_path / "out", "--cells")
+    done = subprocess.run([os.environ["RULEMILL"], "label", str(small / "corpus.jsonl"), "--out", str(tmp_path / "job"),
+                           "--workers", "2", "--exclude", str(small / "bench.jsonl"), "--judge", "replay",
+                           "--set", f"judge.scores={tmp_path / 'out' / file}"], capture_output=True, text=True, timeout=300)
+    assert (tmp_path / "job" / "dataset" / "manifest.json").exists(), done.stderr
+    before, after = labels_of(small / "job" / "dataset"), labels_of(tmp_path / "job" / "dataset")
+    assert before and before == after
+
+
 def test_numbers_have_a_point(small):
     for line in (small / "job" / "dataset" / "train.jsonl").read_text().splitlines():
         row = json.loads(line, parse_int=lambda text: ("count", text))
