@@ -6,31 +6,51 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
-// The holder's number; 0 where it has not been written yet.
-static long holder (int fd)
+enum { READERS_WAIT_MS = 5000, STEP_MS = 20 };
+
+// The holder's number; 0 where it has not been written yet. *reads: it only looks, and will soon be gone.
+static long holder (int fd, bool *reads)
 {
-    char text [24] = "";
+    char text [32] = "";
     ssize_t n = pread (fd, text, sizeof text - 1, 0);
+    *reads = n > 0 && strstr (text, "reads") != NULL;
     return n > 0 ? strtol (text, NULL, 10) : 0;
 }
 
 static status_t busy (int fd, const char *what, fault_t *fault)
 {
-    long pid = holder (fd);
+    bool reads;
+    long pid = holder (fd, &reads);
     if (pid > 0)
         return fault_set (fault, ERR_BUSY, "%s is in use by process %ld; ask that one, or wait until it has ended", what, pid);
     return fault_set (fault, ERR_BUSY, "%s is in use by another process; wait until it has ended", what);
 }
 
 // The number is for people: failing to write it (a full disk) does not matter.
-static void sign (int fd)
+static void sign (int fd, bool read_only)
 {
-    char text [24];
-    int n = snprintf (text, sizeof text, "%ld\n", (long) getpid ());
+    char text [32];
+    int n = snprintf (text, sizeof text, "%ld%s\n", (long) getpid (), read_only ? " reads" : "");
     if (ftruncate (fd, 0) != 0 || pwrite (fd, text, (size_t) n, 0) < 0)
         return;
+}
+
+// A job that begins while somebody asks for its status waits for that one; another job is not waited for.
+static status_t wait_for_readers (int fd, const char *path, const char *what, fault_t *fault)
+{
+    for (int waited_ms = 0; flock (fd, LOCK_EX | LOCK_NB) != 0; waited_ms += STEP_MS) {
+        if (errno != EWOULDBLOCK)
+            return fault_set (fault, ERR_IO, "%s: can't be locked: %s; use a file system that has locks", path, strerror (errno));
+        bool reads;
+        long pid = holder (fd, &reads);
+        if ((pid > 0 && !reads) || waited_ms >= READERS_WAIT_MS)
+            return busy (fd, what, fault);
+        nanosleep (&(struct timespec) { .tv_nsec = STEP_MS * 1000000L }, NULL);
+    }
+    return OK;
 }
 
 status_t store_lock_take (const char *path, const char *what, bool read_only, int *fd, fault_t *fault)
@@ -43,14 +63,13 @@ status_t store_lock_take (const char *path, const char *what, bool read_only, in
     }
     if (lock < 0)
         return fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
-    if (flock (lock, LOCK_EX | LOCK_NB) != 0) {
-        status_t status = errno == EWOULDBLOCK ? busy (lock, what, fault)
-                        : fault_set (fault, ERR_IO, "%s: can't be locked: %s; use a file system that has locks", path, strerror (errno));
+    status_t status = wait_for_readers (lock, path, what, fault);
+    if (status != OK) {
         close (lock);
         return status;
     }
     if (writable)
-        sign (lock);
+        sign (lock, read_only);
     *fd = lock;
     return OK;
 }

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/clock.h"
 #include "storage/store.h"
+#include "storage/store_lock.h"
 #include "storage/store_mark.h"
 
 // --- a folder for each test ---
@@ -286,6 +287,51 @@ static void test_in_use (void **state)
     assert_int_equal (open_status (dir_of (state), &(store_options_t) { .read_only = true }, &fault), OK);
     in_dying_child (dir_of (state), "commit_thousand");
     assert_int_equal (open_status (dir_of (state), &(store_options_t) { .read_only = true }, &fault), OK);
+}
+
+// A child that holds the lock for a moment, as status does, or until it is killed, as a job does.
+static pid_t lock_in_child (const char *path, bool read_only)
+{
+    int ready [2];
+    assert_int_equal (pipe (ready), 0);
+    pid_t child = fork ();
+    assert_true (child >= 0);
+    if (child == 0) {
+        fault_t fault;
+        int fd;
+        if (store_lock_take (path, "x", read_only, &fd, &fault) != OK || write (ready [1], "!", 1) != 1)
+            _exit (1);
+        usleep (read_only ? 200000 : 60000000);
+        _exit (0);
+    }
+    char byte;
+    close (ready [1]);
+    assert_int_equal (read (ready [0], &byte, 1), 1);
+    close (ready [0]);
+    return child;
+}
+
+static void test_readers_are_waited_for (void **state)
+{
+    char *path = mem_printf ("%s.lock", dir_of (state));
+    fault_t fault = { 0 };
+    int fd = -1;
+    pid_t reader = lock_in_child (path, true);
+    assert_int_equal (store_lock_take (path, "x", false, &fd, &fault), OK);
+    assert_int_equal (waitpid (reader, NULL, 0), reader);
+    store_lock_release (&fd);
+
+    pid_t writer = lock_in_child (path, false);
+    assert_int_equal (store_lock_take (path, "x", true, &fd, &fault), ERR_BUSY);
+    char *says = mem_printf ("x is in use by process %ld", (long) writer);
+    assert_non_null (strstr (fault.text, says));
+    kill (writer, SIGKILL);
+    assert_int_equal (waitpid (writer, NULL, 0), writer);
+    assert_int_equal (store_lock_take (path, "x", false, &fd, &fault), OK);
+    store_lock_release (&fd);
+    unlink (path);
+    free (says);
+    free (path);
 }
 
 static void test_read_only (void **state)
@@ -713,7 +759,8 @@ int main (int argc, char **argv)
         return child (argv [1], argv [2]);
 #define TEST(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
     const struct CMUnitTest tests [] = {
-        TEST (test_reads_back), TEST (test_not_found), TEST (test_in_use), TEST (test_read_only), TEST (test_walks),
+        TEST (test_reads_back), TEST (test_not_found), TEST (test_in_use), TEST (test_readers_are_waited_for),
+        TEST (test_read_only), TEST (test_walks),
         TEST (test_walk_is_a_snapshot), TEST (test_survives_a_kill), TEST (test_halved_log),
         TEST (test_emptied_and_missing_log), TEST (test_flipped_bit), TEST (test_last_record_cut),
         TEST (test_garbage_past_the_mark), TEST (test_torn_record_past_the_mark),
