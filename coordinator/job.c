@@ -135,6 +135,8 @@ static status_t stage_ingest (void *ctx, fault_t *fault)
     ingest_options_t options = job->options->ingest;
     options.dir = job->options->dir;
     status_t status = ingest_run (job->store, &options, &job->ingest, fault);
+    if (status == OK)
+        store_settle (job->store);      // a kill while labelling must not read the corpus's log again
     if (status != ERR_MISMATCH || options.n_paths == 0 || reads_standard_input (&options))
         return status;
     bool dropped;

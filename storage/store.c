@@ -232,8 +232,7 @@ status_t store_open (const char *dir, const store_options_t *options, store_t **
     return status;
 }
 
-// Write out what would otherwise be read from the log by each opening to come. Nothing depends on it, so failing is none.
-static void settle (store_t *store)
+void store_settle (store_t *store)
 {
     uint64_t total = 0, bytes;
     for (int t = 0; t < TABLE_COUNT; t++)
@@ -256,7 +255,7 @@ void store_close (store_t **closing)
         return;
     assert (atomic_load (&store->iterators) == 0);
     if (store->db && !store->read_only)
-        settle (store);
+        store_settle (store);
     close_database (store);
     store_setup_free (&store->setup);
     rocksdb_readoptions_destroy (store->read);
