@@ -119,7 +119,7 @@ def test_interrupted_and_resumed_is_as_undisturbed(shell, corpora):
         process = shell.start(*command)
         wait_for("labels", lambda: process.poll() is not None or (shell.status("job") or {}).get("labelled", 0) > labels)
         code, _, err = interrupt(process)
-        assert code == RESUMABLE and "the same command goes on" in err
+        assert code == RESUMABLE and "the same command goes on" in err, err
         kept = shell.status("job")
         assert labels < kept["labelled"] < pairs and not kept["running"]
     shell(*command)
