@@ -246,6 +246,11 @@ lease_t *leases_grant (leases_t *leases, size_t max, uint64_t units, void *holde
     return lease;
 }
 
+bool leases_affordable (const leases_t *leases, uint64_t units)
+{
+    return leases->pending == NULL || leases->pending->items [0].cost <= units;
+}
+
 lease_t *leases_copy (leases_t *leases, void *holder, int64_t age_ms, int64_t now_ms)
 {
     lease_t *old;

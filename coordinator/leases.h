@@ -56,6 +56,9 @@ void leases_add (leases_t *leases, const due_t *items, size_t n);
 // leased now, or the next item costs more than units; without a lease out, only the latter.
 lease_t *leases_grant (leases_t *leases, size_t max, uint64_t units, void *holder, int64_t now_ms);
 
+// Does the next pending item cost at most units? True where nothing is pending.
+bool leases_affordable (const leases_t *leases, uint64_t units);
+
 // Make a second copy of the oldest lease that has none, is not holder's and is older than age_ms. NULL: there is none.
 lease_t *leases_copy (leases_t *leases, void *holder, int64_t age_ms, int64_t now_ms);
 

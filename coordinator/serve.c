@@ -194,7 +194,7 @@ static void tick (serve_t *serve)
 
 static void start_workers (serve_t *serve)
 {
-    if (serve->children == NULL && serve->options.start && leases_pending (serve->leases) > 0 && !serve->stop) {
+    if (serve->children == NULL && serve->options.start && leases_pending (serve->leases) > 0 && !serve->stop && !serve->budget_out) {
         serve->children = serve->options.start (serve->options.ctx);
         serve->options.start = NULL;
     }

@@ -149,11 +149,11 @@ static void send_blob (serve_t *serve, peer_t *peer, const Rulemill__BlobGet *ge
 {
     Rulemill__Blob blob = RULEMILL__BLOB__INIT;
     blob.digest = get->digest;
-    blob.offset = get->offset;
     blob.missing = !found;
     if (found) {
-        blob.total = serve->blob.len;
         size_t from = get->offset < serve->blob.len ? (size_t) get->offset : serve->blob.len;
+        blob.total = serve->blob.len;
+        blob.offset = from;
         size_t n = serve->blob.len - from;
         blob.data = (ProtobufCBinaryData) { n < LIMIT_BLOB_CHUNK_BYTES ? n : LIMIT_BLOB_CHUNK_BYTES, (uint8_t *) serve->blob.data + from };
     }

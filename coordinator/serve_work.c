@@ -153,6 +153,9 @@ bool work_look (serve_t *serve)
         fill_pending (serve, LEASE_FIRST);
     if (leases_pending (serve->leases) == 0 && !work_is_ahead (serve))
         fill_retries (serve);
+    // With no lease out no units can come back.
+    if (leases_active (serve->leases) == 0 && !leases_affordable (serve->leases, budget_left (&serve->budget)))
+        serve->budget_out = true;
     return leases_pending (serve->leases) == 0 && work_is_ahead (serve) && window_room (&serve->window) > 0;
 }
 
@@ -252,11 +255,8 @@ static bool announce (serve_t *serve, peer_t *peer, const lease_t *lease)
 static bool give_lease (serve_t *serve, peer_t *peer)
 {
     lease_t *lease = next_lease (serve, peer);
-    if (lease == NULL) {
-        // With no lease out nothing waits for a key, nor for units to come back: what is pending costs more than is left.
-        serve->budget_out = serve->budget_out || (leases_pending (serve->leases) > 0 && leases_active (serve->leases) == 0);
+    if (lease == NULL)
         return false;
-    }
     DL_APPEND2 (peer->leases, lease, peer_prev, peer_next);
     peer->n_leases++;
     fault_t fault = { 0 };

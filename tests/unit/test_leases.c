@@ -119,6 +119,8 @@ static void costs_bound_a_lease (void **state)
         items [i] = (due_t) { .item = i, .group = 1, .cost = 10 };
     leases_add (f->leases, items, 6);
     assert_null (leases_grant (f->leases, 6, 9, f, 0));
+    assert_false (leases_affordable (f->leases, 9));
+    assert_true (leases_affordable (f->leases, 10));
     assert_int_equal (leases_pending (f->leases), 6);
     lease_t *a = leases_grant (f->leases, 6, 39, f, 0);
     assert_int_equal (a->n, 3);
@@ -126,6 +128,7 @@ static void costs_bound_a_lease (void **state)
     lease_t *b = leases_grant (f->leases, 6, 1000, f, 0);
     assert_int_equal (b->n, 3);
     assert_int_equal (b->items [0].item, 3);
+    assert_true (leases_affordable (f->leases, 0));
 }
 
 static void a_returned_lease_comes_back_without_its_done_items (void **state)
