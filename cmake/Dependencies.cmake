@@ -9,6 +9,7 @@ pkg_check_modules (protobufc REQUIRED IMPORTED_TARGET libprotobuf-c)
 pkg_check_modules (cyaml REQUIRED IMPORTED_TARGET libcyaml)
 pkg_check_modules (yaml REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules (zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules (curl REQUIRED IMPORTED_TARGET libcurl)
 pkg_check_modules (xxhash REQUIRED IMPORTED_TARGET libxxhash)
 
 find_path (ROCKSDB_INCLUDE rocksdb/c.h REQUIRED)

@@ -1,0 +1,81 @@
+// chat: what is said to an OpenAI-compatible server, and what its answers mean.
+//
+// The prompt is a template of messages with the places {{conversation}}, {{response}} and {{rule}}; the rule comes last, so
+// that the server's prefix cache serves all rules of a response. The label is the first token of the answer; its
+// log-probabilities become a cell. Facts that shaped this: shared knowledge of vLLM, llama.cpp and OpenAI servers, stated in
+// docs/JUDGES.md.
+#ifndef WORKER_CHAT_H
+#define WORKER_CHAT_H
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/fault.h"
+#include "base/json.h"
+#include "model/selection.h"
+#include "proto/text.pb-c.h"
+
+// --- template ---
+
+typedef struct chat_template chat_template_t;
+
+// A text file: sections "[system]" and "[user]" (at least one of user; in any number, in order), with each place exactly once,
+// {{rule}} behind the others. ERR_FORMAT with the line. name is for messages.
+status_t chat_template_parse (const char *name, const char *text, size_t len, chat_template_t **out, fault_t *fault) MUST_USE;
+void chat_template_destroy (chat_template_t **t);
+const char *chat_template_shipped (size_t *len);        // worker/judge_template.txt, embedded
+
+// --- requests ---
+
+typedef enum { LABEL_FIRST, LABEL_AFTER_REASONING } label_position_t;
+
+typedef struct {
+    const char *model;
+    bool logprobs;                  // ask for log-probabilities; else the text is read
+    unsigned top_logprobs;          // 20
+    bool max_completion_tokens;     // the newer name of max_tokens
+    unsigned max_tokens;            // 1; more for LABEL_AFTER_REASONING
+    double temperature;             // 0
+    label_position_t position;
+    const char *extra;              // a JSON object merged into the request, NULL
+    const char *const *omit;        // names of parameters to leave out
+    size_t n_omit;
+    double mass_min;                // under this the answer counts as unreadable (0.05)
+} chat_settings_t;
+
+typedef enum { CONSTRAIN_NONE, CONSTRAIN_STRUCTURED, CONSTRAIN_GUIDED_CHOICE, CONSTRAIN_RESPONSE_FORMAT } constrain_t;
+
+// The beginning of a request that all rules of a response share, then one whole request. cut_turns: turns left out from the
+// conversation's beginning.
+void chat_request_begin (const chat_settings_t *settings, const chat_template_t *t, const Rulemill__Conversation *prompt,
+                         const Rulemill__Conversation *response, size_t cut_turns, buf_t *prefix);
+void chat_request_finish (const chat_settings_t *settings, const chat_template_t *t, const buf_t *prefix, const char *rule,
+                          constrain_t constrain, buf_t *body);
+
+// --- answers ---
+
+typedef enum {
+    ANSWER_CELL,            // cell is filled
+    ANSWER_UNREADABLE,      // a completion, but no label in it (mass under the limit, other words, other language)
+    ANSWER_MALFORMED,       // no completion: not JSON, no choices, wrong types
+} answer_kind_t;
+
+typedef struct {
+    answer_kind_t kind;
+    cell_t cell;
+    bool from_logprobs;     // else from the text: score 1, -1 or 0
+    uint64_t prompt_tokens, completion_tokens, cached_tokens;   // 0 where the server does not say
+    char why [256];
+} answer_t;
+
+// Read a chat completion. doc is scratch memory. Never fails: what is wrong is in the answer.
+void answer_read (json_doc_t *doc, const chat_settings_t *settings, const char *body, size_t len, answer_t *out);
+
+// The message and code of an error answer, shortened, without secrets: "exceed_context_size_error: ...". *context: it says that the
+// conversation is too long for the model.
+void answer_error (json_doc_t *doc, const char *body, size_t len, char *text, size_t size, bool *context);
+
+// Does a token (as the server wrote it) count for a label? 'y', 'n', 'i' or 0. Folds case, leading spaces and marks; a prefix of
+// Yes or Irrelevant of at least two letters, exactly "no" for No.
+char answer_token_label (const char *token, size_t len);
+
+#endif
