@@ -63,6 +63,15 @@ class Shell:
         done = self("status", job, "--json", code=None)
         return json.loads(done.out) if done.returncode == COMPLETE else None
 
+    def wait_for_job(self, process, job, condition=lambda status: True):
+        """Wait until the job that process runs answers for itself and condition holds; its status then."""
+        def look():
+            assert process.poll() is None, f"the job ended too soon: {process.communicate()}"
+            status = self.status(job)
+            return status and status.get("pid") == process.pid and condition(status) and status
+
+        return wait_for("the running job", look)
+
     def digests(self, job):
         """Name and SHA-256 of each file of a job's dataset."""
         folder = self.path(job, "dataset")
@@ -87,6 +96,29 @@ def children(process):
         return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def label_a_little(shell, process, job, count):
+    """Let a job's workers run in small steps until it has more than count labels, so that it is caught in the middle.
+
+    They run on when this returns how many there are."""
+    while True:
+        workers = wait_for("workers", lambda: children(process))
+        send(workers, signal.SIGSTOP)
+        time.sleep(0.3)         # what a job tells of itself is up to a quarter of a second old
+        labelled = shell.wait_for_job(process, job)["labelled"]
+        send(workers, signal.SIGCONT)
+        if labelled > count:
+            return labelled
+        time.sleep(0.03)
+
+
+def send(pids, number):
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
 
 
 def is_alive(pid):

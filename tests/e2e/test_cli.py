@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import FAILED, PROGRAM, RESUMABLE, SET_ASIDE, USAGE, interrupt, wait_for
+from conftest import FAILED, PROGRAM, RESUMABLE, SET_ASIDE, USAGE, interrupt, label_a_little
 
 COMMANDS = ["label", "status", "inspect", "export", "verify", "retry", "rules", "synth", "coordinator", "worker",
             "keygen", "version", "help"]
@@ -115,13 +115,15 @@ def test_interrupted_and_resumed_is_as_undisturbed(shell, corpora):
     shell("label", corpus, "--out", "straight", "--workers", 2)
     # A small window bounds what draining still finishes.
     command = ["label", corpus, "--out", "job", "--workers", 1, "--set", "service.window=512"]
-    for labels in (0, pairs // 4):
+    labels = 0
+    for _ in range(2):
         process = shell.start(*command)
-        wait_for("labels", lambda: process.poll() is not None or (shell.status("job") or {}).get("labelled", 0) > labels)
+        label_a_little(shell, process, "job", labels)
         code, _, err = interrupt(process)
         assert code == RESUMABLE and "the same command goes on" in err, err
         kept = shell.status("job")
         assert labels < kept["labelled"] < pairs and not kept["running"]
+        labels = kept["labelled"]
     shell(*command)
     assert shell.digests("job") == shell.digests("straight")
     assert "good" in shell("verify", "job").out
@@ -209,7 +211,7 @@ def test_a_folder_without_a_job(shell):
 def test_a_job_has_one_writer(shell, corpora):
     corpus = corpora(50)
     holder = shell.start("coordinator", corpus, "--out", "job", "--listen", f"ipc://{shell.path('socket')}")
-    wait_for("a running job", lambda: (shell.status("job") or {}).get("running"))
+    shell.wait_for_job(holder, "job")
     assert f"in use by process {holder.pid}" in shell("label", corpus, "--out", "job", code=FAILED).err
     assert interrupt(holder)[0] == RESUMABLE
     shell("label", "--out", "job", "--workers", 1)
@@ -367,7 +369,7 @@ def test_coordinator_and_workers_with_keys(shell, corpora):
     address = f"tcp://127.0.0.1:{free_port()}"
     coordinator = shell.start("coordinator", corpus, "--out", "job", "--listen", address,
                               "--key", "keys/coordinator.key", "--admit", "admitted")
-    wait_for("a running job", lambda: (shell.status("job") or {}).get("stage") == "label")
+    shell.wait_for_job(coordinator, "job", lambda status: status["stage"] == "label")
 
     def worker(name):
         return ["worker", address, "--server-key", "keys/coordinator.pub", "--key", f"keys/{name}.key"]
