@@ -91,10 +91,9 @@ static void bury (child_t *child, int state, int64_t now_ms)
     bool young = now_ms - child->started_ms < YOUNG_MS;
     child->pid = 0;
     child->hopeless = WIFEXITED (state) && WEXITSTATUS (state) == EXIT_HOPELESS;
-    child->pause_ms = young ? child->pause_ms * 2 : PAUSE_MIN_MS;
-    if (child->pause_ms > PAUSE_MAX_MS)
-        child->pause_ms = PAUSE_MAX_MS;
-    child->due_ms = now_ms + child->pause_ms / 2;
+    int pause_ms = young ? child->pause_ms : PAUSE_MIN_MS;
+    child->due_ms = now_ms + pause_ms;
+    child->pause_ms = pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
 }
 
 bool children_step (children_t *children, int64_t now_ms, children_died_fn *died, void *ctx)

@@ -11,16 +11,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
 
-enum { CONNECTIONS_MAX = 16, REQUEST_MAX = 64 * 1024, CLIENT_TIMEOUT_MS = 600000, SOCKET_NAME_MAX = 100 };
+enum { CONNECTIONS_MAX = 16, REQUEST_MAX = 64 * 1024, CLIENT_TIMEOUT_MS = 600000, SOCKET_NAME_MAX = 100, SILENT_MS = 5000 };
 
 typedef struct {
     int fd;                 // -1: free
     buf_t in, out;
     size_t asked;           // bytes of the whole request; 0: not there yet
     bool answered;
+    int64_t opened_ms;
 } connection_t;
 
 struct control {
@@ -104,10 +106,19 @@ status_t control_listen (const char *dir, control_handler_fn *handler, void *ctx
     return status;
 }
 
+static bool has_room (const control_t *control)
+{
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        if (control->connection [i].fd < 0)
+            return true;
+    return false;
+}
+
+// The listening socket only while somebody can be let in: it stays readable, and the loop would never rest.
 size_t control_fds (const control_t *control, int *fds, size_t max)
 {
     size_t n = 0;
-    if (n < max)
+    if (n < max && has_room (control))
         fds [n++] = control->fd;
     for (size_t i = 0; i < CONNECTIONS_MAX && n < max; i++)
         if (control->connection [i].fd >= 0 && control->connection [i].asked == 0)
@@ -132,6 +143,18 @@ static void accept_all (control_t *control)
         connection->fd = accept4 (control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (connection->fd < 0)
             return;
+        connection->opened_ms = clock_ms (NULL);
+    }
+}
+
+// Those who hold a place and ask nothing.
+static void hang_up_on_the_silent (control_t *control)
+{
+    int64_t now_ms = clock_ms (NULL);
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+        connection_t *connection = &control->connection [i];
+        if (connection->fd >= 0 && connection->asked == 0 && now_ms - connection->opened_ms > SILENT_MS)
+            hang_up (connection);
     }
 }
 
@@ -193,6 +216,8 @@ static void write_answer (connection_t *connection)
 
 void control_step (control_t *control)
 {
+    if (!has_room (control))
+        hang_up_on_the_silent (control);
     accept_all (control);
     for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
         connection_t *connection = &control->connection [i];
