@@ -91,6 +91,11 @@ static void sink_progress (void *ctx, bool busy, uint64_t item)
     executor->progress++;
 }
 
+static void sink_give_back (void *ctx, uint64_t lease)
+{
+    emit (ctx, event_new (EVENT_GIVE_BACK, lease, NULL));
+}
+
 static void sink_unfit (void *ctx, const char *reason)
 {
     emit (ctx, event_new (EVENT_UNFIT, 0, reason));
@@ -120,7 +125,7 @@ static void change_kind (executor_t *executor, command_t *command)
 static void open_kind (executor_t *executor)
 {
     const opening_t *opening = executor->opening;
-    worker_sink_t sink = { executor, sink_result, sink_progress, sink_unfit };
+    worker_sink_t sink = { executor, sink_result, sink_progress, sink_give_back, sink_unfit };
     fault_t fault = { 0 };
     status_t status = opening->class->open (&executor->kind, opening->setup.data, opening->setup.len,
                                             opening->blobs, opening->n_blobs, &sink, &fault);
@@ -132,6 +137,8 @@ static void open_kind (executor_t *executor)
 static void begin_batch (executor_t *executor, const command_t *command)
 {
     const Rulemill__Batch *batch = command->message->batch;
+    if (command->grant > 0 && executor->opening->class->grant)
+        executor->opening->class->grant (executor->kind, command->lease, command->grant);
     size_t n = batch->n_items;
     uint64_t *items = mem_new ((n ? n : 1) * sizeof *items);
     const void **bodies = mem_new ((n ? n : 1) * sizeof *bodies);

@@ -18,6 +18,7 @@ typedef struct held_lease held_lease_t;
 struct held_lease {
     uint64_t handle;
     uint64_t epoch, lease;      // the coordinator's name for it
+    uint64_t grant;             // budget units that it may use; 0: no limit
     uint32_t announced;         // items that it should have
     uint32_t received;          // items that have come
     uint32_t undone;            // of those, without a final result

@@ -39,12 +39,13 @@ static const judge_class_t *find_class (const char *name)
     return NULL;
 }
 
-status_t judge_open (judge_t *judge, const Rulemill__RunSpec *spec, const rulepool_t *pool,
-                     judge_done_fn *done, void *done_ctx, fault_t *fault)
+status_t judge_open (judge_t *judge, const Rulemill__LabelSetup *setup, const rulepool_t *pool,
+                     const judge_sink_t *sink, fault_t *fault)
 {
+    const Rulemill__RunSpec *spec = setup->spec;
     const judge_class_t *class = find_class (spec->judge);
     if (class) {
-        *judge = (judge_t) { .class = class, .pool = pool, .done = done, .done_ctx = done_ctx };
+        *judge = (judge_t) { .class = class, .pool = pool, .setup = setup->judge, .sink = *sink };
         return class->open (judge, spec, pool, fault);
     }
     const char *nearest = nearest_name (spec->judge, names, JUDGES);

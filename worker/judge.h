@@ -22,8 +22,22 @@ typedef struct {
     void *owner;                // handed to done
 } judge_question_t;
 
-// status OK, or ERR_* with why (the pair is quarantined with it).
-typedef void judge_done_fn (void *ctx, judge_question_t *question, status_t status, const char *why);
+// What requests cost, as the server counts it.
+typedef struct { uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused; } judge_usage_t;
+
+// What the judge says to whoever asks. All run on the executor's thread.
+typedef struct {
+    // A question has come to its end. OK; ERR_DENIED: this worker may not ask (it says so and exits); ERR_LIMIT: the
+    // budget is used up (the lease is given back); others: the pair is quarantined with why.
+    void (*done) (void *ctx, judge_question_t *question, status_t status, const char *why);
+    // One cell of the question is known. NULL: nobody wants to know before the end.
+    void (*cell) (void *ctx, judge_question_t *question, uint32_t rule);
+    // What was used since it was last told; before a cell and before an end. NULL: nobody counts.
+    void (*used) (void *ctx, const judge_usage_t *usage);
+    // May one more request be sent for the question? It counts as sent then. NULL: always.
+    bool (*allow) (void *ctx, judge_question_t *question);
+    void *ctx;
+} judge_sink_t;
 
 // What a judge is made of: a table of functions, so that the worker does not know which it has.
 typedef struct {
@@ -37,15 +51,15 @@ typedef struct {
 
 struct judge {
     const judge_class_t *class;
-    const rulepool_t *pool;     // outlives the judge
-    judge_done_fn *done;
-    void *done_ctx;
+    const rulepool_t *pool;     // outlives the judge, as setup does
+    const Rulemill__JudgeSetup *setup;  // NULL: the judge asks nobody
+    judge_sink_t sink;
     void *self;                 // the class's own state
 };
 
-// Make the judge that spec->judge names. ERR_USAGE with the nearest known name for an unknown one.
-status_t judge_open (judge_t *judge, const Rulemill__RunSpec *spec, const rulepool_t *pool,
-                     judge_done_fn *done, void *done_ctx, fault_t *fault) MUST_USE;
+// Make the judge that setup's run names. ERR_USAGE with the nearest known name for an unknown one.
+status_t judge_open (judge_t *judge, const Rulemill__LabelSetup *setup, const rulepool_t *pool,
+                     const judge_sink_t *sink, fault_t *fault) MUST_USE;
 void judge_ask (judge_t *judge, judge_question_t *question);
 bool judge_step (judge_t *judge, int timeout_ms);
 void judge_close (judge_t *judge);
@@ -57,6 +71,7 @@ const char *const *judge_names (size_t *count);
 void judge_add (const judge_class_t *class);
 
 extern const judge_class_t judge_lexicon_class;     // judge_lexicon.c
+extern const judge_class_t judge_openai_class;      // judge_openai.c: any OpenAI-compatible server
 extern const judge_class_t judge_replay_class;      // judge_replay.c: knows nothing itself; cells travel with the lease
 
 #endif

@@ -65,7 +65,7 @@ static void lexicon_ask (judge_t *judge, judge_question_t *question)
     for (size_t r = 0; r < judge->pool->count; r++)
         if (question->need [r])
             question->cells [r] = self->cells [r];
-    judge->done (judge->done_ctx, question, OK, NULL);
+    judge->sink.done (judge->sink.ctx, question, OK, NULL);
 }
 
 static void lexicon_close (judge_t *judge)

@@ -35,7 +35,7 @@ static void refuse (judge_t *judge, judge_question_t *question)
         snprintf (others, sizeof others, " and %zu other%s", count - 1, count > 2 ? "s" : "");
     snprintf (why, sizeof why, "no recorded score for rule %s%s; add it to the score file, or set missing to irrelevant", id,
               others);
-    judge->done (judge->done_ctx, question, ERR_NOT_FOUND, why);
+    judge->sink.done (judge->sink.ctx, question, ERR_NOT_FOUND, why);
 }
 
 static void replay_ask (judge_t *judge, judge_question_t *question)
@@ -48,7 +48,7 @@ static void replay_ask (judge_t *judge, judge_question_t *question)
     for (size_t r = 0; r < judge->pool->count; r++)
         if (question->need [r])
             question->cells [r] = (cell_t) { .known = true };
-    judge->done (judge->done_ctx, question, OK, NULL);
+    judge->sink.done (judge->sink.ctx, question, OK, NULL);
 }
 
 static void replay_close (judge_t *judge)

@@ -21,6 +21,8 @@ typedef struct {
     void (*result) (void *ctx, uint64_t lease, uint64_t item, bool final, const void *body, size_t len, uint64_t spent);
     // Something moved; the item is in hand (or, with busy false, nothing is).
     void (*progress) (void *ctx, bool busy, uint64_t item);
+    // The lease's grant is used up: what is not done of it is to be given back.
+    void (*give_back) (void *ctx, uint64_t lease);
     // The worker can do no more of this work (a refused key): it says Unfit and exits.
     void (*unfit) (void *ctx, const char *reason);
 } worker_sink_t;
@@ -32,6 +34,8 @@ typedef struct {
     const char *name;
     status_t (*open) (worker_kind_t **out, const void *setup, size_t setup_len, const worker_blob_t *blobs, size_t n_blobs,
                       const worker_sink_t *sink, fault_t *fault);
+    // Budget units that a lease may use in all; told before its first batch where there is a limit. NULL: it spends nothing.
+    void (*grant) (worker_kind_t *kind, uint64_t lease, uint64_t units);
     // Take the items of one batch, in order. ERR_FORMAT: the batch can't be read (the lease is returned).
     // Items of a batch may refer to earlier ones of the same batch. May answer some or all at once.
     status_t (*begin) (worker_kind_t *kind, uint64_t lease, const uint64_t *items, const void *const *bodies,

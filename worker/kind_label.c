@@ -21,6 +21,7 @@ struct worker_kind {
     cell_t *cells [2];
     selected_t selected;
     buf_t body;
+    judge_usage_t usage;        // not told yet
 };
 
 static bool returns_cells (const worker_kind_t *kind)
@@ -30,9 +31,20 @@ static bool returns_cells (const worker_kind_t *kind)
 
 // --- labels ----------------------------------------------------------------------
 
+// A result of an item with what was used since the last one. Messages that stand one behind the other are read as one.
+static void send_result (worker_kind_t *kind, const label_item_t *item, bool final)
+{
+    label_lease_t *lease = item->lease;
+    if (kind->usage.calls > 0)
+        label_result_usage (&kind->usage, &kind->body);
+    kind->usage = (judge_usage_t) { 0 };
+    kind->sink.result (kind->sink.ctx, lease->number, item->number, final, kind->body.data, kind->body.len, lease->unsaid);
+    lease->unsaid = 0;
+}
+
 static void send_body (worker_kind_t *kind, label_item_t *item)
 {
-    kind->sink.result (kind->sink.ctx, item->lease->number, item->number, true, kind->body.data, kind->body.len, 0);
+    send_result (kind, item, true);
     bool keep = returns_cells (kind) || item->known [0] || item->known [1];
     label_item_labelled (&kind->table, item, keep);
 }
@@ -121,7 +133,7 @@ static size_t missing_rules (worker_kind_t *kind, label_response_t *response)
 
 static void ask (worker_kind_t *kind, label_response_t *response)
 {
-    if (kind->unfit || response->asked || response->answered || response->failure || response->n_waiting == 0)
+    if (kind->unfit || response->lease->over || response->asked || response->answered || response->failure || response->n_waiting == 0)
         return;
     if (missing_rules (kind, response) == 0)
         return;
@@ -142,7 +154,11 @@ static void answered (void *ctx, judge_question_t *question, status_t status, co
     label_response_t *response = question->owner;
     response->asked = false;
     kind->in_flight--;
-    if (status == ERR_DENIED) {
+    if (status == ERR_LIMIT) {
+        if (!response->lease->over)
+            kind->sink.give_back (kind->sink.ctx, response->lease->number);
+        response->lease->over = true;
+    } else if (status == ERR_DENIED) {
         kind->unfit = true;
         kind->sink.unfit (kind->sink.ctx, why ? why : "the judge refused this worker");
     } else if (status != OK && response->failure == NULL)
@@ -152,6 +168,41 @@ static void answered (void *ctx, judge_question_t *question, status_t status, co
     kind->table.answered = response;
     if (response->n_waiting > 0)
         kind->sink.progress (kind->sink.ctx, true, response->waiting [0]->number);
+}
+
+// A cell that cost something goes to the coordinator at once, with an item that waits for it.
+static void cell_came (void *ctx, judge_question_t *question, uint32_t rule)
+{
+    worker_kind_t *kind = ctx;
+    const label_response_t *response = question->owner;
+    if (!returns_cells (kind) || response->n_waiting == 0)
+        return;
+    const label_item_t *item = response->waiting [0];
+    buf_clear (&kind->body);
+    label_result_cell (item->side [0] == response, rule, &question->cells [rule], &kind->body);
+    send_result (kind, item, false);
+    kind->sink.progress (kind->sink.ctx, true, item->number);
+}
+
+static void units_used (void *ctx, const judge_usage_t *usage)
+{
+    judge_usage_t *sum = &((worker_kind_t *) ctx)->usage;
+    sum->calls += usage->calls;
+    sum->prompt_tokens += usage->prompt_tokens;
+    sum->cached_tokens += usage->cached_tokens;
+    sum->completion_tokens += usage->completion_tokens;
+    sum->refused += usage->refused;
+}
+
+static bool may_ask (void *ctx, judge_question_t *question)
+{
+    (void) ctx;
+    label_lease_t *lease = ((const label_response_t *) question->owner)->lease;
+    if (lease->over || (lease->grant > 0 && lease->used >= lease->grant))
+        return false;
+    lease->used++;
+    lease->unsaid++;
+    return true;
 }
 
 static void work_answers (worker_kind_t *kind)
@@ -274,6 +325,11 @@ static void end_batch (worker_kind_t *kind, batch_t *batch, bool begun)
     label_lease_rest (&kind->table, batch->lease);
 }
 
+static void label_grant (worker_kind_t *kind, uint64_t lease, uint64_t units)
+{
+    label_lease_get (&kind->table, lease)->grant = units;
+}
+
 static status_t label_begin (worker_kind_t *kind, uint64_t lease, const uint64_t *items, const void *const *bodies,
                              const size_t *lens, size_t n, fault_t *fault)
 {
@@ -373,7 +429,8 @@ static status_t label_open (worker_kind_t **out, const void *setup, size_t setup
     kind->sink = *sink;
     status_t status = label_setup_read (&kind->setup, setup, setup_len, blobs, n_blobs, fault);
     if (status == OK)
-        status = judge_open (&kind->judge, kind->setup.message->spec, kind->setup.pool, answered, kind, fault);
+        status = judge_open (&kind->judge, kind->setup.message, kind->setup.pool,
+                             &(judge_sink_t) { .done = answered, .cell = cell_came, .used = units_used, .allow = may_ask, .ctx = kind }, fault);
     if (status != OK) {
         label_setup_free (&kind->setup);
         free (kind);
@@ -390,6 +447,6 @@ static status_t label_open (worker_kind_t **out, const void *setup, size_t setup
 }
 
 const worker_kind_class_t worker_kind_label = {
-    .name = "label", .open = label_open, .begin = label_begin, .again = label_again, .settled = label_settled,
+    .name = "label", .open = label_open, .grant = label_grant, .begin = label_begin, .again = label_again, .settled = label_settled,
     .revoke = label_revoke, .step = label_step, .close = label_close,
 };

@@ -135,3 +135,31 @@ void label_result_quarantined (const selection_spec_t *spec, bool swapped, const
     label.reason = (char *) reason;
     pack_alone (&label, out);
 }
+
+void label_result_cell (bool side_a, uint32_t rule, const cell_t *cell, buf_t *out)
+{
+    columns_t columns = { .n = 0 };
+    add_cell (&columns, rule, cell);
+    Rulemill__Cells cells = RULEMILL__CELLS__INIT;
+    cells.n_rule = cells.n_score = cells.n_relevance = cells.n_mass = 1;
+    cells.rule = columns.rule;
+    cells.score = columns.score;
+    cells.relevance = columns.relevance;
+    cells.mass = columns.mass;
+    Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
+    *(side_a ? &result.new_a : &result.new_b) = &cells;
+    wire_pack (&result.base, out);
+}
+
+void label_result_usage (const judge_usage_t *usage, buf_t *out)
+{
+    Rulemill__Usage message = RULEMILL__USAGE__INIT;
+    message.calls = usage->calls;
+    message.prompt_tokens = usage->prompt_tokens;
+    message.cached_tokens = usage->cached_tokens;
+    message.completion_tokens = usage->completion_tokens;
+    message.refused = usage->refused;
+    Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
+    result.usage = &message;
+    wire_pack (&result.base, out);
+}

@@ -61,6 +61,9 @@ struct label_lease {
     uint64_t number;
     size_t items;
     bool in_batch;                  // a batch is being begun
+    uint64_t grant;                 // budget units it may use; 0: no limit
+    uint64_t used, unsaid;          // units used; of those, not told yet
+    bool over;                      // they are used up: nothing more is asked
     label_response_t *responses;    // hash by number
     UT_hash_handle hh;
 };

@@ -40,6 +40,11 @@ static void take_event (worker_loop_t *loop, executor_event_t *event)
         if (!loop->hello_waiting)
             (void) say_results (loop);      // what can't be sent now is due later
         break;
+    case EVENT_GIVE_BACK:
+        lease = holding_by_handle (&loop->holding, event->lease);
+        if (lease && !lease->dropped)
+            loop_give_back (loop, lease);
+        break;
     case EVENT_BAD_LEASE:
         lease = holding_by_handle (&loop->holding, event->lease);
         if (lease && !lease->dropped)

@@ -100,6 +100,7 @@ static void handle_lease (worker_loop_t *loop, const Rulemill__Lease *message)
         return;
     bool too_many = holding_working (&loop->holding) >= loop->options.leases_max;
     held_lease_t *lease = holding_add (&loop->holding, message->epoch, message->lease, message->items);
+    lease->grant = message->grant;
     if (loop->leases_wanted > 0)
         loop->leases_wanted--;
     if (loop->phase > PHASE_WORKING) {
@@ -143,7 +144,7 @@ static bool handle_batch (worker_loop_t *loop, Rulemill__ToWorker *message)
     }
     if (batch->n_items == 0)
         return false;
-    executor_batch (loop->executor, lease->handle, message);
+    executor_batch (loop->executor, lease->handle, lease->grant, message);
     return true;
 }
 

@@ -73,12 +73,17 @@ static void settle_down (worker_loop_t *loop, int64_t now)
     loop_end (loop, ERR_STOPPED, "stopped; what was not finished goes to others");
 }
 
-void loop_violation (worker_loop_t *loop, held_lease_t *lease, const char *what)
+void loop_give_back (worker_loop_t *loop, held_lease_t *lease)
 {
-    log_error ("lease %llu is given back: %s", (unsigned long long) lease->lease, what);
     (void) say_results (loop);
     say_return (loop, lease);
     holding_drop (&loop->holding, lease, executor_revoke (loop->executor, lease->handle));
+}
+
+void loop_violation (worker_loop_t *loop, held_lease_t *lease, const char *what)
+{
+    log_error ("lease %llu is given back: %s", (unsigned long long) lease->lease, what);
+    loop_give_back (loop, lease);
     if (++loop->bad_batches >= BAD_BATCHES_MAX)
         say_unfit (loop, what);
 }

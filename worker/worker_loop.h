@@ -86,6 +86,7 @@ void loop_end (worker_loop_t *loop, status_t outcome, const char *format, ...) P
 void loop_drain (worker_loop_t *loop);
 void loop_stop (worker_loop_t *loop);           // at once
 void loop_hello_again (worker_loop_t *loop);
+void loop_give_back (worker_loop_t *loop, held_lease_t *lease);     // what is not done of it
 void loop_violation (worker_loop_t *loop, held_lease_t *lease, const char *what);   // give a lease back that can't be worked on
 unsigned worker_interrupts (void);              // worker.c: calls of worker_interrupt
 

@@ -39,7 +39,7 @@ static void answer (judge_t *judge, judge_question_t *question)
             question->cells [r] = (cell_t) { (int32_t) (100000 * digit + (int32_t) r), MICRO, MICRO, true };
             slow.cells++;
         }
-    judge->done (judge->done_ctx, question, slow.status, slow.status == OK ? NULL : "HTTP 500 twice");
+    judge->sink.done (judge->sink.ctx, question, slow.status, slow.status == OK ? NULL : "HTTP 500 twice");
 }
 
 static status_t slow_open (judge_t *judge, const Rulemill__RunSpec *spec, const rulepool_t *pool, fault_t *fault)
