@@ -167,7 +167,7 @@ static status_t open_run (const run_t *run, worker_kind_t **kind, fault_t *fault
     buf_t packed = { 0 };
     wire_pack (&setup.base, &packed);
     worker_blob_t blob = { pool->blob_digest, yaml, sizeof yaml - 1 };
-    worker_sink_t sink = { NULL, on_result, on_progress, on_unfit };
+    worker_sink_t sink = { .result = on_result, .progress = on_progress, .unfit = on_unfit };
     status_t status = worker_kind_label.open (kind, packed.data, packed.len, &blob, 1, &sink, fault);
     buf_free (&packed);
     rulepool_destroy (&pool);
@@ -543,7 +543,7 @@ static void test_bad_setup (void **state)
     refuses_setup (run, ERR_USAGE, "missing can't be");
     worker_kind_t *kind = NULL;
     fault_t fault = { 0 };
-    worker_sink_t sink = { NULL, on_result, on_progress, on_unfit };
+    worker_sink_t sink = { .result = on_result, .progress = on_progress, .unfit = on_unfit };
     assert_int_equal (worker_kind_label.open (&kind, "\xff", 1, NULL, 0, &sink, &fault), ERR_FORMAT);
     assert_int_equal (worker_kind_label.open (&kind, "", 0, NULL, 0, &sink, &fault), ERR_FORMAT);
 }
