@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "model/rulepool.h"
 #include "proto/record.pb-c.h"
+#include "proto/wire.pb-c.h"
 #include "storage/dataset.h"
 #include "storage/ingest.h"
 #include "storage/scores.h"
@@ -56,7 +57,9 @@ typedef struct {
     const scores_options_t *scores; // NULL unless the judge is replay; rule ids and digests are filled in by the job
     bool judge_costly;
     bool return_cells;              // the judge's cells are stored
+    const Rulemill__JudgeSetup *judge;  // how a judge behind HTTP is asked; NULL for the others
     const char *judge_note;
+    uint64_t budget_calls;          // requests to a judge that costs, over all workers and starts of the run; 0: no limit
     uint64_t limit;                 // label a seeded sample of this many prompts; 0: all
 
     // service

@@ -165,6 +165,35 @@ static status_t prompt_is_due (label_kind_t *self, uint64_t number, bool *due, f
     return status;
 }
 
+// Rules that the policy asks of each response.
+static uint64_t rules_asked (const label_kind_t *self)
+{
+    const Rulemill__RunSpec *spec = self->options.run->spec;
+    if (strcmp (spec->policy, "fixed") == 0)
+        return spec->n_fixed_rules;
+    uint64_t n = self->options.pool->count;
+    return strcmp (spec->policy, "random") == 0 && spec->top < n ? spec->top : n;
+}
+
+// The calls that a pair needs: a cell for each rule asked and response, but for those that the store has. Where only some rules
+// are asked, which of the stored ones help is not looked at.
+static status_t price (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, uint64_t *cost, fault_t *fault)
+{
+    uint64_t asked = rules_asked (self);
+    *cost = 2 * asked;
+    for (int side = 1; side <= 2 && asked == self->options.pool->count; side++) {
+        Rulemill__Cells *known = NULL;
+        status_t status = label_known (self, item, pair, side, &known, fault);
+        if (status != OK)
+            return status;
+        if (known) {
+            *cost -= known->n_rule;
+            rulemill__cells__free_unpacked (known, NULL);
+        }
+    }
+    return OK;
+}
+
 static status_t look_at (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, due_t *out, fault_t *fault)
 {
     *out = (due_t) { .item = item, .group = pair->prompt };
@@ -178,7 +207,7 @@ static status_t look_at (label_kind_t *self, uint64_t item, const Rulemill__Pair
         out->keys [1] = pair->response_b;
         out->n_keys = 2;
     }
-    return OK;
+    return self->options.costs && out->state == DUE_LEASE ? price (self, item, pair, &out->cost, fault) : OK;
 }
 
 // Is there a label at `item`? Walks along with the pairs, both in order.
@@ -272,6 +301,7 @@ static void label_setup (kind_t *kind, buf_t *setup)
     message.spec = self->options.run->spec;
     message.pool_blob = self->options.run->pool_blob;
     message.return_cells = self->options.stored_cells;
+    message.judge = (Rulemill__JudgeSetup *) (uintptr_t) self->options.judge;
     wire_pack (&message.base, setup);
 }
 

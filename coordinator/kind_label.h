@@ -10,6 +10,7 @@
 
 #include "coordinator/kind.h"
 #include "model/rulepool.h"
+#include "proto/wire.pb-c.h"
 #include "storage/records.h"
 
 typedef struct {
@@ -18,6 +19,8 @@ typedef struct {
     const rulepool_t *pool;
     bool stored_cells;                  // the judge's cells are in the store: send them along, keep new ones
     bool second_copies;                 // the judge costs nothing
+    bool costs;                         // calls are budgeted: an item costs the cells that it lacks
+    const Rulemill__JudgeSetup *judge;  // sent to the workers; NULL: the judge asks nobody
     uint64_t limit;                     // label the groups of a seeded sample of at least this many prompts; 0: all
 } kind_label_options_t;
 

@@ -111,6 +111,15 @@ static void keep (label_kind_t *self, store_batch_t *batch, uint64_t item, const
     count (&self->counts, pair, label);
 }
 
+static void count_usage (Rulemill__RunCounts *counts, const Rulemill__Usage *usage)
+{
+    counts->calls += usage->calls;
+    counts->prompt_tokens += usage->prompt_tokens;
+    counts->cached_tokens += usage->cached_tokens;
+    counts->completion_tokens += usage->completion_tokens;
+    counts->refused += usage->refused;
+}
+
 // --- cells: the first write wins -------------------------------------------
 
 static size_t cell_place (const Rulemill__Cells *cells, uint32_t rule)
@@ -239,6 +248,8 @@ static status_t take (label_kind_t *self, store_batch_t *batch, uint64_t item, c
         *verdict = VERDICT_STALE;
         return tell_known (self, item, pair, known, fault);
     }
+    if (result->usage)
+        count_usage (&self->counts, result->usage);
     *verdict = final ? VERDICT_FINAL : VERDICT_PARTIAL;
     if (final)
         keep (self, batch, item, pair, result->label);
