@@ -79,7 +79,7 @@ static void fixture_open (fixture_t *f, uint64_t n)
     must (hub_open (&(hub_options_t) { .address = f->address }, &f->hub, &fault) == OK);
     count_kind_make (&f->count, f->store, n);
     f->options = (serve_options_t) {
-        .store = f->store, .hub = f->hub, .kind = &f->count.kind, .run_number = 1, .beat_ms = 30, .hang_ms = 60000,
+        .store = f->store, .hub = f->hub, .kind = &f->count.kind, .run_number = 1, .beat_ms = 100, .hang_ms = 60000,
         .clock = { fixture_clock, f }, .tick = fixture_tick, .turn = fixture_turn, .ctx = f
     };
 }

@@ -50,6 +50,7 @@ static void real_workers_do_all_of_it (void **state)
     f->count.command = command;
     f->count.setup = (count_setup_t) { .partials = 1, .spend = 1 };
     f->count.cost = 2;
+    f->options.beat_ms = 1000;
     fixture_start_workers (f, 3);
     assert_int_equal (fixture_run (f), OK);
     fixture_join (f);
@@ -222,7 +223,7 @@ static void takes_a_grant_and_vanishes (fixture_t *f, scripted_t *script)
     scripted_await_ack (script, 0);
     scripted_close (script);
     scripted_open (script, f->address);
-    usleep (500000);
+    usleep (900000);
     fixture_reach (f, 1);
 }
 
@@ -319,7 +320,7 @@ static void dies_of_one_item (fixture_t *f, scripted_t *script)
         }
         scripted_close (script);
         scripted_open (script, f->address);
-        usleep (200000);
+        usleep (900000);              // its death is noticed
     }
 }
 
