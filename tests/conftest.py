@@ -89,12 +89,13 @@ def wait_for(what, condition, patience_s=PATIENCE_S):
     raise AssertionError(f"waited in vain for {what}")
 
 
-def children(process):
-    """The processes that a process has started."""
+def workers_of(process):
+    """The worker processes of a local job; not one that has been begun but is not yet another program."""
     tasks = Path(f"/proc/{process.pid}/task")
     try:
-        return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
-    except FileNotFoundError:
+        pids = [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+        return [pid for pid in pids if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    except (FileNotFoundError, ProcessLookupError):
         return []
 
 
@@ -103,11 +104,13 @@ def label_a_little(shell, process, job, count):
 
     They run on when this returns how many there are."""
     while True:
-        workers = wait_for("workers", lambda: children(process))
+        workers = wait_for("workers", lambda: workers_of(process))
         send(workers, signal.SIGSTOP)
-        time.sleep(0.3)         # what a job tells of itself is up to a quarter of a second old
-        labelled = shell.wait_for_job(process, job)["labelled"]
-        send(workers, signal.SIGCONT)
+        try:
+            time.sleep(0.3)     # what a job tells of itself is up to a quarter of a second old
+            labelled = shell.wait_for_job(process, job)["labelled"]
+        finally:
+            send(workers, signal.SIGCONT)
         if labelled > count:
             return labelled
         time.sleep(0.03)

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import COMPLETE, FAILED, PATIENCE_S, RESUMABLE, Shell, children, interrupt, is_alive, label_a_little, wait_for
+from conftest import COMPLETE, FAILED, PATIENCE_S, RESUMABLE, Shell, interrupt, is_alive, label_a_little, wait_for, workers_of
 
 PAIRS = 16000
 # A small window makes many leases and commits, so that more moments are between two of them.
@@ -66,7 +66,7 @@ def test_workers_that_are_killed_are_replaced(shell, corpus, undisturbed):
     seen, killed = 0, set()
     for _ in range(3):
         seen = label_a_little(shell, process, "job", seen)
-        worker = wait_for("a new worker", lambda: [pid for pid in children(process) if pid not in killed])[0]
+        worker = wait_for("a new worker", lambda: [pid for pid in workers_of(process) if pid not in killed])[0]
         os.kill(worker, signal.SIGKILL)
         killed.add(worker)
     out, err = process.communicate(timeout=PATIENCE_S)
@@ -76,7 +76,7 @@ def test_workers_that_are_killed_are_replaced(shell, corpus, undisturbed):
 
 def test_workers_end_with_their_parent(shell, corpus):
     process = shell.start("label", corpus, "--out", "job", "--workers", 3, *SMALL_STEPS)
-    workers = wait_for("workers", lambda: len(children(process)) == 3 and children(process))
+    workers = wait_for("workers", lambda: len(workers_of(process)) == 3 and workers_of(process))
     interrupt(process, signal.SIGKILL)
     wait_for("the workers' end", lambda: not any(is_alive(pid) for pid in workers), patience_s=10)
 
