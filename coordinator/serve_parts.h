@@ -74,6 +74,7 @@ struct serve {
     bool retry_open;                // there may be some
     budget_t budget;
     bool budget_out;
+    int64_t reserve_after_ms;       // a full disk: no lease with a price before then
 
     // peers
     peer_t *peers;

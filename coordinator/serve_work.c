@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "coordinator/serve_parts.h"
 
-enum { LEASE_FIRST = 64, LEASE_MIN = 16, LEASE_LARGEST = 4096, LOOK_MAX = 16384, COPY_AGE_MS = 2000 };
+enum { LEASE_FIRST = 64, LEASE_MIN = 16, LEASE_LARGEST = 4096, LOOK_MAX = 16384, COPY_AGE_MS = 2000, RESERVE_PAUSE_MS = 10000 };
 
 // --- what is done ----------------------------------------------------------
 
@@ -264,8 +264,10 @@ static bool give_lease (serve_t *serve, peer_t *peer)
     if (status != OK) {
         lease->grant = 0;
         work_end_lease (serve, lease, END_RETURNED, false, 0);
-        if (status != ERR_LIMIT)
-            log_warn ("no budget could be reserved: %s", fault.text);
+        if (status != ERR_LIMIT) {
+            log_warn ("no budget could be reserved: %s; trying again every %d s", fault.text, RESERVE_PAUSE_MS / 1000);
+            serve->reserve_after_ms = serve_now (serve) + RESERVE_PAUSE_MS;
+        }
         return false;
     }
     if (--peer->wants == 0)
@@ -277,6 +279,8 @@ static bool give_lease (serve_t *serve, peer_t *peer)
 
 void work_hand_out (serve_t *serve)
 {
+    if (serve_now (serve) < serve->reserve_after_ms)
+        return;
     bool given = true;
     while (given && serve->waiting && !serve->stop && !serve->budget_out && serve->fatal.code == OK)
         given = give_lease (serve, serve->waiting);

@@ -54,7 +54,7 @@ static void write_intro (const dataset_export_t *e, buf_t *out)
 {
     const Rulemill__RunSpec *spec = e->run->spec;
     buf_printf (out, "# Preferences by rules\n\n"
-        "Pairs of responses, labelled by [rulemill](https://arxiv.org/abs/2501.15453): a judge scored each response alone "
+        "Pairs of responses, labelled by rulemill, after the method of [arXiv 2501.15453](https://arxiv.org/abs/2501.15453): a judge scored each response alone "
         "against rules, the rules that tell the two apart were selected, and the response with the larger mean score is "
         "the chosen one. A mean difference within the tie margin is a tie and stands in a file of its own.\n\n"
         "| | |\n|---|---|\n| run | `%s` |\n| judge | `%s` |\n| policy | `%s` |\n| rules in the pool | %zu |\n| seed | %" PRIu64

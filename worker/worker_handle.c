@@ -98,7 +98,7 @@ static void handle_lease (worker_loop_t *loop, const Rulemill__Lease *message)
         return;         // from before our last Hello, which gave it back
     if (holding_find (&loop->holding, message->epoch, message->lease))
         return;
-    bool too_many = holding_working (&loop->holding) >= loop->options.leases_max;
+    bool too_many = loop->leases_wanted == 0;
     held_lease_t *lease = holding_add (&loop->holding, message->epoch, message->lease, message->items);
     lease->grant = message->grant;
     if (loop->leases_wanted > 0)
