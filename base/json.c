@@ -72,10 +72,9 @@ static const char *short_escape (unsigned char c)
     }
 }
 
-void json_write_string (buf_t *out, const char *text, size_t len)
+void json_write_escaped (buf_t *out, const char *text, size_t len)
 {
-    buf_reserve (out, len + 2);
-    buf_add_char (out, '"');
+    buf_reserve (out, len + 1);
     size_t from = 0;
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char) text [i];
@@ -97,6 +96,13 @@ void json_write_string (buf_t *out, const char *text, size_t len)
         from = i + 1;
     }
     buf_add (out, text + from, len - from);
+}
+
+void json_write_string (buf_t *out, const char *text, size_t len)
+{
+    buf_reserve (out, len + 2);
+    buf_add_char (out, '"');
+    json_write_escaped (out, text, len);
     buf_add_char (out, '"');
 }
 

@@ -64,6 +64,7 @@ const char *json_type_name (const json_value_t *value);
 
 // A string in quotes with JSON's escapes; UTF-8 passes as it is, U+2028/2029 are escaped.
 void json_write_string (buf_t *out, const char *text, size_t len);
+void json_write_escaped (buf_t *out, const char *text, size_t len);     // what stands between the quotes
 void json_write_cstring (buf_t *out, const char *text);     // NULL becomes null
 
 // "key": with its quotes and colon, and a comma before it unless out ends with '{'.

@@ -18,8 +18,11 @@
 
 typedef struct chat_template chat_template_t;
 
+enum { CHAT_TEMPLATE_BYTES_MAX = 64 * 1024 };
+
 // A text file: sections "[system]" and "[user]" (at least one of user; in any number, in order), with each place exactly once,
-// {{rule}} behind the others. ERR_FORMAT with the line. name is for messages.
+// {{rule}} behind the others. Empty lines around a section's text are left out; lines with # before the first section are
+// comments. ERR_FORMAT or ERR_LIMIT with the line. name is for messages. *out is the caller's; NULL where it fails.
 status_t chat_template_parse (const char *name, const char *text, size_t len, chat_template_t **out, fault_t *fault) MUST_USE;
 void chat_template_destroy (chat_template_t **t);
 const char *chat_template_shipped (size_t *len);        // worker/judge_template.txt, embedded
@@ -42,10 +45,17 @@ typedef struct {
     double mass_min;                // under this the answer counts as unreadable (0.05)
 } chat_settings_t;
 
+// Hold settings against what a request can be made of: a model's name, finite numbers, and an extra that is a JSON object without
+// "messages", "n" over 1 or "stream": true. ERR_USAGE with what to do. Requests of settings that were never held
+// leave out an extra that can't be read, and its "messages".
+status_t chat_settings_check (const chat_settings_t *settings, fault_t *fault) MUST_USE;
+
 typedef enum { CONSTRAIN_NONE, CONSTRAIN_STRUCTURED, CONSTRAIN_GUIDED_CHOICE, CONSTRAIN_RESPONSE_FORMAT } constrain_t;
 
 // The beginning of a request that all rules of a response share, then one whole request. cut_turns: turns left out from the
-// conversation's beginning.
+// conversation's beginning, which the text then says. What prefix and body held before is dropped, their memory is used again.
+// settings and t must be the same for both. A constraint by response_format asks for {"label": ...}, since some servers
+// want an object, and for max_tokens enough to write it.
 void chat_request_begin (const chat_settings_t *settings, const chat_template_t *t, const Rulemill__Conversation *prompt,
                          const Rulemill__Conversation *response, size_t cut_turns, buf_t *prefix);
 void chat_request_finish (const chat_settings_t *settings, const chat_template_t *t, const buf_t *prefix, const char *rule,
@@ -67,11 +77,14 @@ typedef struct {
     char why [256];
 } answer_t;
 
-// Read a chat completion. doc is scratch memory. Never fails: what is wrong is in the answer.
+// Read a chat completion. doc is scratch memory. Never fails: what is wrong is in the answer, and what was used in any case.
+// Log-probabilities are read where settings->logprobs is set and the answer has them, else the text; so an answer whose mass
+// was under the limit can be read once more by its text, with logprobs unset. why: one line of valid UTF-8, "" for a cell.
 void answer_read (json_doc_t *doc, const chat_settings_t *settings, const char *body, size_t len, answer_t *out);
 
 // The message and code of an error answer, shortened, without secrets: "exceed_context_size_error: ...". *context: it says that the
-// conversation is too long for the model.
+// conversation is too long for the model. text is one line of valid UTF-8, also for HTML and for what is no JSON; things that look
+// like keys become "[key]".
 void answer_error (json_doc_t *doc, const char *body, size_t len, char *text, size_t size, bool *context);
 
 // Does a token (as the server wrote it) count for a label? 'y', 'n', 'i' or 0. Folds case, leading spaces and marks; a prefix of

@@ -15,7 +15,7 @@ struct chat_template {
 
 // A conversation or a response as text, its turns divided by lines that begin with mark.
 typedef struct {
-    char mark [32];
+    char text [32];                         // "======", or that with a code
 } turns_mark_t;
 
 // Choose a mark that begins no line of the texts: see chat_turns.c.

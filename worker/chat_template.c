@@ -166,6 +166,14 @@ static status_t begin_section (reader_t *r, const char *name, size_t len)
     return OK;
 }
 
+static bool is_blank (const char *line, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (line [i] != ' ' && line [i] != '\t')
+            return false;
+    return true;
+}
+
 static status_t take_line (reader_t *r, const char *line, size_t len)
 {
     const char *name;
@@ -176,7 +184,7 @@ static status_t take_line (reader_t *r, const char *line, size_t len)
         buf_add (&r->text, line, len);
         buf_add_char (&r->text, '\n');
     }
-    else if (len > 0 && line [0] != '#' && strspn (line, " \t") < len)
+    else if (len > 0 && line [0] != '#' && !is_blank (line, len))
         return fault_set (r->fault, ERR_FORMAT, "%s:%u: text before the first section; begin with a line [system] or [user]",
                           r->name, r->line);
     return OK;
@@ -217,7 +225,7 @@ static status_t read_lines (reader_t *r, const char *text, size_t len)
         status_t status = take_line (r, text, n > 0 && text [n - 1] == '\r' ? n - 1 : n);
         if (status)
             return status;
-        text += n + 1;
+        text += n + (stop != NULL);
     }
     status_t status = end_section (r);
     buf_add_char (&r->t->messages, ']');

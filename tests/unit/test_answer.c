@@ -1,0 +1,605 @@
+// Answers of chat servers: which tokens are labels, what the log-probabilities and texts of vLLM, llama.cpp and OpenAI become,
+// and that nothing that a server sends does harm.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "worker/chat.h"
+
+static const chat_settings_t plain = { .model = "m", .logprobs = true, .top_logprobs = 20, .max_tokens = 1, .mass_min = 0.05 };
+
+static chat_settings_t after (void)
+{
+    chat_settings_t s = plain;
+    s.position = LABEL_AFTER_REASONING;
+    s.max_tokens = 2000;
+    return s;
+}
+
+static chat_settings_t text_alone (void)
+{
+    chat_settings_t s = plain;
+    s.logprobs = false;
+    return s;
+}
+
+static answer_t read_bytes (const chat_settings_t *s, const char *body, size_t len)
+{
+    json_doc_t *doc = json_doc_new ();
+    char *copy = mem_string_n (body, len);      // of its own size, so that a sanitizer sees reading past it
+    answer_t a;
+    answer_read (doc, s, copy, len, &a);
+    free (copy);
+    json_doc_destroy (&doc);
+    assert_true (strlen (a.why) < sizeof a.why);
+    return a;
+}
+
+static answer_t read_body (const chat_settings_t *s, const char *body)
+{
+    return read_bytes (s, body, strlen (body));
+}
+
+// A completion with one choice, made of the members given.
+static answer_t read_choice (const chat_settings_t *s, const char *message, const char *logprobs, const char *finish)
+{
+    char *body = mem_printf ("{\"id\":\"x\",\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":%s,\"logprobs\":%s,"
+                             "\"finish_reason\":\"%s\"}],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":1,\"total_tokens\":201}}",
+                             message, logprobs, finish);
+    answer_t a = read_body (s, body);
+    free (body);
+    return a;
+}
+
+// One token, Yes, with the given alternatives.
+static answer_t read_top (const char *top)
+{
+    char *logprobs = mem_printf ("{\"content\":[{\"token\":\"Yes\",\"bytes\":[89,101,115],\"logprob\":-0.1,\"top_logprobs\":%s}]}", top);
+    answer_t a = read_choice (&plain, "{\"role\":\"assistant\",\"content\":\"Yes\"}", logprobs, "length");
+    free (logprobs);
+    return a;
+}
+
+static answer_t read_text (const chat_settings_t *s, const char *content, const char *finish)
+{
+    buf_t message = { 0 };
+    buf_add_str (&message, "{\"role\":\"assistant\",\"content\":");
+    json_write_cstring (&message, content);
+    buf_add_char (&message, '}');
+    answer_t a = read_choice (s, message.data, "null", finish);
+    buf_free (&message);
+    return a;
+}
+
+static void check_probabilities (const answer_t *a, double yes, double no, double irrelevant)
+{
+    int32_t y, n, i;
+    if (a->kind != ANSWER_CELL)
+        fail_msg ("no cell: %s", a->why);
+    assert_string_equal (a->why, "");
+    assert_true (a->cell.known);
+    assert_true (cell_probabilities (&a->cell, &y, &n, &i));
+    assert_int_equal (y + n + i, MICRO);
+    assert_true (fabs (y / 1e6 - yes) < 2e-6 && fabs (n / 1e6 - no) < 2e-6 && fabs (i / 1e6 - irrelevant) < 2e-6);
+}
+
+static void check_score (const answer_t *a, int score, unsigned relevance)
+{
+    if (a->kind != ANSWER_CELL)
+        fail_msg ("no cell: %s", a->why);
+    assert_int_equal (a->cell.score, score * MICRO);
+    assert_int_equal (a->cell.relevance, relevance * MICRO);
+    assert_int_equal (a->cell.mass, MICRO);
+}
+
+static void check_unreadable (const answer_t *a, const char *says)
+{
+    assert_int_equal (a->kind, ANSWER_UNREADABLE);
+    assert_false (a->cell.known);
+    if (strstr (a->why, says) == NULL)
+        fail_msg ("\"%s\" does not say \"%s\"", a->why, says);
+}
+
+// --- tokens ----------------------------------------------------------------------
+
+static char label (const char *token)
+{
+    size_t len = strlen (token);
+    char *copy = mem_string_n (token, len);
+    char l = answer_token_label (copy, len);
+    free (copy);
+    return l;
+}
+
+static void test_token_labels (void **state)
+{
+    (void) state;
+    static const char *const yes [] = { "Yes", "yes", "YES", "Ye", "ye", " Yes", "\xC4\xA0Yes", "\xE2\x96\x81yes", "\"Yes", "**Yes", "\nYes",
+                                        "[Yes", "\xE2\x80\x9CYes", "(yes)", "Yes.", "\xC4\x8AYes", " \"Ye", "\xC2\xA0Yes", "Yes\n" };
+    static const char *const no [] = { "No", "no", "NO", " no", "\xC4\xA0No", "\xE2\x96\x81No", "\"No\"", "*No*", "nO", "No." };
+    static const char *const irrelevant [] = { "Ir", "ir", "IR", " Ir", " Irrelevant", "irrelevant", "Irr", "IRRELEVANT", "\xC4\xA0irrelev", "**Ir" };
+    static const char *const nothing [] = { "", " ", "y", "Y", "n", "N", "i", "I", "not", "Not", "now", "none", "Nope", "Noo", "Yesterday", "Yess",
+                                            "Irish", "Iraq", "Irrelevantly", "It", "In", "Yo", "Ye.", "Ir.", "0", "\xE6\x98\xAF", "Ja", "Oui",
+                                            "\xC4", "\xE2\x96", "**", "Yes no", "Y es", "-no", "<|im_end|>", "True", "\xFF\xFE" };
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+        if (label (yes [i]) != 'y')
+            fail_msg ("\"%s\" is no yes", yes [i]);
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        if (label (no [i]) != 'n')
+            fail_msg ("\"%s\" is no no", no [i]);
+    for (size_t i = 0; i < sizeof irrelevant / sizeof *irrelevant; i++)
+        if (label (irrelevant [i]) != 'i')
+            fail_msg ("\"%s\" is no irrelevant", irrelevant [i]);
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+        if (label (nothing [i]) != 0)
+            fail_msg ("\"%s\" is taken for %c", nothing [i], label (nothing [i]));
+    assert_int_equal (answer_token_label ("No\0t", 4), 0);
+}
+
+// --- log-probabilities -------------------------------------------------------------
+
+static void test_logprobs (void **state)
+{
+    (void) state;
+    answer_t a = read_top ("[{\"token\":\"Yes\",\"bytes\":[89,101,115],\"logprob\":-0.6931471805599453},"
+                           "{\"token\":\"No\",\"logprob\":-1.3862943611198906},{\"token\":\"Ir\",\"logprob\":-2.0794415416798357},"
+                           "{\"token\":\"Maybe\",\"logprob\":-2.0794415416798357}]");
+    check_probabilities (&a, 4 / 7.0, 2 / 7.0, 1 / 7.0);
+    assert_true (a.from_logprobs);
+    assert_int_equal (a.cell.mass, 875000);
+    assert_int_equal (a.prompt_tokens, 200);
+    assert_int_equal (a.completion_tokens, 1);
+    assert_int_equal (a.cached_tokens, 0);
+}
+
+static void test_spellings_add_up (void **state)
+{
+    (void) state;
+    answer_t a = read_top ("[{\"token\":\"Yes\",\"logprob\":-1.3862943611198906},{\"token\":\" Yes\",\"logprob\":-1.3862943611198906},"
+                           "{\"token\":\"yes\",\"logprob\":-2.0794415416798357},{\"token\":\"not\",\"logprob\":-1.5},"
+                           "{\"token\":\"NO\",\"logprob\":-2.0794415416798357}]");
+    check_probabilities (&a, 5 / 6.0, 1 / 6.0, 0);
+    a = read_top ("[{\"token\":\"Yes\",\"logprob\":-0.1},{\"token\":\"Yes\",\"logprob\":-0.1},{\"token\":\"No\",\"logprob\":-0.1}]");
+    check_probabilities (&a, 2 / 3.0, 1 / 3.0, 0);
+    assert_int_equal (a.cell.mass, MICRO);      // capped
+}
+
+static void test_no_probabilities (void **state)
+{
+    (void) state;
+    static const char *const none [] = { "-9999.0", "-3.4028234663852886e+38", "null", "\"NaN\"", "\"-0.1\"", "NaN", "-Infinity", "Infinity", "0.5",
+                                         "1e999", "-1e999", "true", "[]", "{}" };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        char *top = mem_printf ("[{\"token\":\"No\",\"logprob\":%s},{\"token\":\"Yes\",\"logprob\":-0.5},{\"token\":\"Ir\"}]", none [i]);
+        answer_t a = read_top (top);
+        check_probabilities (&a, 1, 0, 0);
+        free (top);
+    }
+    answer_t a = read_top ("[{\"token\":\"Yes\",\"logprob\":0.0000004}]");      // rounding
+    check_probabilities (&a, 1, 0, 0);
+    assert_int_equal (a.cell.mass, MICRO);
+    a = read_choice (&plain, "{\"content\":\"Yes\"}", "{\"content\":[{\"token\":\"Yes\",\"logprob\":-9999.0,\"top_logprobs\":[]}]}", "length");
+    check_unreadable (&a, "no usable number");
+}
+
+static void test_sampled_token_counts (void **state)
+{
+    (void) state;
+    answer_t a = read_top ("[{\"token\":\"No\",\"logprob\":-2.4}]");
+    double yes = exp (-0.1), no = exp (-2.4);
+    check_probabilities (&a, yes / (yes + no), no / (yes + no), 0);
+    a = read_top ("[]");
+    check_probabilities (&a, 1, 0, 0);
+    a = read_top ("null");
+    check_probabilities (&a, 1, 0, 0);
+    a = read_top ("[{\"token\":\"Yes\",\"logprob\":-0.1},{\"token\":\"No\",\"logprob\":-2.4}]");     // and is not counted twice
+    check_probabilities (&a, yes / (yes + no), no / (yes + no), 0);
+    a = read_top ("[{\"token\":\"Yes\",\"logprob\":-9999.0},{\"token\":\"No\",\"logprob\":-2.4}]");
+    check_probabilities (&a, yes / (yes + no), no / (yes + no), 0);
+}
+
+static void test_bytes_alone (void **state)
+{
+    (void) state;
+    answer_t a = read_top ("[{\"id\":1,\"token\":\"\",\"bytes\":[],\"logprob\":-3.0},{\"id\":2,\"token\":\"\",\"bytes\":[32,89,101,115],\"logprob\":-0.6},"
+                           "{\"bytes\":[78,111],\"logprob\":-0.9},{\"token\":null,\"bytes\":[110,111,116],\"logprob\":-5},"
+                           "{\"token\":\"\",\"bytes\":[999],\"logprob\":-5},{\"token\":\"\",\"bytes\":\"No\",\"logprob\":-5}]");
+    double yes = exp (-0.6), no = exp (-0.9), own = exp (-0.1);
+    check_probabilities (&a, (yes + own) / (yes + no + own), no / (yes + no + own), 0);
+}
+
+static void test_mass (void **state)
+{
+    (void) state;
+    answer_t a = read_choice (&plain, "{\"content\":\"Sure\"}", "{\"content\":[{\"token\":\"Sure\",\"logprob\":-0.05,\"top_logprobs\":["
+                              "{\"token\":\"Sure\",\"logprob\":-0.05},{\"token\":\"Yes\",\"logprob\":-3.912023005428146}]}]}", "length");
+    check_unreadable (&a, "0.0200 of the probability, under 0.05; the token was \"Sure\"");
+    assert_int_equal (a.cell.mass, 20000);
+    assert_true (a.from_logprobs);
+    chat_settings_t lenient = plain;
+    lenient.mass_min = 0.02 - 1e-9;
+    a = read_choice (&lenient, "{\"content\":\"Sure\"}", "{\"content\":[{\"token\":\"Sure\",\"logprob\":-0.05,\"top_logprobs\":["
+                     "{\"token\":\"Yes\",\"logprob\":-3.912023005428146}]}]}", "length");
+    check_probabilities (&a, 1, 0, 0);
+    assert_int_equal (a.cell.mass, 20000);
+    lenient.mass_min = 0;
+    a = read_choice (&lenient, "{\"content\":\"Sure\"}", "{\"content\":[{\"token\":\"Sure\",\"logprob\":-0.05}]}", "length");
+    check_unreadable (&a, "0.0000 of the probability");
+}
+
+// The first token with a word is the label's, where marks come first or the label stands in an object.
+static void test_label_behind_marks (void **state)
+{
+    (void) state;
+    const char *message = "{\"content\":\"\\n\\n**No**\"}";
+    answer_t a = read_choice (&plain, message, "{\"content\":[{\"token\":\"\\n\\n\",\"logprob\":-0.2},{\"token\":\"\",\"bytes\":[],\"logprob\":0},"
+                              "{\"token\":\"**\",\"logprob\":-0.1,\"top_logprobs\":[{\"token\":\"Yes\",\"logprob\":-3}]},"
+                              "{\"token\":\"No\",\"logprob\":-0.2},{\"token\":\"**\",\"logprob\":-0.1}]}", "stop");
+    check_probabilities (&a, 0, 1, 0);
+    a = read_choice (&plain, "{\"content\":\"{\\\"label\\\": \\\"No\\\"}\"}", "{\"content\":[{\"token\":\"{\\\"\",\"logprob\":0},{\"token\":\"label\",\"logprob\":0},"
+                     "{\"token\":\"\\\":\",\"logprob\":0},{\"token\":\" \\\"\",\"logprob\":0},{\"token\":\"No\",\"logprob\":-0.6931471805599453,"
+                     "\"top_logprobs\":[{\"token\":\"No\",\"logprob\":-0.6931471805599453},{\"token\":\"Yes\",\"logprob\":-0.6931471805599453}]},"
+                     "{\"token\":\"\\\"}\",\"logprob\":0}]}", "stop");
+    check_probabilities (&a, 0.5, 0.5, 0);
+    // Nothing but an end: its place still says what the labels got.
+    a = read_choice (&plain, "{\"content\":\"\"}", "{\"content\":[{\"token\":\"\",\"bytes\":[],\"logprob\":-0.7,\"top_logprobs\":["
+                     "{\"token\":\"\",\"bytes\":[],\"logprob\":-0.7},{\"token\":\"Ir\",\"logprob\":-0.8}]}]}", "stop");
+    check_probabilities (&a, 0, 0, 1);
+}
+
+// --- text --------------------------------------------------------------------------
+
+static void test_text (void **state)
+{
+    (void) state;
+    chat_settings_t s = text_alone ();
+    static const struct { const char *text; int score; unsigned relevance; } good [] = {
+        { "Yes", 1, 1 }, { "no", -1, 1 }, { " Irrelevant.", 0, 0 }, { "**Yes**", 1, 1 }, { "YES, it does.", 1, 1 }, { "\"No\"", -1, 1 },
+        { "- No", -1, 1 }, { "\n\nNo\nbecause", -1, 1 }, { "{\"label\": \"Irrelevant\"}", 0, 0 }, { "{\n \"label\" : \"No\"\n}", -1, 1 },
+        { "\xE2\x80\x9CYes\xE2\x80\x9D", 1, 1 }, { "Yes\xE2\x80\x94it does", 1, 1 }, { "Irrelevant", 0, 0 } };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        answer_t a = read_text (&s, good [i].text, "stop");
+        check_score (&a, good [i].score, good [i].relevance);
+        assert_false (a.from_logprobs);
+    }
+    static const char *const bad [] = { "Not at all", "None", "I think yes", "Ir", "Ye", "Y", "Yes-man", "no_one", "Answer: Yes", "\xE6\x98\xAF", "Oui", "\xD0\x94\xD0\xB0",
+                                        "Yes\xE6\x98\xAF", "1", "{\"label\": \"Maybe\"}", "{\"answer\": \"Yes\"}", "Irrelevantly" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        answer_t a = read_text (&s, bad [i], "stop");
+        check_unreadable (&a, "no label where it should stand");
+    }
+    static const char *const empty [] = { "", "   \n", "**", "...", "{\"label\":" };
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+        answer_t a = read_text (&s, empty [i], "stop");
+        check_unreadable (&a, "no word");
+    }
+}
+
+// One token was allowed, and a label takes more.
+static void test_text_cut_off (void **state)
+{
+    (void) state;
+    chat_settings_t s = text_alone ();
+    answer_t a = read_text (&s, "Ir", "length");
+    check_score (&a, 0, 0);
+    a = read_text (&s, "{\"label\": \"Irr", "length");
+    check_score (&a, 0, 0);
+    a = read_text (&s, "Ir is", "length");
+    check_unreadable (&a, "Ir is");
+    a = read_text (&s, "I", "length");
+    check_unreadable (&a, "\"I\"");
+}
+
+static void test_no_logprobs_there (void **state)
+{
+    (void) state;
+    static const char *const none [] = { "null", "{\"content\":null}", "{\"content\":[]}", "{}", "[]", "\"x\"", "{\"content\":[null]}", "{\"content\":{}}",
+                                         "{\"tokens\":[\"Yes\"],\"token_logprobs\":[-0.1]}" };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        answer_t a = read_choice (&plain, "{\"content\":\"No\"}", none [i], "stop");
+        check_score (&a, -1, 1);
+        assert_false (a.from_logprobs);
+    }
+    chat_settings_t s = text_alone ();      // there, but not wanted
+    answer_t a = read_choice (&s, "{\"content\":\"No\"}", "{\"content\":[{\"token\":\"No\",\"logprob\":-5}]}", "stop");
+    check_score (&a, -1, 1);
+    assert_false (a.from_logprobs);
+}
+
+static void test_content_parts (void **state)
+{
+    (void) state;
+    answer_t a = read_choice (&plain, "{\"content\":[{\"type\":\"text\",\"text\":\"N\"},{\"type\":\"image\"},7,{\"type\":\"text\",\"text\":\"o\"}]}", "null", "stop");
+    check_score (&a, -1, 1);
+    a = read_choice (&plain, "{\"content\":[{\"type\":\"refusal\",\"refusal\":\"I will not\"}]}", "null", "stop");
+    check_unreadable (&a, "refused instead of giving a label: I will not");
+    a = read_choice (&plain, "{\"content\":null,\"refusal\":\"I can't\\nhelp\"}", "{\"content\":[{\"token\":\"Yes\",\"logprob\":-0.1}]}", "stop");
+    check_unreadable (&a, "refused instead of giving a label: I can't help");
+    a = read_choice (&plain, "{\"content\":\"Yes\",\"tool_calls\":[{\"function\":{\"name\":\"judge\"}}]}", "null", "tool_calls");
+    check_unreadable (&a, "called a tool instead of giving a label: [{\"function\":{\"name\":\"judge\"}}]");
+    a = read_choice (&plain, "{\"content\":\"Yes\",\"tool_calls\":[],\"refusal\":null,\"function_call\":null}", "null", "stop");
+    check_score (&a, 1, 1);
+}
+
+// --- reasoning ---------------------------------------------------------------------
+
+static void test_reasoning_text (void **state)
+{
+    (void) state;
+    chat_settings_t s = after ();
+    static const struct { const char *text; int score; unsigned relevance; } good [] = {
+        { "<think>\nNo, wait.\n</think>\n\nYes", 1, 1 }, { "Yes</think> so <think>No</think>\nirrelevant", 0, 0 }, { "No", -1, 1 },
+        { "It names a source.\nThat is the rule.\n\nYes.\n", 1, 1 }, { "thought</think>\n**No**\n```\n", -1, 1 },
+        { "x</think>{\n  \"label\": \"No\"\n}", -1, 1 } };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        answer_t a = read_text (&s, good [i].text, "stop");
+        check_score (&a, good [i].score, good [i].relevance);
+    }
+    answer_t a = read_text (&s, "<think>\nLet me see.\nNo", "length");
+    check_unreadable (&a, "still thinking at the limit of tokens: raise max_tokens");
+    a = read_text (&s, "thought</think>\nYes\nbut I am not sure", "stop");
+    check_unreadable (&a, "\"but I am not sure\"");
+    a = read_choice (&s, "{\"content\":null,\"reasoning_content\":\"Let me\"}", "null", "length");
+    check_unreadable (&a, "raise max_tokens");
+    a = read_choice (&s, "{\"content\":\"\\n\\nNo\",\"reasoning\":\"Yes\"}", "null", "stop");
+    check_score (&a, -1, 1);
+    a = read_text (&plain, "<think>\nYes", "length");
+    check_unreadable (&a, "the model thinks first");
+    a = read_choice (&plain, "{\"content\":null,\"reasoning_content\":\"Okay\"}", "{\"content\":[{\"token\":\"Okay\",\"logprob\":-0.1}]}", "length");
+    check_unreadable (&a, "the model thinks first");
+}
+
+static void test_reasoning_logprobs (void **state)
+{
+    (void) state;
+    chat_settings_t s = after ();
+    const char *tokens = "{\"content\":[{\"token\":\"<think>\",\"logprob\":0},{\"token\":\"Yes\",\"logprob\":0},{\"token\":\"</think>\",\"logprob\":0},"
+                         "{\"token\":\"\\n\\n\",\"logprob\":0},{\"token\":\"Ir\",\"logprob\":-0.6931471805599453,\"top_logprobs\":["
+                         "{\"token\":\"Ir\",\"logprob\":-0.6931471805599453},{\"token\":\"No\",\"logprob\":-1.3862943611198906}]},"
+                         "{\"token\":\"relevant\",\"logprob\":0}]}";
+    answer_t a = read_choice (&s, "{\"content\":\"<think>Yes</think>\\n\\nIrrelevant\"}", tokens, "stop");
+    check_probabilities (&a, 0, 1 / 3.0, 2 / 3.0);
+    assert_true (a.from_logprobs);
+    a = read_choice (&s, "{\"content\":\"Irrelevant\",\"reasoning_content\":\"Yes\"}", tokens, "stop");
+    check_probabilities (&a, 0, 1 / 3.0, 2 / 3.0);
+    // Tokens of the thought alone: their last word is not the answer's.
+    a = read_choice (&s, "{\"content\":\"No\",\"reasoning_content\":\"so it does not. Yes\"}",
+                     "{\"content\":[{\"token\":\"so\",\"logprob\":0},{\"token\":\"\\n\",\"logprob\":0},{\"token\":\"Yes\",\"logprob\":0}]}", "stop");
+    check_score (&a, -1, 1);
+    assert_false (a.from_logprobs);
+}
+
+// --- what is no completion ------------------------------------------------------------
+
+static void test_malformed (void **state)
+{
+    (void) state;
+    static const struct { const char *body, *says; } bad [] = {
+        { "", "not JSON" }, { "<html><title>502 Bad Gateway</title>", "begins \"<html>" }, { "{\"choices\":[{\"message\":{\"content\":\"Ye", "not JSON" },
+        { "null", "null without choices" }, { "[]", "list without choices" }, { "{}", "object without choices" }, { "{\"choices\":[]}", "without choices" },
+        { "{\"choices\":{}}", "without choices" }, { "{\"choices\":null}", "without choices" }, { "{\"choices\":[null]}", "\"message\" of the answer's choice is nothing" },
+        { "{\"choices\":[{}]}", "is nothing" }, { "{\"choices\":[{\"message\":\"Yes\"}]}", "is string" }, { "{\"choices\":[{\"text\":\"Yes\"}]}", "is nothing" },
+        { "{\"choices\":[{\"message\":{\"content\":7}}]}", "\"content\" of the answer is number" },
+        { "{\"choices\":[{\"message\":{\"content\":{}}}]}", "is object" }, { "data: {\"choices\":[]}\n\ndata: [DONE]", "begins \"data:" },
+        { "{\"error\":{\"message\":\"no credit left\",\"code\":402}}", "the answer is an error: no credit left" },
+        { "{\"choices\":[{\"message\":{\"content\":\"Yes\",\"content\":\"No\"}}]}", "stands twice" } };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        answer_t a = read_body (&plain, bad [i].body);
+        assert_int_equal (a.kind, ANSWER_MALFORMED);
+        if (strstr (a.why, bad [i].says) == NULL)
+            fail_msg ("%s: \"%s\" does not say \"%s\"", bad [i].body, a.why, bad [i].says);
+    }
+    answer_t a = read_body (&plain, "{\"choices\":[{\"message\":{}}]}");
+    check_unreadable (&a, "no word");
+    buf_t deep = { 0 };
+    for (int i = 0; i < 100000; i++)
+        buf_add_str (&deep, "{\"choices\":[");
+    a = read_bytes (&plain, deep.data, deep.len);
+    assert_int_equal (a.kind, ANSWER_MALFORMED);
+    buf_free (&deep);
+}
+
+// An answer that was paid for is read also where the server's JSON has small faults.
+static void test_mended (void **state)
+{
+    (void) state;
+    answer_t a = read_body (&plain, "\xEF\xBB\xBF{\"choices\":[{\"message\":{\"content\":\"Yes NaN \\ud83d \xF0\x9F \\ud83d\\ude00\"}}]}");
+    check_score (&a, 1, 1);
+    a = read_top ("[{\"token\":\"\\udc80\",\"logprob\":-3},{\"token\":\"No\",\"logprob\":nan},{\"token\":\"\xE2\x96\",\"logprob\":-4}]");
+    check_probabilities (&a, 1, 0, 0);
+}
+
+static void test_usage (void **state)
+{
+    (void) state;
+    answer_t a = read_body (&plain, "{\"choices\":[],\"usage\":{\"prompt_tokens\":120.0,\"completion_tokens\":-4,\"prompt_tokens_details\":{\"cached_tokens\":81}}}");
+    assert_int_equal (a.kind, ANSWER_MALFORMED);
+    assert_int_equal (a.prompt_tokens, 120);
+    assert_int_equal (a.completion_tokens, 0);
+    assert_int_equal (a.cached_tokens, 81);
+    a = read_body (&plain, "{\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":1e300,\"prompt_tokens_details\":{\"cached_tokens\":81}}}");
+    assert_int_equal (a.cached_tokens, 5);
+    assert_int_equal (a.completion_tokens, 0);
+    a = read_body (&plain, "{\"usage\":{\"prompt_tokens\":\"5\",\"prompt_tokens_details\":null}}");
+    assert_int_equal (a.prompt_tokens, 0);
+}
+
+// --- errors ---------------------------------------------------------------------------
+
+static bool error_text (const char *body, char *text, size_t size)
+{
+    json_doc_t *doc = json_doc_new ();
+    bool context = false;
+    answer_error (doc, body, strlen (body), text, size, &context);
+    json_doc_destroy (&doc);
+    return context;
+}
+
+static void test_errors (void **state)
+{
+    (void) state;
+    static const struct { const char *body, *text; bool context; } cases [] = {
+        { "{\"error\":{\"code\":400,\"message\":\"request (5000 tokens) exceeds the available context size (4096 tokens)\","
+          "\"type\":\"exceed_context_size_error\",\"n_prompt_tokens\":5000,\"n_ctx\":4096}}",
+          "exceed_context_size_error: request (5000 tokens) exceeds the available context size (4096 tokens)", true },
+        { "{\"object\":\"error\",\"message\":\"This model's maximum context length is 4096 tokens.\",\"type\":\"BadRequestError\",\"param\":null,\"code\":400}",
+          "BadRequestError: This model's maximum context length is 4096 tokens.", true },
+        { "{\"error\":{\"message\":\"too long\",\"type\":null,\"code\":\"context_length_exceeded\"}}", "context_length_exceeded: too long", true },
+        { "{\"error\":\"Input validation error: `inputs` must have less than 4096 tokens. Given: 5000\",\"error_type\":\"validation\"}",
+          "validation: Input validation error: `inputs` must have less than 4096 tokens. Given: 5000", true },
+        { "{\"detail\":\"Not Found\"}", "Not Found", false },
+        { "{\"detail\":[{\"loc\":[\"body\"],\"msg\":\"field required\"}]}", "field required", false },
+        { "<html>\n<head><title>502 Bad Gateway</title></head></html>", "502 Bad Gateway", false },
+        { "upstream connect error\n", "upstream connect error", false },
+        { "", "an empty answer", false },
+        { "{\"x\":1}", "{\"x\":1}", false },
+        { "{\"error\":{\"message\":\"Incorrect API key provided: sk-abcdefgh12345678. You can find it\",\"type\":\"invalid_request_error\"}}",
+          "invalid_request_error: Incorrect API key provided: [key] You can find it", false },
+        { "{\"error\":{\"message\":\"Incorrect API key provided: abc***xyz.\"}}", "Incorrect API key provided: [key]", false },
+        { "bad token Bearer topsecret!", "bad token Bearer [key]!", false },
+        { "invalid 9f8e7d6c5b4a39281706f5e4d3c2b1a0", "invalid [key]", false },
+        { "the model `Qwen2.5-Coder-1.5B-Instruct-GGUF` does not exist", "the model `Qwen2.5-Coder-1.5B-Instruct-GGUF` does not exist", false },
+        { "\xFF\xFE\x01x", "?? x", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text [256];
+        assert_int_equal (error_text (cases [i].body, text, sizeof text), cases [i].context);
+        assert_string_equal (text, cases [i].text);
+    }
+    char small [12], one [1];
+    error_text ("{\"detail\":\"Nicht g\xC3\xBCltig, leider\"}", small, sizeof small);
+    assert_string_equal (small, "Nicht g...");
+    error_text ("{\"detail\":\"Not Found\"}", one, sizeof one);
+    assert_string_equal (one, "");
+}
+
+// --- anything at all --------------------------------------------------------------------
+
+// A real answer of llama.cpp, shortened.
+static const char llama [] =
+    "{\"choices\":[{\"finish_reason\":\"length\",\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"No\"},\"logprobs\":{\"content\":[{\"id\":2753,"
+    "\"token\":\"No\",\"bytes\":[78,111],\"logprob\":-0.24859,\"top_logprobs\":[{\"id\":2753,\"token\":\"No\",\"bytes\":[78,111],\"logprob\":-0.24859},"
+    "{\"id\":9454,\"token\":\"Yes\",\"bytes\":[89,101,115],\"logprob\":-1.9},{\"id\":3981,\"token\":\"Ir\",\"bytes\":[73,114],\"logprob\":-2.8},"
+    "{\"id\":151645,\"token\":\"\",\"bytes\":[],\"logprob\":-12.5}]}]}}],\"created\":1,\"model\":\"m\",\"object\":\"chat.completion\",\"usage\":"
+    "{\"completion_tokens\":1,\"prompt_tokens\":213,\"total_tokens\":214,\"prompt_tokens_details\":{\"cached_tokens\":174}},\"id\":\"chatcmpl-x\"}";
+
+static void check_any (json_doc_t *doc, const char *body, size_t len)
+{
+    chat_settings_t think = after (), text = text_alone ();
+    const chat_settings_t *all [] = { &plain, &think, &text };
+    char *copy = mem_new (len ? len : 1), error [200];
+    memcpy (copy, body, len);
+    for (int i = 0; i < 3; i++) {
+        answer_t a;
+        answer_read (doc, all [i], copy, len, &a);
+        int32_t y, n, r;
+        assert_true (a.kind <= ANSWER_MALFORMED && a.cell.known == (a.kind == ANSWER_CELL));
+        assert_true ((a.why [0] == '\0') == (a.kind == ANSWER_CELL));
+        if (a.kind == ANSWER_CELL) {
+            assert_true (cell_probabilities (&a.cell, &y, &n, &r));
+            assert_int_equal (y + n + r, MICRO);
+            assert_true (y >= 0 && n >= 0 && r >= 0 && a.cell.mass <= MICRO);
+        }
+    }
+    bool context;
+    answer_error (doc, copy, len, error, sizeof error, &context);
+    free (copy);
+}
+
+static void test_random_bytes (void **state)
+{
+    (void) state;
+    json_doc_t *doc = json_doc_new ();
+    rng_t rng = { 4 };
+    char body [300];
+    for (int round = 0; round < 3000; round++) {
+        size_t len = rng_below (&rng, sizeof body);
+        for (size_t i = 0; i < len; i++)
+            body [i] = (char) rng_next (&rng);
+        check_any (doc, body, len);
+    }
+    json_doc_destroy (&doc);
+}
+
+static void test_damaged_answers (void **state)
+{
+    (void) state;
+    static const char *const bits [] = { "null", "-9999.0", "NaN", "{}", "[]", "\"\"", "1e999", "true", "\"Yes\"", "\\u0000", "\xC4\xA0", "\"label\"", "</think>", "\\ud800" };
+    json_doc_t *doc = json_doc_new ();
+    rng_t rng = { 5 };
+    for (int round = 0; round < 6000; round++) {
+        buf_t body = { 0 };
+        buf_add (&body, llama, sizeof llama - 1);
+        for (uint64_t n = 1 + rng_below (&rng, 4); n > 0; n--) {
+            size_t at = rng_below (&rng, body.len);
+            const char *bit = bits [rng_below (&rng, sizeof bits / sizeof *bits)];
+            switch (rng_below (&rng, 4)) {
+            case 0: body.data [at] = (char) rng_next (&rng); break;
+            case 1: body.len = at + 1; break;
+            case 2: memcpy (body.data + at, bit, strlen (bit) < body.len - at ? strlen (bit) : body.len - at); break;
+            default: memmove (body.data + at, body.data + at / 2, body.len - at); break;
+            }
+        }
+        check_any (doc, body.data, body.len);
+        buf_free (&body);
+    }
+    check_any (doc, llama, sizeof llama - 1);
+    json_doc_destroy (&doc);
+}
+
+// Random probabilities: the parts are exactly one together, and where they come from does not matter.
+static void test_parts_are_one (void **state)
+{
+    (void) state;
+    rng_t rng = { 6 };
+    for (int round = 0; round < 3000; round++) {
+        double lp [3];
+        for (int i = 0; i < 3; i++)
+            lp [i] = -12 * rng_unit (&rng) * rng_unit (&rng);
+        char *top = mem_printf ("[{\"token\":\"Yes\",\"logprob\":%.17g},{\"token\":\" no\",\"logprob\":%.17g},{\"token\":\"ir\",\"logprob\":%.17g}]", lp [0], lp [1], lp [2]);
+        answer_t a = read_top (top);
+        double y = exp (lp [0]), n = exp (lp [1]), i = exp (lp [2]);
+        if (y + n + i >= plain.mass_min)
+            check_probabilities (&a, y / (y + n + i), n / (y + n + i), i / (y + n + i));
+        else
+            check_unreadable (&a, "of the probability");
+        free (top);
+    }
+}
+
+// Long and flat input takes time in its length alone.
+static void test_long_lines (void **state)
+{
+    (void) state;
+    chat_settings_t s = after ();
+    buf_t body = { 0 };
+    buf_add_str (&body, "{\"choices\":[{\"message\":{\"content\":\"");
+    for (int i = 0; i < 1000000; i++)
+        buf_add_str (&body, "a b ");
+    buf_add_str (&body, "\\nYes\"}}]}");
+    answer_t a = read_bytes (&s, body.data, body.len);
+    check_score (&a, 1, 1);
+    buf_free (&body);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests [] = {
+        cmocka_unit_test (test_token_labels), cmocka_unit_test (test_logprobs), cmocka_unit_test (test_spellings_add_up),
+        cmocka_unit_test (test_no_probabilities), cmocka_unit_test (test_sampled_token_counts), cmocka_unit_test (test_bytes_alone),
+        cmocka_unit_test (test_mass), cmocka_unit_test (test_label_behind_marks), cmocka_unit_test (test_text), cmocka_unit_test (test_text_cut_off),
+        cmocka_unit_test (test_no_logprobs_there), cmocka_unit_test (test_content_parts), cmocka_unit_test (test_reasoning_text),
+        cmocka_unit_test (test_reasoning_logprobs), cmocka_unit_test (test_malformed), cmocka_unit_test (test_mended), cmocka_unit_test (test_usage),
+        cmocka_unit_test (test_errors), cmocka_unit_test (test_random_bytes), cmocka_unit_test (test_damaged_answers),
+        cmocka_unit_test (test_parts_are_one), cmocka_unit_test (test_long_lines),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
