@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "ops/progress.h"
+#include "ops/judge_setup.h"
 #include "ops/setup.h"
 
 static const cli_flag_t flags [] = {
@@ -79,6 +80,7 @@ static status_t export_stored (const cli_t *cli, config_t *config, const char *d
     opened_t opened;
     dataset_options_t options = { 0 };
     dataset_report_t *report = mem_zero (1, sizeof *report);
+    char *note = NULL;
     status_t status = cmd_open (dir, cli_text (cli, "--run"), true, &opened, fault);
     if (status == OK)
         status = config_inherit (config, "stored configuration", opened.run->config, "export.", fault);
@@ -89,7 +91,8 @@ static status_t export_stored (const cli_t *cli, config_t *config, const char *d
         options.rules = opened.rules;
         options.rule_digests = opened.digests;
         options.n_rules = opened.pool->count;
-        options.judge_note = cmd_judge_note (opened.run->spec->judge);
+        note = judge_setup_note_stored (opened.run->spec->judge, opened.run->config);
+        options.judge_note = note;
         cmd_on_interrupt (interrupt);
         status = dataset_export (opened.store, opened.run, &options, &progress, report, fault);
     }
@@ -97,6 +100,7 @@ static status_t export_stored (const cli_t *cli, config_t *config, const char *d
         status = say (report, fault);
     free (report);
     free ((void *) options.where);
+    free (note);
     cmd_close (&opened);
     return status;
 }

@@ -226,10 +226,15 @@ bool config_given (const config_t *config, const char *key)
 
 bool config_names_a_run (const config_t *config)
 {
+    return config_names_a_run_but_for (config, "");
+}
+
+bool config_names_a_run_but_for (const config_t *config, const char *key)
+{
     size_t count;
     const config_key_t *keys = config_keys (&count);
     for (size_t i = 0; i < count; i++)
-        if (keys [i].decides && config->given [i])
+        if (keys [i].decides && config->given [i] && strcmp (keys [i].name, key) != 0)
             return true;
     return false;
 }

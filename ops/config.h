@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/fault.h"
 
-enum { CONFIG_KEYS_MAX = 64, CONFIG_FILE_BYTES_MAX = 1024 * 1024, CONFIG_TEXT_BYTES_MAX = 4096, CONFIG_NAMES_MAX = 1000 };
+enum { CONFIG_KEYS_MAX = 112, CONFIG_FILE_BYTES_MAX = 1024 * 1024, CONFIG_TEXT_BYTES_MAX = 4096, CONFIG_NAMES_MAX = 1000 };
 
 typedef struct { char **items; size_t count; } config_names_t;
 
@@ -33,7 +33,20 @@ typedef struct {
     struct {
         char *name, *scores, *missing, *unknown_ids, *compat;
         bool store_cells;
+
+        // openai: what is asked, and how the answer is read
+        char *model, *template, *label_position, *extra, *constrain, *too_long;
+        bool logprobs, max_completion_tokens;
+        uint64_t top_logprobs, max_tokens, samples;
+        double temperature, mass_min;
+        config_names_t omit;
+        // openai: where, with which key, and how fast
+        config_names_t urls, weights;
+        char *ca_file, *key_file, *key_command;
+        uint64_t timeout_ms, tries, places_max;
+        double requests_per_minute, tokens_per_minute;
     } judge;
+    struct { uint64_t max_calls; } budget;
     struct {
         char *name;
         uint64_t top;
@@ -84,6 +97,7 @@ status_t config_inherit (config_t *config, const char *name, const char *yaml, c
 // Did somebody give this key; did somebody give a key that decides labels (the run's digest)?
 bool config_given (const config_t *config, const char *key);
 bool config_names_a_run (const config_t *config);
+bool config_names_a_run_but_for (const config_t *config, const char *key);  // not counting this one
 
 // The whole configuration as YAML that config_load reads back to the same. No secrets are in it: keys are files' names.
 void config_print (const config_t *config, buf_t *out);

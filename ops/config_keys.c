@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "model/selection.h"
+#include "ops/config_judge.h"
 #include "ops/number.h"
 #include "worker/judge.h"
 
@@ -21,6 +22,9 @@
 CHOICES (missing_words, "quarantine", "irrelevant")
 CHOICES (unknown_words, "error", "skip")
 CHOICES (compat_words, "none", "published")
+CHOICES (position_words, "first", "after_reasoning")
+CHOICES (constrain_words, "none", "structured_outputs", "guided_choice", "response_format")
+CHOICES (long_words, "set-aside", "cut")
 CHOICES (orientation_words, "hashed", "stored")
 CHOICES (format_words, "explicit", "implicit", "text", "rewardbench")
 
@@ -77,7 +81,7 @@ static const config_key_t keys [] = {
     { "rules.file", CONFIG_TEXT, AT (rules.file), NULL, 0, 0, NULL, NULL, true,
       "rule pool (YAML); without one, the pool that rulemill ships with" },
     { "judge.name", CONFIG_CHOICE, AT (judge.name), "lexicon", 0, 0, judge_names, NULL, true,
-      "who scores: lexicon (embedded baseline, not a judge of safety) or replay (recorded scores)" },
+      "who scores: lexicon (embedded baseline, not a judge of safety), replay (recorded scores), or a model behind HTTP: openai, or its URL" },
     { "judge.scores", CONFIG_TEXT, AT (judge.scores), NULL, 0, 0, NULL, NULL, true,
       "replay: file of recorded scores; without one they stand in the corpus rows" },
     { "judge.missing", CONFIG_CHOICE, AT (judge.missing), "quarantine", 0, 0, missing_words, NULL, true,
@@ -87,7 +91,57 @@ static const config_key_t keys [] = {
     { "judge.compat", CONFIG_CHOICE, AT (judge.compat), "none", 0, 0, compat_words, NULL, true,
       "published: raw scores, ties to B, stored orientation, as the paper's released code" },
     { "judge.store_cells", CONFIG_BOOL, AT (judge.store_cells), "false", 0, 0, NULL, NULL, false,
-      "keep what the judge said of every response and rule" },
+      "keep what the judge said of every response and rule; openai always does" },
+    { "judge.urls", CONFIG_NAMES, AT (judge.urls), NULL, 0, 0, NULL, config_judge_url, false,
+      "openai: base URLs of its endpoints, http://host:8000/v1; without one, OPENAI_BASE_URL" },
+    { "judge.weights", CONFIG_NAMES, AT (judge.weights), NULL, 0, 0, NULL, config_judge_weight, false,
+      "openai: share of each URL, in their order; without them, equal" },
+    { "judge.model", CONFIG_TEXT, AT (judge.model), NULL, 0, 0, NULL, NULL, true,
+      "openai: the model's name as its server knows it" },
+    { "judge.template", CONFIG_TEXT, AT (judge.template), NULL, 0, 0, NULL, NULL, true,
+      "openai: file with the prompt; without one, the shipped prompt" },
+    { "judge.logprobs", CONFIG_BOOL, AT (judge.logprobs), "true", 0, 0, NULL, NULL, true,
+      "openai: score by log-probabilities; false: by the answer's text, which gives 1, -1 or 0" },
+    { "judge.top_logprobs", CONFIG_WHOLE, AT (judge.top_logprobs), "20", 1, 1000, NULL, NULL, true,
+      "openai: how many tokens' log-probabilities are asked for" },
+    { "judge.max_tokens", CONFIG_WHOLE, AT (judge.max_tokens), "0", 0, 1000000, NULL, NULL, true,
+      "openai: length of an answer; 0: 1, or 4096 where the model thinks first, or 8 where the text is read" },
+    { "judge.max_completion_tokens", CONFIG_BOOL, AT (judge.max_completion_tokens), "false", 0, 0, NULL, NULL, false,
+      "openai: call that parameter max_completion_tokens, as newer models want it" },
+    { "judge.temperature", CONFIG_REAL, AT (judge.temperature), "0", 0, 2, NULL, NULL, true,
+      "openai: sampling temperature" },
+    { "judge.label_position", CONFIG_CHOICE, AT (judge.label_position), "first", 0, 0, position_words, NULL, true,
+      "openai: where the label stands: first, or after_reasoning for models that think first" },
+    { "judge.samples", CONFIG_WHOLE, AT (judge.samples), "1", 1, 100, NULL, NULL, true,
+      "openai, without log-probabilities: answers averaged for each rule" },
+    { "judge.extra", CONFIG_TEXT, AT (judge.extra), NULL, 0, 0, NULL, config_judge_extra, true,
+      "openai: a JSON object added to each request, as text" },
+    { "judge.omit", CONFIG_NAMES, AT (judge.omit), NULL, 0, 0, NULL, NULL, true,
+      "openai: parameters left out of requests, for servers that refuse them" },
+    { "judge.mass_min", CONFIG_REAL, AT (judge.mass_min), "0.05", 0, 1, NULL, NULL, true,
+      "openai: an answer whose three labels have less probability than this in all can't be read" },
+    { "judge.constrain", CONFIG_CHOICE, AT (judge.constrain), "none", 0, 0, constrain_words, NULL, true,
+      "openai: how to ask again, for one of the labels alone, after an answer that can't be read" },
+    { "judge.too_long", CONFIG_CHOICE, AT (judge.too_long), "set-aside", 0, 0, long_words, NULL, false,
+      "openai: conversations too long for the model are set aside, or cut from their beginning" },
+    { "judge.ca_file", CONFIG_TEXT, AT (judge.ca_file), NULL, 0, 0, NULL, NULL, false,
+      "openai: certificates (PEM) of a private authority" },
+    { "judge.key_file", CONFIG_TEXT, AT (judge.key_file), NULL, 0, 0, NULL, NULL, false,
+      "openai: file with the key, on each worker's machine; without one, OPENAI_API_KEY" },
+    { "judge.key_command", CONFIG_TEXT, AT (judge.key_command), NULL, 0, 0, NULL, NULL, false,
+      "openai: command that prints the key, run by each worker" },
+    { "judge.timeout_ms", CONFIG_WHOLE, AT (judge.timeout_ms), "120000", 100, 3600000, NULL, NULL, false,
+      "openai: a request without an answer for this long is sent again" },
+    { "judge.tries", CONFIG_WHOLE, AT (judge.tries), "8", 1, 100, NULL, NULL, false,
+      "openai: tries of one request before its pair is set aside" },
+    { "judge.places_max", CONFIG_WHOLE, AT (judge.places_max), "1024", 1, 4096, NULL, NULL, false,
+      "openai: requests in flight at one endpoint from one worker, at most" },
+    { "judge.requests_per_minute", CONFIG_REAL, AT (judge.requests_per_minute), "0", 0, 1000000000, NULL, NULL, false,
+      "openai: limit for all workers of the job together; 0: none" },
+    { "judge.tokens_per_minute", CONFIG_REAL, AT (judge.tokens_per_minute), "0", 0, 1000000000000, NULL, NULL, false,
+      "openai: limit for all workers of the job together; 0: none" },
+    { "budget.max_calls", CONFIG_WHOLE, AT (budget.max_calls), "0", 0, UINT64_MAX, NULL, NULL, false,
+      "openai: requests that the run may send in all, retries included; 0: no limit" },
     { "policy.name", CONFIG_CHOICE, AT (policy.name), "exhaustive", 0, 0, policy_words, NULL, true,
       "which rules decide a pair: exhaustive, discrepancy, all, random, fixed" },
     { "policy.top", CONFIG_WHOLE, AT (policy.top), "5", 1, LIMIT_RULES, NULL, NULL, true,

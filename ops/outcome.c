@@ -87,9 +87,20 @@ void outcome_lengths (const outcome_t *outcome, uint64_t *longer, uint64_t *shor
     *shorter = outcome->job.dataset.shorter;
 }
 
+bool outcome_budget_out (const outcome_t *outcome)
+{
+    return outcome->status == ERR_LIMIT && outcome->budget_calls > 0 && outcome->job.last.stage == STAGE_LABEL;
+}
+
+// Only a judge that is asked over the network changes its mind about its workers.
+bool outcome_unfit (const outcome_t *outcome)
+{
+    return outcome->status == ERR_USAGE && outcome->job.last.stage == STAGE_LABEL && strcmp (outcome->judge, "openai") == 0;
+}
+
 int outcome_exit_code (const outcome_t *outcome)
 {
-    if (outcome->status == ERR_STOPPED)
+    if (outcome->status == ERR_STOPPED || outcome_budget_out (outcome) || outcome_unfit (outcome))
         return EXIT_RESUMABLE;
     if (outcome->status != OK)
         return outcome->status == ERR_USAGE ? EXIT_USAGE : EXIT_FAILED;

@@ -9,9 +9,11 @@ enum { OUTCOME_REASONS_MAX = 64, OUTCOME_REASON_BYTES = 64 };
 typedef struct { char reason [OUTCOME_REASON_BYTES]; uint64_t count; } outcome_reason_t;
 
 typedef struct {
-    status_t status;                // OK, ERR_STOPPED or why it failed
+    status_t status;                // OK, ERR_STOPPED, ERR_LIMIT (the budget is used up) or why it failed
     const char *dir;
     const char *judge;              // "lexicon"
+    const char *judge_note;         // what people read: "lexicon (embedded baseline, ...)", "openai: MODEL"
+    uint64_t budget_calls;          // 0: no limit
     const char *config;             // resolved, YAML
     int64_t began_s, ended_s;       // wall clock
     job_report_t job;
@@ -32,6 +34,10 @@ interval_t outcome_longer (const outcome_t *outcome, uint64_t *total);
 
 // Of the labelled pairs: where the longer response won, and the shorter.
 void outcome_lengths (const outcome_t *outcome, uint64_t *longer, uint64_t *shorter);
+
+// The job stopped at its budget, or because its judge refused the key: mended, the same command goes on.
+bool outcome_budget_out (const outcome_t *outcome);
+bool outcome_unfit (const outcome_t *outcome);
 
 int outcome_exit_code (const outcome_t *outcome);
 

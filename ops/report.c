@@ -151,6 +151,22 @@ static double seconds (struct timeval time)
     return (double) time.tv_sec + (double) time.tv_usec / 1e6;
 }
 
+// Requests to a judge behind HTTP, over all starts of the run.
+static void add_calls (const outcome_t *outcome, buf_t *out)
+{
+    const Rulemill__RunCounts *counts = &outcome->job.counts;
+    if (counts->calls == 0)
+        return;
+    open_object (out, "calls");
+    add_count (out, "calls", counts->calls);
+    add_count (out, "prompt_tokens", counts->prompt_tokens);
+    add_count (out, "cached_tokens", counts->cached_tokens);
+    add_count (out, "completion_tokens", counts->completion_tokens);
+    add_count (out, "refused", counts->refused);
+    add_count (out, "budget", outcome->budget_calls);
+    buf_add_char (out, '}');
+}
+
 // Of this process and of the workers that it waited for.
 static void add_usage (const outcome_t *outcome, buf_t *out)
 {
@@ -198,7 +214,8 @@ static void add_versions (buf_t *out)
 
 void report_json (const outcome_t *outcome, buf_t *out)
 {
-    const char *end = outcome->status == OK ? "complete" : outcome->status == ERR_STOPPED ? "stopped" : "failed";
+    const char *end = outcome->status == OK ? "complete" : outcome->status == ERR_STOPPED ? "stopped"
+                    : outcome_budget_out (outcome) ? "budget used up" : "failed";
     buf_add_char (out, '{');
     add_text (out, "outcome", end);
     add_text (out, "run", outcome->job.run [0] ? outcome->job.run : NULL);
@@ -212,6 +229,7 @@ void report_json (const outcome_t *outcome, buf_t *out)
     add_agreement (outcome, out);
     add_scores (outcome, out);
     add_dataset (outcome, out);
+    add_calls (outcome, out);
     add_times (outcome, out);
     add_usage (outcome, out);
     add_versions (out);

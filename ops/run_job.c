@@ -53,6 +53,24 @@ static status_t tell (outcome_t *outcome, bool json, bool quiet, fault_t *fault)
     return status;
 }
 
+static status_t budget_out (const outcome_t *outcome, fault_t *fault)
+{
+    buf_t calls = { 0 };
+    progress_count (&calls, outcome->budget_calls);
+    status_t status = fault_set (fault, ERR_STOPPED, "the budget of %s calls is used up, what was judged is kept in %s; raise it with "
+                                 "--max-calls and run the same command again", calls.data, outcome->dir);
+    buf_free (&calls);
+    return status;
+}
+
+// The fault says what the judge said.
+static status_t unfit (const outcome_t *outcome, fault_t *fault)
+{
+    const fault_t why = *fault;
+    return fault_set (fault, ERR_STOPPED, "%.800s; what was judged is kept in %s: mend this and run the same command again",
+                      why.text, outcome->dir);
+}
+
 static status_t stopped (const outcome_t *outcome, fault_t *fault)
 {
     const job_snapshot_t *last = &outcome->job.last;
@@ -81,12 +99,16 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
         return status;
 
     job_options_t *job = setup_job (setup);
-    outcome_t outcome = { .dir = job->dir, .judge = setup_config (setup)->judge.name, .config = job->config };
+    outcome_t outcome = {
+        .dir = job->dir, .judge = setup_config (setup)->judge.name, .judge_note = job->judge_note, .config = job->config,
+        .budget_calls = job->budget_calls
+    };
     status = perform (job, quiet, &outcome, fault);
-    if (status == OK || status == ERR_STOPPED) {
+    if (status == OK || status == ERR_STOPPED || outcome_budget_out (&outcome)) {
         status_t told = tell (&outcome, json, quiet, fault);
-        status = told != OK ? told : status == ERR_STOPPED ? stopped (&outcome, fault) : OK;
-    }
+        status = told != OK ? told : status == OK ? OK : status == ERR_STOPPED ? stopped (&outcome, fault) : budget_out (&outcome, fault);
+    } else if (outcome_unfit (&outcome))
+        status = unfit (&outcome, fault);
     *exit_code = outcome_exit_code (&outcome);
     setup_destroy (&setup);
     return status;

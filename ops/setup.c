@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "ops/cmd.h"
 #include "ops/config_keys.h"
+#include "ops/judge_setup.h"
 #include "ops/paths.h"
 #include "ops/spec.h"
 #include "worker/judge.h"
@@ -23,6 +24,9 @@ struct setup {
     buf_t pool_yaml;
     spec_t spec;
     scores_options_t scores;
+    judge_setup_t judge;
+    char *judge_note;
+    digest_t stored_judge;      // identity of the last run's judge, where that goes on
     char program [PROGRAM_BYTES];
     job_options_t job;
 };
@@ -35,7 +39,9 @@ const cli_flag_t setup_corpus_flags [] = {
 };
 
 const cli_flag_t setup_run_flags [] = {
-    { "--judge", "NAME", NULL, "judge.name", false },
+    { "--judge", "NAME|URL[,URL]", NULL, "judge.name", false },
+    { "--model", "NAME", NULL, "judge.model", false },
+    { "--max-calls", "N", NULL, "budget.max_calls", false },
     { "--scores", "FILE", NULL, "judge.scores", false },
     { "--compat", "published", NULL, "judge.compat", false },
     { "--rules", "FILE", NULL, "rules.file", false },
@@ -76,6 +82,8 @@ static status_t apply_flag (config_t *config, const cli_t *cli, const cli_flag_t
         return config_assign (config, value, fault);
     if (flag->key == NULL)
         return OK;
+    if (strcmp (flag->name, "--judge") == 0)
+        return judge_setup_flag (config, value, fault);
     if (flag->many)
         return apply_list (config, cli, flag, fault);
     return config_set (config, flag->key, flag->name, value ? value : "true", fault);
@@ -127,43 +135,69 @@ dataset_options_t setup_dataset (const config_t *config)
 
 // --- what the store knows --------------------------------------------------
 
-// Is there a store, has it a run, and with which configuration was that begun? The store is closed again.
-static status_t look_back (const char *dir, bool *has_store, bool *has_run, buf_t *config, fault_t *fault)
+// What is there to go on with.
+typedef struct {
+    bool store, run;
+    bool http;                  // the run's judge is behind HTTP
+    digest_t judge;             // its identity
+    buf_t config;               // with which the run was begun
+} past_t;
+
+static void read_past (const Rulemill__RunRecord *run, past_t *past)
+{
+    buf_add_str (&past->config, run->config);
+    if (run->spec == NULL)
+        return;
+    past->http = strcmp (run->spec->judge, "openai") == 0;
+    if (run->spec->judge_identity.len == DIGEST_BYTES)
+        memcpy (past->judge.b, run->spec->judge_identity.data, DIGEST_BYTES);
+}
+
+// The store is closed again.
+static status_t look_back (const char *dir, past_t *past, fault_t *fault)
 {
     const store_options_t options = { .read_only = true };
     store_t *store = NULL;
-    *has_store = *has_run = false;
     status_t status = store_open (dir, &options, &store, fault);
     if (status == ERR_NOT_FOUND)
         return OK;
     if (status != OK)
         return status;
-    *has_store = true;
+    past->store = true;
     uint32_t number;
-    status = record_last_run (store, &number, has_run, fault);
+    status = record_last_run (store, &number, &past->run, fault);
     Rulemill__RunRecord *run = NULL;
-    if (status == OK && *has_run)
+    if (status == OK && past->run)
         status = record_get_run (store, number, &run, fault);
     if (run) {
-        buf_add_str (config, run->config);
+        read_past (run, past);
         rulemill__run_record__free_unpacked (run, NULL);
     }
     store_close (&store);
     return status;
 }
 
+// Does the last run go on? A judge that is only said to be reached elsewhere makes no other run.
+static bool goes_on (const config_t *config, const past_t *past)
+{
+    if (!past->run)
+        return false;
+    bool same_judge = past->http && judge_is_http (config);
+    return same_judge ? !config_names_a_run_but_for (config, "judge.name") : !config_names_a_run (config);
+}
+
 // *resume: the last run goes on.
 static status_t take_over (setup_t *setup, const cli_t *cli, const char *dir, bool *resume, fault_t *fault)
 {
-    bool has_store, has_run;
-    buf_t stored = { 0 };
-    status_t status = look_back (dir, &has_store, &has_run, &stored, fault);
-    *resume = has_run && !config_names_a_run (setup->config) && !cli_has (cli, "--new-run");
-    if (status == OK && !has_store && setup->corpus.count == 0)
+    past_t past = { 0 };
+    status_t status = look_back (dir, &past, fault);
+    *resume = goes_on (setup->config, &past) && !cli_has (cli, "--new-run");
+    setup->stored_judge = past.judge;
+    if (status == OK && !past.store && setup->corpus.count == 0)
         status = fault_set (fault, ERR_USAGE, "%s holds no job yet, so it needs a corpus: rulemill label CORPUS... --out %s", dir, dir);
-    if (status == OK && stored.len > 0)
-        status = config_inherit (setup->config, "stored configuration", stored.data, *resume ? "" : "corpus.", fault);
-    buf_free (&stored);
+    if (status == OK && past.config.len > 0)
+        status = config_inherit (setup->config, "stored configuration", past.config.data, *resume ? "" : "corpus.", fault);
+    buf_free (&past.config);
     return status;
 }
 
@@ -201,11 +235,36 @@ static status_t set_corpus (setup_t *setup, const char *dir, fault_t *fault)
     return OK;
 }
 
+// A run that goes on must ask its judge as it did before, for its cells stand beside those that are there.
+static status_t set_judge (setup_t *setup, bool resume, fault_t *fault)
+{
+    job_options_t *job = &setup->job;
+    config_t *config = setup->config;
+    job->judge_costly = judge_is_http (config) || (strcmp (config->judge.name, "replay") == 0 && judge_replay_class.costly);
+    job->return_cells = judge_is_http (config) || config->judge.store_cells;
+    job->judge_note = setup->judge_note = judge_setup_note (config);
+    if (!judge_is_http (config))
+        return OK;
+    job->budget_calls = config->budget.max_calls;
+    job->judge = &setup->judge.message;
+    status_t status = judge_setup_fill (config, &setup->judge, fault);
+    if (status != OK || !resume)
+        return status;
+    digest_t identity = judge_setup_identity (&setup->judge);
+    if (digest_equal (&identity, &setup->stored_judge))
+        return OK;
+    return fault_set (fault, ERR_MISMATCH, "the judge is asked otherwise than when the run began%s%s; put it back, or begin another "
+                      "run with --new-run", config->judge.template ? ", the prompt differs: " : "",
+                      config->judge.template ? config->judge.template : "");
+}
+
 static status_t set_run (setup_t *setup, const cli_t *cli, bool resume, fault_t *fault)
 {
     job_options_t *job = &setup->job;
     const config_t *config = setup->config;
     status_t status = cli_whole (cli, "--limit", 1, UINT64_MAX, &job->limit, fault);
+    if (status == OK && judge_is_http (config))
+        status = judge_setup_endpoint (setup->config, fault);
     if (status == OK && !resume) {
         status = spec_pool (config, &setup->pool, &setup->pool_yaml, fault);
         if (status == OK)
@@ -221,10 +280,7 @@ static status_t set_run (setup_t *setup, const cli_t *cli, bool resume, fault_t 
     bool replay = strcmp (config->judge.name, "replay") == 0;
     setup->scores = spec_scores (config);
     job->scores = replay ? &setup->scores : NULL;
-    job->judge_costly = replay ? judge_replay_class.costly : judge_lexicon_class.costly;
-    job->return_cells = config->judge.store_cells;
-    job->judge_note = cmd_judge_note (config->judge.name);
-    return status;
+    return status == OK ? set_judge (setup, resume, fault) : status;
 }
 
 static unsigned cores (void)
@@ -244,6 +300,7 @@ static status_t set_local (setup_t *setup, fault_t *fault)
     setup->program [n] = '\0';
     setup->job.program = setup->program;
     setup->job.local_workers = setup->config->workers ? (unsigned) setup->config->workers : cores ();
+    setup->judge.message.workers = setup->job.local_workers;
     return OK;
 }
 
@@ -322,6 +379,8 @@ void setup_destroy (setup_t **setup)
     buf_free (&(*setup)->pool_yaml);
     paths_clear (&(*setup)->corpus);
     rulepool_destroy (&(*setup)->pool);
+    judge_setup_clear (&(*setup)->judge);
+    free ((*setup)->judge_note);
     free (*setup);
     *setup = NULL;
 }

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "model/selection.h"
+#include "ops/judge_setup.h"
 #include "storage/run.h"
 #include "worker/lexicon.h"
 
@@ -75,6 +76,8 @@ static status_t judge_identity (const config_t *config, const rulepool_t *pool, 
         *out = lexicon_identity (pool);
         return OK;
     }
+    if (judge_is_http (config))
+        return judge_setup_identify (config, out, fault);
     scores_options_t scores = spec_scores (config);
     const char **ids = mem_zero (pool->count, sizeof *ids);
     digest_t *digests = mem_zero (pool->count, sizeof *digests);
@@ -163,6 +166,11 @@ static status_t check_contradictions (const config_t *config, fault_t *fault)
     if (config->judge.scores && !replay)
         return fault_set (fault, ERR_USAGE, "judge.scores (--scores) is for --judge replay; the %s judge makes its own",
                           config->judge.name);
+    static const char *const asked [] = { "judge.urls", "judge.model", "judge.template", "judge.extra", "budget.max_calls" };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked && !judge_is_http (config); i++)
+        if (config_given (config, asked [i]))
+            return fault_set (fault, ERR_USAGE, "%s is for a judge behind HTTP, not for %s; add --judge URL or take it out",
+                              asked [i], config->judge.name);
     bool weights = config_given (config, "policy.weight_relevance") || config_given (config, "policy.weight_discrepancy");
     if (weights && strcmp (config->policy.name, "exhaustive") != 0)
         return fault_set (fault, ERR_USAGE, "weights are for --policy exhaustive; %s has none", config->policy.name);

@@ -1,6 +1,5 @@
 #include "ops/summary.h"
 
-#include "ops/cmd.h"
 #include "ops/progress.h"
 
 enum { REASONS_SHOWN = 8 };
@@ -48,7 +47,7 @@ static void add_run (const outcome_t *outcome, buf_t *out)
     head (out, "Run");
     buf_printf (out, "%s\n", outcome->job.run);
     head (out, "Judge");
-    buf_printf (out, "%s\n", cmd_judge_note (outcome->judge));
+    buf_printf (out, "%s\n", outcome->judge_note ? outcome->judge_note : outcome->judge);
 }
 
 static void add_ties (const outcome_t *outcome, buf_t *out)
@@ -125,6 +124,28 @@ static void add_length (const outcome_t *outcome, buf_t *out)
     buf_add_str (out, " of unequal lengths\n");
 }
 
+static void add_usage (const outcome_t *outcome, buf_t *out)
+{
+    const Rulemill__RunCounts *counts = &outcome->job.counts;
+    if (counts->calls == 0)
+        return;
+    head (out, "Calls");
+    progress_count (out, counts->calls);
+    buf_add_str (out, " to the judge: ");
+    progress_count (out, counts->prompt_tokens);
+    buf_add_str (out, " prompt tokens (");
+    progress_count (out, counts->cached_tokens);
+    buf_add_str (out, " from the server's cache), ");
+    progress_count (out, counts->completion_tokens);
+    buf_add_str (out, " of answers");
+    if (counts->refused > 0) {
+        buf_add_str (out, "; ");
+        progress_count (out, counts->refused);
+        buf_add_str (out, " refused as too many");
+    }
+    buf_add_char (out, '\n');
+}
+
 static void add_times (const outcome_t *outcome, buf_t *out)
 {
     const job_report_t *job = &outcome->job;
@@ -194,6 +215,7 @@ void summary_text (const outcome_t *outcome, buf_t *out)
     add_agreement (outcome, out);
     add_length (outcome, out);
     add_scores (outcome, out);
+    add_usage (outcome, out);
     add_times (outcome, out);
     add_dataset (outcome, out);
     add_next (outcome, out);
