@@ -1,0 +1,480 @@
+#!/usr/bin/env python3
+"""scripted.py --port 0 --script FILE.json [--log FILE] [--cert PEM] : an OpenAI-compatible server that does what a script says.
+
+Prints the port that it listens on (127.0.0.1) and serves until it is ended. Python's standard library alone; above 1000 requests/s.
+
+  POST .../chat/completions   answered by the script
+  GET  .../models             the model
+  GET  /__stats               {"requests", "chats", "answered", "refused", "connections", "in_service", "in_service_max", "cells"}
+
+The script is a JSON object, each key optional:
+
+  shape       "vllm", "llama" or "openai"; model; seed; mass (.98) of the three labels; logprobs (true)
+  key         answer 401 to requests without "Authorization: Bearer KEY"
+  marks       {"response", "rule", "end"}: what stands before response and rule and behind the rule, for another template
+  delay_ms    of an answer; delay_ms_per_place is added for each request in service
+  places      how many are served at a time; over: "refuse" (429, with retry_after where given) or "queue" (vLLM does)
+  schedule    [[seconds, places], ...] since the first chat; begins anew after the last entry's time
+  dead        [[from_s, to_s], ...] since the start: connections are cut, new ones refused
+  answers_per_connection, idle_s     how long a connection is kept (llama: 100 and 5)
+  top_logprobs_max, refuse (names of parameters), context_tokens      answered with 400 when passed
+  ratelimit   {"requests": N, "window_s": S}: x-ratelimit-* headers, 429 past it
+  rules       a list of {"when": {...}, "do": NAME, ...}: the first that matches is done instead of an answer
+
+`when`, all of which must hold: from, to (number of the chat, from 1), every (n-th), body (a part of it), path (a part of it; then
+not only chats), share (of the chats, by the seed), times (at most so often), after_s, until_s (since the first chat).
+
+`do`: bad_request 400, unauthorized 401, not_found 404, timeout 408, too_large 413, rate_limited 429, error 500, loading 503 (each
+with status, retry_after, headers to change it), context, close (in mid-answer), close_before, half_json, huge (bytes, 100 MB),
+slow (one byte a second; interval_s), never, html, empty_body, wrong_types, no_choices, empty_content, nan, zeros, other_labels,
+other_language, reasoning, duplicate_labels, no_logprobs, redirect, headers_huge, garbage (no HTTP), and answer (with delay_ms).
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+import pathlib
+import ssl
+import sys
+import time
+from collections import Counter, OrderedDict, deque
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import shapes  # noqa: E402
+from misbehaviour import Misbehaviour  # noqa: E402
+
+STATUS = {"bad_request": (400, "invalid_request_error", "the request is wrong"),
+          "unauthorized": (401, "invalid_request_error", "Incorrect API key provided"),
+          "not_found": (404, "not_found_error", "there is no such thing"),
+          "timeout": (408, "timeout_error", "the request took too long"),
+          "too_large": (413, "invalid_request_error", "the request is too large"),
+          "rate_limited": (429, "rate_limit_exceeded", "Rate limit reached"),
+          "error": (500, "server_error", "something went wrong"),
+          "loading": (503, "unavailable_error", "Loading model")}
+REASON = {200: "OK", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 408: "Request Timeout",
+          413: "Payload Too Large", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
+REQUEST_BYTES_MAX = 64 * 1024 * 1024
+CACHE_PREFIXES = 4096
+
+
+class Server:
+    """What all connections share: the script, the places, the counters."""
+
+    def __init__(self, script, log):
+        self.script, self.log = script, log
+        self.shape = script.get("shape", "vllm")
+        self.model = script.get("model", "scripted")
+        self.seed = script.get("seed", 0)
+        llama = self.shape == "llama"
+        self.answers_max = script.get("answers_per_connection", 100 if llama else 0)
+        self.idle_s = script.get("idle_s", 5 if llama else 0)
+        self.counts = Counter()
+        self.cells = Counter()
+        self.done_by_rule = Counter()
+        self.prefixes = OrderedDict()
+        self.connections = set()
+        self.waiting = deque()
+        self.in_service = 0
+        self.started = time.monotonic()
+        self.first_chat = None
+        self.window, self.window_used = 0, 0
+
+    def since_first_chat(self):
+        return time.monotonic() - self.first_chat
+
+    # --- places
+
+    def places(self):
+        schedule = self.script.get("schedule")
+        if not schedule or self.first_chat is None:
+            return self.script.get("places", 0)
+        at = self.since_first_chat() % schedule[-1][0] if schedule[-1][0] > 0 else 0
+        return [places for start, places in schedule if start <= at][-1]
+
+    def is_full(self):
+        places = self.places()
+        return places > 0 and self.in_service >= places
+
+    def refuses(self):
+        return self.is_full() and self.script.get("over") != "queue"
+
+    def enter(self, begin):
+        """Serve it now, or when a place is free."""
+        if self.is_full():
+            self.waiting.append(begin)
+        else:
+            self.serve(begin)
+
+    def serve(self, begin):
+        self.in_service += 1
+        self.counts["in_service_max"] = max(self.counts["in_service_max"], self.in_service)
+        begin()
+
+    def leave(self):
+        self.in_service -= 1
+        while self.waiting and not self.is_full():
+            self.serve(self.waiting.popleft())
+
+    # --- the script
+
+    def rule_for(self, path, body, number):
+        for index, rule in enumerate(self.script.get("rules", ())):
+            if self.holds(rule.get("when", {}), index, path, body, number):
+                self.done_by_rule[index] += 1
+                return rule
+        return None
+
+    def holds(self, when, index, path, body, number):
+        if "path" in when:
+            if when["path"] not in path:
+                return False
+        elif number == 0:
+            return False
+        if number < when.get("from", number) or number > when.get("to", number) or number % when.get("every", 1):
+            return False
+        if "body" in when and when["body"].encode() not in body:
+            return False
+        if self.done_by_rule[index] >= when.get("times", float("inf")):
+            return False
+        at = self.since_first_chat() if self.first_chat is not None else 0
+        if at < when.get("after_s", at) or at >= when.get("until_s", float("inf")):
+            return False
+        if "share" in when:
+            word = hashlib.sha256(f"{self.seed}/{index}/{number}".encode()).digest()
+            return int.from_bytes(word[:4], "big") < when["share"] * 2 ** 32
+        return True
+
+    def ratelimit(self):
+        """(headers, refused) by a window that begins anew each window_s."""
+        limit = self.script.get("ratelimit")
+        if not limit:
+            return {}, False
+        window_s = limit.get("window_s", 60)
+        at = (time.monotonic() - self.started) / window_s
+        if int(at) != self.window:
+            self.window, self.window_used = int(at), 0
+        refused = self.window_used >= limit["requests"]
+        self.window_used += not refused
+        reset_ms = int((1 - at % 1) * window_s * 1000) + 1
+        return {"x-ratelimit-limit-requests": limit["requests"], "x-ratelimit-remaining-requests": limit["requests"] - self.window_used,
+                "x-ratelimit-reset-requests": f"{reset_ms // 1000}s{reset_ms % 1000}ms" if reset_ms > 999 else f"{reset_ms}ms"}, refused
+
+    def cached_tokens(self, text, rule):
+        """Tokens before the rule, where a request with the same beginning was here."""
+        prefix = text[:text.rfind(rule)] if rule and rule in text else text
+        key = hash(prefix)
+        known = key in self.prefixes
+        self.prefixes[key] = True
+        self.prefixes.move_to_end(key)
+        if len(self.prefixes) > CACHE_PREFIXES:
+            self.prefixes.popitem(last=False)
+        tokens = len(prefix) // 4
+        return tokens // 16 * 16 * known if self.shape == "vllm" else tokens * known
+
+    def stats(self):
+        return {"requests": self.counts["requests"], "chats": self.counts["chats"], "answered": self.counts["answered"],
+                "refused": self.counts["refused"], "connections": self.counts["connections"], "open": len(self.connections),
+                "in_service": self.in_service, "in_service_max": self.counts["in_service_max"], "cells": len(self.cells),
+                "cells_twice": sum(n > 1 for n in self.cells.values()), "done": {str(k): n for k, n in self.done_by_rule.items()}}
+
+    def note(self, **what):
+        if self.log:
+            self.log.write(json.dumps({"t": round(time.time(), 4), **what}) + "\n")
+
+
+class Connection(Misbehaviour, asyncio.Protocol):
+    """One connection: requests come one after the other."""
+
+    def __init__(self, server):
+        self.server = server
+        self.loop = asyncio.get_running_loop()
+        self.buffer = bytearray()
+        self.answers = 0
+        self.busy = self.holds_place = False
+        self.closing = self.transport = self.timer = None
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.server.connections.add(self)
+        self.server.counts["connections"] += 1
+        self.watch_idle()
+
+    def connection_lost(self, _error):
+        self.server.connections.discard(self)
+        if self.timer:
+            self.timer.cancel()
+        self.release()          # a client that hangs up frees its place
+
+    def data_received(self, data):
+        self.buffer += data
+        if len(self.buffer) > REQUEST_BYTES_MAX:
+            self.transport.abort()
+        elif not self.busy:
+            self.read_request()
+
+    def watch_idle(self):
+        if self.server.idle_s:
+            self.timer = self.loop.call_later(self.server.idle_s, lambda: self.busy or self.transport.close())
+
+    def release(self):
+        if self.holds_place:
+            self.holds_place = False
+            self.server.leave()
+
+    # --- a request
+
+    def read_request(self):
+        end = self.buffer.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        lines = bytes(self.buffer[:end]).decode("latin-1").split("\r\n")
+        fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        length = int(fields.get("content-length") or 0)
+        if len(self.buffer) < end + 4 + length:
+            return
+        body = bytes(self.buffer[end + 4:end + 4 + length])
+        del self.buffer[:end + 4 + length]
+        self.busy = True
+        if self.timer:
+            self.timer.cancel()
+            self.timer = None
+        method, _, rest = lines[0].partition(" ")
+        self.handle(method, rest.partition(" ")[0], fields, body)
+
+    def handle(self, method, path, fields, body):
+        server = self.server
+        if path == "/__stats":
+            self.send_json(200, server.stats())
+            return
+        server.counts["requests"] += 1
+        chat = method == "POST" and path.endswith("/chat/completions")
+        number = 0
+        if chat:
+            if server.first_chat is None:
+                server.first_chat = time.monotonic()
+            server.counts["chats"] += 1
+            number = server.counts["chats"]
+        self.headers, over_rate = server.ratelimit() if chat else ({}, False)
+        self.number, self.path = number, path
+        self.text = self.response = self.rule_text = ""
+        try:
+            self.request = json.loads(body) if body else {}
+        except ValueError:
+            self.request = None
+        rule = server.rule_for(path, body, number)
+        if not self.is_allowed(fields):
+            self.log("unauthorized")
+            self.send_status("unauthorized", {})
+        elif rule:
+            self.begin_rule(rule)
+        elif not chat:
+            self.answer_other(method, path)
+        elif over_rate:
+            self.refuse({"status": 429})
+        else:
+            self.enter(self.answer, server.script.get("delay_ms", 0))
+
+    def is_allowed(self, fields):
+        key = self.server.script.get("key")
+        return key is None or fields.get("authorization") == f"Bearer {key}"
+
+    def log(self, did):
+        """One line for each request, as it comes; what a chat asks is read here."""
+        server = self.server
+        if self.number == 0:
+            server.note(path=self.path, did=did)
+            return
+        request = self.request if isinstance(self.request, dict) else {}
+        self.text, self.response, self.rule_text = shapes.read_question(request, server.script.get("marks", {}))
+        self.cell = shapes.cell_digest(self.response, self.rule_text)
+        if did == "answer":
+            server.cells[self.cell] += 1
+        server.note(n=self.number, did=did, cell=self.cell, response=hashlib.sha256(self.response.encode()).hexdigest()[:32],
+                    rule=self.rule_text[:200], busy=server.in_service)
+
+    def begin_rule(self, rule):
+        self.rule = rule
+        delay = rule.get("delay_ms", self.server.script.get("delay_ms", 0) if rule["do"] not in STATUS else 0)
+        if rule["do"] == "answer":
+            self.enter(self.answer, delay)
+            return
+        self.log(rule["do"])
+        self.loop.call_later(delay / 1000, self.alive(lambda: self.misbehave(rule)))
+
+    def alive(self, act):
+        """Nothing is done for a connection that is gone."""
+        return lambda: None if self.transport.is_closing() else act()
+
+    def enter(self, act, delay_ms):
+        def begin():
+            if self.transport.is_closing():     # it hung up while it was waiting
+                self.loop.call_soon(self.server.leave)
+                return
+            self.holds_place = True
+            more = self.server.script.get("delay_ms_per_place", 0) * self.server.in_service
+            self.loop.call_later((delay_ms + more) / 1000, self.alive(act))
+        if self.server.refuses():
+            self.refuse({"retry_after": self.server.script.get("retry_after")})
+            return
+        self.log("answer")
+        self.server.enter(begin)
+
+    def refuse(self, how):
+        self.server.counts["refused"] += 1
+        self.log("refused")
+        self.send_status("rate_limited", how)
+
+    # --- answers
+
+    def answer_other(self, method, path):
+        self.log("other")
+        if method == "GET" and path.endswith("/models"):
+            one = {"id": self.server.model, "object": "model", "created": 1700000000, "owned_by": "tests"}
+            if self.server.shape == "vllm" and self.server.script.get("context_tokens"):
+                one["max_model_len"] = self.server.script["context_tokens"]
+            self.send_json(200, {"object": "list", "data": [one]})
+        else:
+            self.send_status("not_found", {})
+
+    def wrong_request(self):
+        """The error answer to a request that the script's server does not take; None where it does."""
+        server, request = self.server, self.request
+        if not isinstance(request, dict):
+            # llama.cpp calls invalid JSON its own error
+            return (500 if server.shape == "llama" else 400, "invalid_request_error", "the body is no JSON object", {})
+        for name in server.script.get("refuse", ()):
+            if name in request:
+                return 400, "invalid_request_error", f"Unsupported parameter: '{name}' is not supported with this model.", {}
+        top = server.script.get("top_logprobs_max", 20)
+        if request.get("top_logprobs", 0) > top:
+            return 400, "invalid_request_error", f"Invalid value for 'top_logprobs': must be less than or equal to {top}.", {}
+        if server.shape != "llama" and request.get("model") != server.model:
+            return 404, "NotFoundError", f"The model `{request.get('model')}` does not exist.", {}
+        return None
+
+    def overflow(self, tokens, most):
+        more = {"n_prompt_tokens": tokens, "n_ctx": most} if self.server.shape == "llama" else {}
+        kind = "exceed_context_size_error" if self.server.shape == "llama" else "BadRequestError"
+        message = f"the request exceeds the available context size ({tokens} > {most} tokens)" if more else \
+            f"This model's maximum context length is {most} tokens. However, you requested {tokens} tokens."
+        self.send_json(400, shapes.error(self.server.shape, 400, message, kind, code="context_length_exceeded", **more))
+
+    def answer(self):
+        wrong = self.wrong_request()
+        if wrong:
+            status, kind, message, more = wrong
+            self.send_json(status, shapes.error(self.server.shape, status, message, kind, **more))
+            return
+        server = self.server
+        tokens, most = len(self.text) // 4, server.script.get("context_tokens", 0)
+        if most and tokens > most:
+            self.overflow(tokens, most)
+            return
+        server.counts["answered"] += 1
+        self.send_json(200, self.right_answer(server.script.get("logprobs", True)))
+
+    def facts(self):
+        server = self.server
+        p = shapes.probabilities(server.seed, self.response, self.rule_text)
+        used = shapes.usage(max(1, len(self.text) // 4), 1, server.cached_tokens(self.text, self.rule_text))
+        request = self.request if isinstance(self.request, dict) else {}
+        return server.shape, server.model, request, p, server.script.get("mass", 0.98), used
+
+    def right_answer(self, logprobs=True):
+        return shapes.answer(*self.facts(), logprobs)
+
+    def misbehave(self, rule):
+        name = rule["do"]
+        if name in STATUS or "status" in rule:
+            self.send_status(name, rule)
+            return
+        method = getattr(self, "do_" + name, None)
+        if method is None:
+            self.send_json(500, shapes.error("openai", 500, f"the script's \"{name}\" is unknown", "script"))
+        else:
+            method(rule)
+
+    # --- sending
+
+    def send_status(self, name, rule):
+        status, kind, message = STATUS.get(name, (500, "server_error", "as the script says"))
+        status = rule.get("status", status)
+        headers = dict(rule.get("headers", {}))
+        if rule.get("retry_after") is not None:
+            headers["Retry-After"] = rule["retry_after"]
+        body = rule["body"].encode() if "body" in rule else \
+            json.dumps(shapes.error(self.server.shape, status, rule.get("message", message), kind)).encode()
+        self.send(status, body, headers)
+
+    def send_json(self, status, value):
+        self.send(status, json.dumps(value).encode())
+
+    def send(self, status, body, headers=None):
+        self.answers += 1
+        last = self.answers == self.server.answers_max or (status >= 400 and self.server.shape == "llama")
+        head = {"Content-Type": "application/json", "Content-Length": len(body), **getattr(self, "headers", {}), **(headers or {})}
+        if last:
+            head["Connection"] = "close"
+        lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+        self.transport.write(f"HTTP/1.1 {status} {REASON.get(status, 'Status')}\r\n{lines}\r\n".encode() + body)
+        self.finish()
+        if last:
+            self.transport.close()
+
+    def finish(self):
+        self.busy = False
+        self.release()
+        self.watch_idle()
+        if self.buffer:
+            self.loop.call_soon(self.alive(self.read_request))
+
+
+async def live(server, port, tls):
+    """Listen, with the script's times of death."""
+    loop = asyncio.get_running_loop()
+
+    async def listen(at):
+        return await loop.create_server(lambda: Connection(server), "127.0.0.1", at, backlog=4096, reuse_address=True, ssl=tls)
+
+    listener = await listen(port)
+    port = listener.sockets[0].getsockname()[1]
+    print(port, flush=True)
+    for start, end in server.script.get("dead", ()):
+        await asyncio.sleep(max(0, server.started + start - time.monotonic()))
+        listener.close()
+        for connection in list(server.connections):
+            connection.transport.abort()
+        await asyncio.sleep(max(0, server.started + end - time.monotonic()))
+        listener = await listen(port)
+    await asyncio.Event().wait()
+
+
+def read_cert(path):
+    if not path:
+        return None
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(path)
+    return tls
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--script", help="a JSON file; none: right answers")
+    parser.add_argument("--cert", help="a PEM file of certificate and key: HTTPS")
+    parser.add_argument("--log", help="one JSON line for each request")
+    options = parser.parse_args()
+    script = json.loads(pathlib.Path(options.script).read_text()) if options.script else {}
+    log = open(options.log, "a", buffering=1) if options.log else None
+    try:
+        asyncio.run(live(Server(script, log), options.port, read_cert(options.cert)))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if log:
+            log.close()
+
+
+if __name__ == "__main__":
+    main()
