@@ -238,6 +238,10 @@ static void test_write_string (void **state)
     buf_clear (&out);
     json_write_string (&out, "x\xE2\x80", 3);      // a text that ends inside a character is not read past
     assert_string_equal (out.data, "\"x\xE2\x80\"");
+    buf_clear (&out);
+    json_write_escaped (&out, "a\"\n", 3);
+    json_write_escaped (&out, "", 0);
+    assert_string_equal (out.data, "a\\\"\\n");
     buf_free (&out);
 }
 
