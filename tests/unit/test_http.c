@@ -1,0 +1,581 @@
+// worker/http: against tests/servers/scripted.py, which does all that a server can do wrong.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "worker/http.h"
+#include "worker/http_headers.h"
+
+extern char **environ;
+
+// --- a scripted server -------------------------------------------------------
+
+typedef struct { pid_t pid; unsigned port; char folder [64]; } server_t;
+
+static pid_t spawn (char *const *argv, int out)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init (&actions);
+    if (out >= 0)
+        posix_spawn_file_actions_adddup2 (&actions, out, STDOUT_FILENO);
+    else
+        posix_spawn_file_actions_addopen (&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);      // a tool that chats
+    pid_t pid = -1;
+    int error = posix_spawnp (&pid, argv [0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy (&actions);
+    return error ? -1 : pid;
+}
+
+static void write_file (const char *path, const char *text)
+{
+    FILE *file = fopen (path, "w");
+    assert_non_null (file);
+    fputs (text, file);
+    fclose (file);
+}
+
+static void server_start_with (server_t *server, const char *script, const char *cert)
+{
+    snprintf (server->folder, sizeof server->folder, "/tmp/rulemill-http-XXXXXX");
+    assert_non_null (mkdtemp (server->folder));
+    char path [128];
+    snprintf (path, sizeof path, "%s/script.json", server->folder);
+    write_file (path, script);
+    int pipes [2];
+    assert_int_equal (pipe2 (pipes, O_CLOEXEC), 0);
+    char *argv [] = { "python3", SOURCE_DIR "/tests/servers/scripted.py", "--script", path, cert ? "--cert" : NULL, (char *) cert, NULL };
+    server->pid = spawn (argv, pipes [1]);
+    close (pipes [1]);
+    assert_true (server->pid > 0);
+    FILE *out = fdopen (pipes [0], "r");
+    assert_int_equal (fscanf (out, "%u", &server->port), 1);
+    fclose (out);
+    unlink (path);
+    rmdir (server->folder);
+}
+
+static void server_start (server_t *server, const char *script)
+{
+    server_start_with (server, script, NULL);
+}
+
+static void server_stop (server_t *server)
+{
+    kill (server->pid, SIGKILL);
+    waitpid (server->pid, NULL, 0);
+}
+
+// --- asking ----------------------------------------------------------------------
+
+typedef struct {
+    unsigned calls;
+    http_answer_t answer;
+    buf_t body;
+} got_t;
+
+static void done (void *ctx, const http_answer_t *answer)
+{
+    got_t *got = ctx;
+    got->calls++;
+    got->answer = *answer;
+    buf_clear (&got->body);
+    buf_add (&got->body, answer->body, answer->len);
+    got->answer.body = NULL;
+}
+
+static http_t *http_make (size_t answer_bytes_max)
+{
+    http_t *http = NULL;
+    fault_t fault = { 0 };
+    const http_options_t options = { .answer_bytes_max = answer_bytes_max };
+    if (http_new (&options, &http, &fault) != OK)
+        fail_msg ("%s", fault.text);
+    return http;
+}
+
+static const char *url_of (const server_t *server)
+{
+    static char url [128];
+    snprintf (url, sizeof url, "http://127.0.0.1:%u/v1/chat/completions", server->port);
+    return url;
+}
+
+// A chat whose rule is `what`.
+static const char *chat (const char *what)
+{
+    static char body [512];
+    snprintf (body, sizeof body, "{\"model\":\"scripted\",\"max_tokens\":1,\"logprobs\":true,\"top_logprobs\":20,\"messages\":[{\"role\":"
+              "\"user\",\"content\":\"the response\\n\\nThe rule: %s\"}]}", what);
+    return body;
+}
+
+static void run_until (http_t *http, const unsigned *calls, unsigned n)
+{
+    int64_t end = clock_ms (NULL) + 60000;
+    while (*calls < n && clock_ms (NULL) < end)
+        http_step (http, 100);
+    assert_int_equal (*calls, n);
+}
+
+// One request from begin to end. body NULL: a GET.
+static void ask (http_t *http, const char *url, const char *secret, const char *body, unsigned timeout_ms, got_t *got)
+{
+    got->calls = 0;
+    assert_int_not_equal (http_begin (http, url, secret, body, body ? strlen (body) : 0, timeout_ms, done, got), 0);
+    run_until (http, &got->calls, 1);
+}
+
+static bool said (const got_t *got, const char *text)
+{
+    return got->body.data && strstr (got->body.data, text);
+}
+
+// --- tests -------------------------------------------------------------------------
+
+static void answers_come_over_one_kept_connection (void **state)
+{
+    (void) state;
+    server_t server;
+    server_start (&server, "{}");
+    http_t *http = http_make (0);
+    got_t got = { 0 };
+    for (unsigned i = 0; i < 5; i++) {
+        ask (http, url_of (&server), NULL, chat ("be nice"), 10000, &got);
+        assert_int_equal (got.answer.outcome, HTTP_ANSWERED);
+        assert_int_equal (got.answer.status, 200);
+        assert_int_equal (got.answer.fresh_connection, i == 0);
+        assert_true (got.answer.sent && got.answer.seconds > 0 && got.answer.seconds < 10);
+        assert_string_equal (got.answer.why, "");
+        assert_true (said (&got, "\"choices\""));
+        assert_int_equal (got.answer.len, got.body.len);
+        assert_int_equal (got.answer.retry_after_ms, -1);
+        assert_int_equal (got.answer.limit_requests_left, -1);
+    }
+    char stats [64];
+    snprintf (stats, sizeof stats, "http://127.0.0.1:%u/__stats", server.port);
+    ask (http, stats, NULL, NULL, 10000, &got);
+    assert_true (said (&got, "\"chats\": 5") && said (&got, "\"connections\": 1,"));
+    buf_free (&got.body);
+    http_destroy (&http);
+    assert_null (http);
+    server_stop (&server);
+}
+
+// What comes of each misbehaviour: outcome, status.
+static void every_misbehaviour_has_its_outcome (void **state)
+{
+    (void) state;
+    static const struct { const char *name; http_outcome_t outcome; long status; const char *why; } cases [] = {
+        { "bad_request", HTTP_ANSWERED, 400, "" }, { "unauthorized", HTTP_ANSWERED, 401, "" }, { "not_found", HTTP_ANSWERED, 404, "" },
+        { "timeout", HTTP_ANSWERED, 408, "" }, { "too_large", HTTP_ANSWERED, 413, "" }, { "rate_limited", HTTP_ANSWERED, 429, "" },
+        { "error", HTTP_ANSWERED, 500, "" }, { "loading", HTTP_ANSWERED, 503, "" }, { "context", HTTP_ANSWERED, 400, "" },
+        { "close", HTTP_BROKEN, 0, "" }, { "close_before", HTTP_BROKEN, 0, "" }, { "garbage", HTTP_BROKEN, 0, "" },
+        { "half_json", HTTP_ANSWERED, 200, "" }, { "html", HTTP_ANSWERED, 200, "" }, { "empty_body", HTTP_ANSWERED, 200, "" },
+        { "redirect", HTTP_ANSWERED, 302, "" }, { "huge", HTTP_TOO_LONG, 0, "1000000 bytes" }, { "headers_huge", HTTP_TOO_LONG, 0, "header" },
+        { "slow", HTTP_TIMED_OUT, 0, "within" }, { "never", HTTP_TIMED_OUT, 0, "within" }, { "nan", HTTP_ANSWERED, 200, "" }
+    };
+    enum { N = sizeof cases / sizeof *cases };
+    buf_t script = { 0 };
+    buf_add_str (&script, "{\"rules\": [");
+    for (size_t i = 0; i < N; i++)
+        buf_printf (&script, "%s{\"when\": {\"body\": \"please %s!\"}, \"do\": \"%s\"}", i ? "," : "", cases [i].name, cases [i].name);
+    buf_add_str (&script, "]}");
+    server_t server;
+    server_start (&server, script.data);
+    buf_free (&script);
+    http_t *http = http_make (1000000);
+    got_t got = { 0 };
+    for (size_t i = 0; i < N; i++) {
+        char what [64];
+        snprintf (what, sizeof what, "please %s!", cases [i].name);
+        ask (http, url_of (&server), NULL, chat (what), cases [i].outcome == HTTP_TIMED_OUT ? 1500 : 20000, &got);
+        if (got.answer.outcome != cases [i].outcome || (got.answer.outcome == HTTP_ANSWERED && got.answer.status != cases [i].status))
+            fail_msg ("%s: outcome %d, status %ld, %s", cases [i].name, got.answer.outcome, got.answer.status, got.answer.why);
+        assert_non_null (strstr (got.answer.why, cases [i].why));
+        assert_int_equal (got.answer.why [0] == '\0', got.answer.outcome == HTTP_ANSWERED);
+        assert_true (got.answer.sent);
+        ask (http, url_of (&server), NULL, chat ("be right"), 20000, &got);         // all goes on afterwards
+        assert_int_equal (got.answer.status, 200);
+    }
+    buf_free (&got.body);
+    http_destroy (&http);
+    server_stop (&server);
+}
+
+static unsigned chats_of (http_t *http, const server_t *server)
+{
+    char url [64];
+    got_t got = { 0 };
+    snprintf (url, sizeof url, "http://127.0.0.1:%u/__stats", server->port);
+    ask (http, url, NULL, NULL, 10000, &got);
+    const char *at = strstr (got.body.data, "\"chats\": ");
+    assert_non_null (at);
+    unsigned chats = (unsigned) strtoul (at + 9, NULL, 10);
+    buf_free (&got.body);
+    return chats;
+}
+
+// A call may cost money: libcurl must not send one again by itself.
+static void the_loss_of_a_kept_connection_is_told_not_mended (void **state)
+{
+    (void) state;
+    server_t server;
+    server_start (&server, "{\"rules\": [{\"when\": {\"from\": 2, \"to\": 3}, \"do\": \"close_before\"}, {\"when\": {\"body\": \"cut\"}, \"do\": \"close\"}]}");
+    http_t *http = http_make (0);
+    got_t got = { 0 };
+    ask (http, url_of (&server), NULL, chat ("a"), 10000, &got);
+    assert_int_equal (got.answer.status, 200);
+    ask (http, url_of (&server), NULL, chat ("b"), 10000, &got);
+    assert_int_equal (got.answer.outcome, HTTP_BROKEN);
+    assert_false (got.answer.fresh_connection);
+    assert_true (got.answer.sent);
+    assert_int_equal (chats_of (http, &server), 2);
+    http_destroy (&http);
+    http = http_make (0);
+    ask (http, url_of (&server), NULL, chat ("b"), 10000, &got);       // the same over a new one is the server's failure
+    assert_int_equal (got.answer.outcome, HTTP_BROKEN);
+    assert_true (got.answer.fresh_connection);
+    ask (http, url_of (&server), NULL, chat ("c"), 10000, &got);
+    assert_int_equal (got.answer.outcome, HTTP_ANSWERED);
+    ask (http, url_of (&server), NULL, chat ("cut"), 10000, &got);     // so is an answer that had begun
+    assert_int_equal (got.answer.outcome, HTTP_BROKEN);
+    assert_true (got.answer.fresh_connection);
+    assert_int_equal (chats_of (http, &server), 5);
+    buf_free (&got.body);
+    http_destroy (&http);
+    server_stop (&server);
+}
+
+// llama.cpp closes after 100 answers; that is no failure at all.
+static void a_connection_that_ends_politely_is_replaced (void **state)
+{
+    (void) state;
+    server_t server;
+    server_start (&server, "{\"shape\": \"llama\", \"answers_per_connection\": 3, \"idle_s\": 0.3}");
+    http_t *http = http_make (0);
+    got_t got = { 0 };
+    for (unsigned i = 0; i < 10; i++) {
+        ask (http, url_of (&server), NULL, chat ("a"), 10000, &got);
+        assert_int_equal (got.answer.status, 200);
+        assert_int_equal (got.answer.fresh_connection, i % 3 == 0);
+    }
+    http_step (http, 600);                                              // nothing is in flight: it waits, and the server hangs up
+    ask (http, url_of (&server), NULL, chat ("a"), 10000, &got);
+    assert_int_equal (got.answer.status, 200);
+    assert_true (got.answer.fresh_connection);
+    buf_free (&got.body);
+    http_destroy (&http);
+    server_stop (&server);
+}
+
+static void times_to_come_again_are_read (void **state)
+{
+    (void) state;
+    server_t server;
+    server_start (&server, "{\"ratelimit\": {\"requests\": 3, \"window_s\": 600}, \"rules\": [{\"when\": {\"body\": \"wait!\"}, \"do\": \"rate_limited\", "
+                  "\"retry_after\": 7}, {\"when\": {\"body\": \"date!\"}, \"do\": \"loading\", \"headers\": {\"Date\": \"Sun, 06 Nov 1994 08:49:37 GMT\", "
+                  "\"Retry-After\": \"Sun, 06 Nov 1994 08:51:37 GMT\"}}]}");
+    http_t *http = http_make (0);
+    got_t got = { 0 };
+    ask (http, url_of (&server), NULL, chat ("wait!"), 10000, &got);
+    assert_int_equal (got.answer.status, 429);
+    assert_int_equal (got.answer.retry_after_ms, 7000);
+    assert_int_equal (got.answer.limit_requests_left, 2);
+    assert_in_range (got.answer.limit_requests_reset_ms, 500000, 600001);
+    assert_int_equal (got.answer.limit_tokens_left, -1);
+    ask (http, url_of (&server), NULL, chat ("date!"), 10000, &got);
+    assert_int_equal (got.answer.retry_after_ms, 120000);
+    buf_free (&got.body);
+    http_destroy (&http);
+    server_stop (&server);
+}
+
+static void many_are_in_flight_and_some_are_cancelled (void **state)
+{
+    (void) state;
+    enum { N = 200 };
+    server_t server;
+    server_start (&server, "{\"delay_ms\": 300}");
+    http_t *http = http_make (0);
+    got_t got [N] = { 0 };
+    uint64_t numbers [N];
+    int64_t begin = clock_ms (NULL);
+    for (size_t i = 0; i < N; i++) {
+        numbers [i] = http_begin (http, url_of (&server), "a key", chat ("be nice"), strlen (chat ("be nice")), 30000, done, &got [i]);
+        assert_int_not_equal (numbers [i], 0);
+    }
+    assert_int_equal (http_step (http, 0), N);
+    for (size_t i = 0; i < N; i += 4)
+        http_cancel (http, numbers [i]);
+    http_cancel (http, 0);
+    http_cancel (http, numbers [0]);                    // once more
+    http_cancel (http, UINT64_MAX);
+    while (http_step (http, 1000) > 0)
+        assert_true (clock_ms (NULL) - begin < 60000);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal (got [i].calls, i % 4 != 0);
+        if (got [i].calls)
+            assert_int_equal (got [i].answer.status, 200);
+        buf_free (&got [i].body);
+        http_cancel (http, numbers [i]);                // of one that has ended
+    }
+    assert_true (clock_ms (NULL) - begin < 30000);      // one after the other they would take a minute
+    http_destroy (&http);
+    server_stop (&server);
+}
+
+// A chain: each answer begins the next request and cancels another one.
+typedef struct { http_t *http; const char *url; unsigned calls, left; uint64_t victim; unsigned victims; } chain_t;
+
+static void never (void *ctx, const http_answer_t *answer)
+{
+    (void) answer;
+    ++*(unsigned *) ctx;
+}
+
+static void next (void *ctx, const http_answer_t *answer)
+{
+    chain_t *chain = ctx;
+    assert_int_equal (answer->status, 200);
+    chain->calls++;
+    http_cancel (chain->http, chain->victim);
+    if (--chain->left == 0)
+        return;
+    chain->victim = http_begin (chain->http, chain->url, NULL, chat ("never!"), strlen (chat ("never!")), 30000, never, &chain->victims);
+    http_begin (chain->http, chain->url, NULL, chat ("go on"), strlen (chat ("go on")), 30000, next, chain);
+}
+
+static void requests_begin_and_end_in_done (void **state)
+{
+    (void) state;
+    server_t server;
+    server_start (&server, "{\"rules\": [{\"when\": {\"body\": \"never!\"}, \"do\": \"never\"}]}");
+    http_t *http = http_make (0);
+    chain_t chain = { .http = http, .url = url_of (&server), .left = 20 };
+    http_begin (http, chain.url, NULL, chat ("go on"), strlen (chat ("go on")), 30000, next, &chain);
+    run_until (http, &chain.calls, 20);
+    assert_int_equal (chain.victims, 0);
+    unsigned calls = 0;
+    for (unsigned i = 0; i < 10; i++)
+        http_begin (http, chain.url, NULL, chat ("never!"), strlen (chat ("never!")), 30000, never, &calls);
+    assert_int_equal (http_step (http, 50), 10);
+    http_destroy (&http);                               // with ten in flight
+    assert_int_equal (calls, 0);
+    server_stop (&server);
+}
+
+static void nobody_there_is_told_apart (void **state)
+{
+    (void) state;
+    int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+    socklen_t len = sizeof address;
+    assert_int_equal (bind (fd, (struct sockaddr *) &address, len), 0);     // bound, not listening: refused
+    assert_int_equal (getsockname (fd, (struct sockaddr *) &address, &len), 0);
+    char url [64];
+    snprintf (url, sizeof url, "http://127.0.0.1:%u/v1/chat/completions", ntohs (address.sin_port));
+    http_t *http = http_make (0);
+    const char *const urls [] = {
+        url, "http://nobody.invalid/v1", "file:///etc/passwd", "gopher://127.0.0.1/", "", "http://", "http://user:hunter22@127.0.0.1/v1"
+    };
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        got_t got = { 0 };
+        if (http_begin (http, urls [i], "sk-123456", "{}", 2, 20000, done, &got) == 0)
+            continue;
+        run_until (http, &got.calls, 1);
+        assert_int_equal (got.answer.outcome, HTTP_UNREACHABLE);
+        assert_false (got.answer.sent);
+        assert_true (got.answer.fresh_connection);
+        assert_int_not_equal (got.answer.why [0], '\0');
+        assert_null (strstr (got.answer.why, "sk-123456"));
+        assert_null (strstr (got.answer.why, "hunter22"));
+        buf_free (&got.body);
+    }
+    http_destroy (&http);
+    close (fd);
+}
+
+static void keys_are_sent_and_never_told (void **state)
+{
+    (void) state;
+    server_t server;
+    server_start (&server, "{\"key\": \"sk-right\"}");
+    http_t *http = http_make (0);
+    got_t got = { 0 };
+    const struct { const char *key; long status; } cases [] = {
+        { "sk-right", 200 }, { NULL, 401 }, { "sk-right", 200 }, { "sk-wrong", 401 }, { "", 401 }, { "sk-right", 200 }
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ask (http, url_of (&server), cases [i].key, chat ("a"), 10000, &got);
+        assert_int_equal (got.answer.status, cases [i].status);
+        assert_string_equal (got.answer.why, "");
+    }
+    assert_int_equal (http_begin (http, url_of (&server), "sk\r\nX-Evil: 1", "{}", 2, 1000, done, &got), 0);
+    char *long_key = mem_zero (1, 10000);
+    memset (long_key, 'k', 9999);
+    assert_int_equal (http_begin (http, url_of (&server), long_key, "{}", 2, 1000, done, &got), 0);
+    free (long_key);
+    ask (http, url_of (&server), "sk-right", chat ("a"), 10000, &got);
+    assert_int_equal (got.answer.status, 200);
+    buf_free (&got.body);
+    http_destroy (&http);
+    server_stop (&server);
+}
+
+static void a_wrong_ca_file_is_named_at_once (void **state)
+{
+    (void) state;
+    fault_t fault = { 0 };
+    http_t *http = NULL;
+    const http_options_t gone = { .ca_file = "/nowhere/ca.pem" }, no_pem = { .ca_file = SOURCE_DIR "/LICENSE" }, folder = { .ca_file = "/tmp" };
+    assert_int_equal (http_new (&gone, &http, &fault), ERR_IO);
+    assert_non_null (strstr (fault.text, "/nowhere/ca.pem"));
+    assert_null (http);
+    assert_int_equal (http_new (&no_pem, &http, &fault), ERR_FORMAT);
+    assert_int_equal (http_new (&folder, &http, &fault), ERR_IO);
+    assert_int_equal (http_new (&gone, &http, NULL), ERR_IO);
+}
+
+// A certificate that nobody known has signed is refused, unless its CA was given.
+static void tls_is_verified_with_a_private_ca (void **state)
+{
+    (void) state;
+    char folder [] = "/tmp/rulemill-tls-XXXXXX", pem [64];
+    assert_non_null (mkdtemp (folder));
+    snprintf (pem, sizeof pem, "%s/pem", folder);
+    char *argv [] = { "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                      "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", pem, "-out", pem, NULL };
+    pid_t pid = spawn (argv, -1);
+    int status = -1;
+    if (pid < 0 || waitpid (pid, &status, 0) != pid || status != 0) {
+        rmdir (folder);
+        skip ();
+    }
+    server_t server;
+    server_start_with (&server, "{}", pem);
+    char url [96];
+    snprintf (url, sizeof url, "https://localhost:%u/v1/chat/completions", server.port);
+    http_t *http = http_make (0);
+    got_t got = { 0 };
+    ask (http, url, "sk-secret", chat ("a"), 10000, &got);
+    assert_int_equal (got.answer.outcome, HTTP_UNREACHABLE);
+    assert_false (got.answer.sent);
+    http_destroy (&http);
+
+    fault_t fault = { 0 };
+    const http_options_t options = { .ca_file = pem };
+    assert_int_equal (http_new (&options, &http, &fault), OK);
+    ask (http, url, "sk-secret", chat ("a"), 10000, &got);
+    assert_int_equal (got.answer.outcome, HTTP_ANSWERED);
+    assert_int_equal (got.answer.status, 200);
+    ask (http, url, "sk-secret", chat ("a"), 10000, &got);
+    assert_false (got.answer.fresh_connection);
+    snprintf (url, sizeof url, "https://127.0.0.1:%u/v1/chat/completions", server.port);
+    ask (http, url, "sk-secret", chat ("a"), 10000, &got);         // another name than the certificate's
+    assert_int_equal (got.answer.outcome, HTTP_UNREACHABLE);
+    buf_free (&got.body);
+    http_destroy (&http);
+    server_stop (&server);
+    unlink (pem);
+    rmdir (folder);
+}
+
+static void durations_are_read_as_servers_write_them (void **state)
+{
+    (void) state;
+    static const struct { const char *text; int64_t ms; } cases [] = {
+        { "6m0s", 360000 }, { "1s", 1000 }, { "20ms", 20 }, { "1h2m3.5s", 3723500 }, { "7.66s", 7660 }, { "1m7.66s", 67660 }, { "0s", 0 }, { "5", 5000 },
+        { "1.5", 1500 }, { "250us", 1 }, { "250\xC2\xB5s", 1 }, { "0", 0 }, { "1d", 86400000 }, { "9999999h", 86400000 }, { "1e9", -1 }, { "-1s", -1 },
+        { "", -1 }, { "s", -1 }, { "1x", -1 }, { "1s2", -1 }, { "6m 0s", -1 }, { "nan", -1 }, { ".", -1 }, { "99999999999999999999999999999999", 86400000 }
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (http_duration_ms (cases [i].text, strlen (cases [i].text)) != cases [i].ms)
+            fail_msg ("%s: %lld", cases [i].text, (long long) http_duration_ms (cases [i].text, strlen (cases [i].text)));
+}
+
+static void line (http_headers_t *headers, const char *text)
+{
+    char *exact = mem_new (strlen (text) ? strlen (text) : 1);      // a read past its end is seen by the sanitizer
+    memcpy (exact, text, strlen (text));
+    http_headers_line (headers, exact, strlen (text));
+    free (exact);
+}
+
+static void header_lines_are_read (void **state)
+{
+    (void) state;
+    http_headers_t h;
+    http_headers_clear (&h);
+    assert_int_equal (http_headers_retry_after_ms (&h, 0), -1);
+    line (&h, "RETRY-AFTER:  3 \r\n");
+    assert_int_equal (http_headers_retry_after_ms (&h, 0), 3000);
+    line (&h, "retry-after-ms: 1500\r\n");
+    line (&h, "Retry-After: 9\r\n");                                 // the more exact one stays
+    assert_int_equal (http_headers_retry_after_ms (&h, 0), 1500);
+    line (&h, "HTTP/1.1 200 OK\r\n");                                // a new answer
+    assert_int_equal (http_headers_retry_after_ms (&h, 0), -1);
+    line (&h, "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+    assert_int_equal (http_headers_retry_after_ms (&h, 784111777 - 60), 60000);
+    assert_int_equal (http_headers_retry_after_ms (&h, 784111777 + 60), 0);
+    assert_int_equal (http_headers_retry_after_ms (&h, 0), HTTP_HEADERS_WAIT_MS_MAX);
+    line (&h, "Date: no date at all");
+    assert_int_equal (http_headers_retry_after_ms (&h, 784111777 - 60), 60000);
+    line (&h, "Date: Sun, 06 Nov 1994 08:49:27 GMT");
+    assert_int_equal (http_headers_retry_after_ms (&h, 0), 10000);
+    line (&h, "x-ratelimit-remaining-requests: 12");
+    line (&h, "X-RateLimit-Remaining-Tokens:149984");
+    line (&h, "x-ratelimit-reset-requests: 6m0s");
+    line (&h, "x-ratelimit-reset-tokens: 1.5s");
+    assert_int_equal (h.limit_requests_left, 12);
+    assert_int_equal (h.limit_tokens_left, 149984);
+    assert_int_equal (h.limit_requests_reset_ms, 360000);
+    assert_int_equal (h.limit_tokens_reset_ms, 1500);
+    line (&h, "x-ratelimit-remaining-requests: -4");
+    assert_int_equal (h.limit_requests_left, -1);
+    const char *const strange [] = { "", "\r\n", "x", "x:", ":", "retry-after", "retry-after:", "Retry-After: soon", "d:\t", "HTTP", "retry-after: -7" };
+    for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
+        line (&h, strange [i]);
+    char *big = mem_new (100000);
+    memset (big, '9', 100000);
+    memcpy (big, "retry-after: ", 13);
+    http_headers_clear (&h);
+    http_headers_line (&h, big, 100000);
+    assert_int_equal (http_headers_retry_after_ms (&h, 0), -1);
+    free (big);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests [] = {
+        cmocka_unit_test (durations_are_read_as_servers_write_them),
+        cmocka_unit_test (header_lines_are_read),
+        cmocka_unit_test (answers_come_over_one_kept_connection),
+        cmocka_unit_test (every_misbehaviour_has_its_outcome),
+        cmocka_unit_test (the_loss_of_a_kept_connection_is_told_not_mended),
+        cmocka_unit_test (a_connection_that_ends_politely_is_replaced),
+        cmocka_unit_test (times_to_come_again_are_read),
+        cmocka_unit_test (many_are_in_flight_and_some_are_cancelled),
+        cmocka_unit_test (requests_begin_and_end_in_done),
+        cmocka_unit_test (nobody_there_is_told_apart),
+        cmocka_unit_test (keys_are_sent_and_never_told),
+        cmocka_unit_test (a_wrong_ca_file_is_named_at_once),
+        cmocka_unit_test (tls_is_verified_with_a_private_ca),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
