@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,19 @@ static status_t local_address (job_t *job, char **address, fault_t *fault)
     return OK;
 }
 
+// An address that stands for all of this machine's is of no use elsewhere: its name is.
+static void say_how_to_connect (const char *address)
+{
+    static const char *const everywhere [] = { "tcp://0.0.0.0:", "tcp://[::]:", "tcp://:::" };
+    char host [HOST_NAME_MAX + 1] = "";
+    for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++)
+        if (strncmp (address, everywhere [i], strlen (everywhere [i])) == 0 && gethostname (host, sizeof host - 1) == 0) {
+            log_info ("workers connect with: rulemill worker tcp://%s:%s", host, strrchr (address, ':') + 1);
+            return;
+        }
+    log_info ("workers connect with: rulemill worker %s", address);
+}
+
 static status_t open_hub (job_t *job, fault_t *fault)
 {
     const job_options_t *o = job->options;
@@ -59,7 +73,7 @@ static status_t open_hub (job_t *job, fault_t *fault)
         status = hub_open (&options, &job->hub, fault);
     free (local);
     if (status == OK && o->listen)
-        log_info ("workers connect with: rulemill worker %s", hub_address (job->hub));
+        say_how_to_connect (hub_address (job->hub));
     return status;
 }
 

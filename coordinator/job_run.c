@@ -43,11 +43,14 @@ static status_t refuse_other (store_t *store, const Rulemill__RunSpec *spec, fau
     run_name (&digest, name);
     buf_t difference = { 0 };
     run_difference (last->spec, spec, &difference);
+    if (difference.len > 0)
+        difference.data [--difference.len] = '\0';
+    buf_t shown = { 0 };
     for (size_t i = 0; i < difference.len; i++)
-        if (difference.data [i] == '\n')
-            difference.data [i] = i + 1 < difference.len ? ';' : '\0';
+        buf_add (&shown, difference.data [i] == '\n' ? "; " : &difference.data [i], difference.data [i] == '\n' ? 2 : 1);
     status = fault_set (fault, ERR_MISMATCH, "the store's last run, %s, is another one: %s -- leave these options out to go on with it, "
-                        "or add --new-run to begin another run on the same corpus", name, difference.data ? difference.data : "");
+                        "or add --new-run to begin another run on the same corpus", name, shown.data ? shown.data : "");
+    buf_free (&shown);
     buf_free (&difference);
     rulemill__run_record__free_unpacked (last, NULL);
     return status;

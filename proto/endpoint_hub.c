@@ -73,6 +73,19 @@ static status_t bind_fault (const char *address, fault_t *fault)
     }
 }
 
+// The system's "[::ffff:127.0.0.1]" as people write it.
+static void plain_ipv4 (char *address)
+{
+    static const char mapped [] = "tcp://[::ffff:";
+    char *end = strchr (address, ']');
+    if (strncmp (address, mapped, sizeof mapped - 1) != 0 || end == NULL)
+        return;
+    char *from = address + sizeof mapped - 1, *to = address + strlen ("tcp://");
+    size_t host = (size_t) (end - from);
+    memmove (to, from, host);
+    memmove (to + host, end + 1, strlen (end + 1) + 1);
+}
+
 static status_t bind_hub (hub_t *hub, const char *address, fault_t *fault)
 {
     if (zmq_bind (hub->socket, address) != 0)
@@ -80,6 +93,7 @@ static status_t bind_hub (hub_t *hub, const char *address, fault_t *fault)
     size_t len = sizeof hub->address;
     if (zmq_getsockopt (hub->socket, ZMQ_LAST_ENDPOINT, hub->address, &len) != 0)
         return fault_set (fault, ERR_IO, "%s: %s", address, zmq_strerror (zmq_errno ()));
+    plain_ipv4 (hub->address);
     // the folder protects it; this is for folders that others may enter
     if (!socket_is_tcp (address) && chmod (hub->address + 6, 0600) != 0)
         return fault_set (fault, ERR_IO, "%s: %s", hub->address, strerror (errno));
