@@ -33,6 +33,7 @@ typedef struct {
     double eta_s;                   // -1: unknown
     uint64_t rows, rows_rejected, pairs, duplicates;            // corpus
     uint64_t labelled, ties, quarantined, excluded_prompts;     // run
+    uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused;   // to a judge behind HTTP, over all starts
     unsigned workers;               // welcomed and alive
     unsigned leases;                // out
     uint64_t workers_died, leases_lost, messages_refused;       // since the start

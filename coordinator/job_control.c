@@ -47,6 +47,11 @@ static status_t answer_status (job_t *job, buf_t *out)
     put_count (out, "ties", s->ties);
     put_count (out, "quarantined", s->quarantined);
     put_count (out, "excluded_prompts", s->excluded_prompts);
+    put_count (out, "calls", s->calls);
+    put_count (out, "prompt_tokens", s->prompt_tokens);
+    put_count (out, "cached_tokens", s->cached_tokens);
+    put_count (out, "completion_tokens", s->completion_tokens);
+    put_count (out, "refused", s->refused);
     put_count (out, "workers", s->workers);
     put_count (out, "leases", s->leases);
     put_count (out, "workers_died", s->workers_died);

@@ -43,6 +43,11 @@ static void read_serve (job_t *job)
     s->labelled = counts->labelled;
     s->ties = counts->ties;
     s->quarantined = counts->quarantined;
+    s->calls = counts->calls;
+    s->prompt_tokens = counts->prompt_tokens;
+    s->cached_tokens = counts->cached_tokens;
+    s->completion_tokens = counts->completion_tokens;
+    s->refused = counts->refused;
 }
 
 // The rate over the last seconds, smoothed; what is left by it.

@@ -331,6 +331,9 @@ static void label_before_write (kind_t *kind, store_batch_t *batch, const phase_
     record_put_counts (batch, self->run, &self->counts);
 }
 
+// One response goes through its rules one by one, so this many pairs fill about twice as many places at a server.
+enum { WAITING_PAIRS = 64 };
+
 // --- making one ------------------------------------------------------------
 
 static const kind_class_t label_class = {
@@ -379,6 +382,7 @@ status_t kind_label_new (const kind_label_options_t *options, kind_t **out, faul
     self->options = *options;
     self->run = options->run->number;
     self->class = label_class;
+    self->class.lease_min = options->judge ? WAITING_PAIRS : 0;
     self->class.second_copies = options->second_copies && !options->stored_cells;
     self->kind.class = &self->class;
     self->threshold = UINT64_MAX;

@@ -212,17 +212,19 @@ void work_revoke (serve_t *serve, const lease_t *lease)
     peer_try (serve, lease->holder, &message);
 }
 
-// About a second of work, so that a lost lease costs little and a granted one is worth its message.
-static size_t lease_size (const peer_t *peer)
+// About a second of work, or what fills the places of a worker that waits for a server, so that a lost lease costs little and a granted one is worth its message.
+static size_t lease_size (const serve_t *serve, const peer_t *peer)
 {
+    size_t least = serve->options.kind->class->lease_min;
     double size = peer->rate > 0 ? peer->rate : LEASE_FIRST;
-    return size < LEASE_MIN ? LEASE_MIN : size > LEASE_LARGEST ? LEASE_LARGEST : (size_t) size;
+    least = least > LEASE_MIN ? least : LEASE_MIN;
+    return size < (double) least ? least : size > LEASE_LARGEST ? LEASE_LARGEST : (size_t) size;
 }
 
 static lease_t *next_lease (serve_t *serve, peer_t *peer)
 {
     int64_t now = serve_now (serve);
-    size_t size = lease_size (peer);
+    size_t size = lease_size (serve, peer);
     if (leases_pending (serve->leases) < size && work_is_ahead (serve))
         fill_pending (serve, size);
     uint64_t units = budget_left (&serve->budget);
