@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "ops/cmd.h"
 #include "ops/outcome.h"
+#include "ops/probe.h"
 #include "ops/progress.h"
 #include "ops/report.h"
 #include "ops/setup.h"
@@ -51,6 +52,20 @@ static status_t tell (outcome_t *outcome, bool json, bool quiet, fault_t *fault)
     if (status == OK && (json || (outcome->status == OK && !quiet)))
         status = print (outcome, json, fault);
     return status;
+}
+
+// A judge that this store has not met is asked one question before anything is spent, unless there is one call in all.
+static status_t check_judge (const setup_t *setup, fault_t *fault)
+{
+    const config_t *config = setup_config (setup);
+    if (!setup_judge_is_new (setup) || config->budget.max_calls == 1)
+        return OK;
+    probe_report_t report;
+    status_t status = probe_run (config, config->judge.urls.items [0], true, &report, fault);
+    for (size_t i = 0; status == OK && i < report.n; i++)
+        if (report.finding [i].verdict == PROBE_NOTE)
+            log_info ("judge: %s: %s", report.finding [i].what, report.finding [i].text);
+    return status == OK ? probe_verdict (&report, config->judge.urls.items [0], fault) : status;
 }
 
 static status_t budget_out (const outcome_t *outcome, fault_t *fault)
@@ -101,8 +116,13 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
     job_options_t *job = setup_job (setup);
     outcome_t outcome = {
         .dir = job->dir, .judge = setup_config (setup)->judge.name, .judge_note = job->judge_note, .config = job->config,
-        .budget_calls = job->budget_calls
+        .budget_calls = setup_config (setup)->budget.max_calls
     };
+    status = check_judge (setup, fault);
+    if (status != OK) {
+        setup_destroy (&setup);
+        return status;
+    }
     status = perform (job, quiet, &outcome, fault);
     if (status == OK || status == ERR_STOPPED || outcome_budget_out (&outcome)) {
         status_t told = tell (&outcome, json, quiet, fault);

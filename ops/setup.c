@@ -14,7 +14,7 @@
 #include "ops/spec.h"
 #include "worker/judge.h"
 
-enum { PROGRAM_BYTES = 4096 };
+enum { PROGRAM_BYTES = 4096, HTTP_HANG_MS = 60 * 60 * 1000 };
 
 struct setup {
     config_t *config;
@@ -235,6 +235,14 @@ static status_t set_corpus (setup_t *setup, const char *dir, fault_t *fault)
     return OK;
 }
 
+bool setup_judge_is_new (const setup_t *setup)
+{
+    if (!judge_is_http (setup->config))
+        return false;
+    digest_t identity = judge_setup_identity (&setup->judge);
+    return !digest_equal (&identity, &setup->stored_judge);
+}
+
 // A run that goes on must ask its judge as it did before, for its cells stand beside those that are there.
 static status_t set_judge (setup_t *setup, bool resume, fault_t *fault)
 {
@@ -245,13 +253,13 @@ static status_t set_judge (setup_t *setup, bool resume, fault_t *fault)
     job->judge_note = setup->judge_note = judge_setup_note (config);
     if (!judge_is_http (config))
         return OK;
-    job->budget_calls = config->budget.max_calls;
+    // The call that the probe makes is of the budget too.
+    job->budget_calls = config->budget.max_calls > 1 ? config->budget.max_calls - 1 : config->budget.max_calls;
     job->judge = &setup->judge.message;
     status_t status = judge_setup_fill (config, &setup->judge, fault);
     if (status != OK || !resume)
         return status;
-    digest_t identity = judge_setup_identity (&setup->judge);
-    if (digest_equal (&identity, &setup->stored_judge))
+    if (!setup_judge_is_new (setup))
         return OK;
     return fault_set (fault, ERR_MISMATCH, "the judge is asked otherwise than when the run began%s%s; put it back, or begin another "
                       "run with --new-run", config->judge.template ? ", the prompt differs: " : "",
@@ -324,11 +332,19 @@ static status_t set_remote (setup_t *setup, const cli_t *cli, fault_t *fault)
     return OK;
 }
 
+// A worker whose server is away makes no progress, but it does not hang either.
+static void be_patient (setup_t *setup)
+{
+    if (judge_is_http (setup->config) && !config_given (setup->config, "service.hang_ms") && setup->job.hang_ms < HTTP_HANG_MS)
+        setup->job.hang_ms = HTTP_HANG_MS;
+}
+
 static void set_service (setup_t *setup)
 {
     const config_t *config = setup->config;
     setup->job.beat_ms = (unsigned) config->service.beat_ms;
     setup->job.hang_ms = (unsigned) config->service.hang_ms;
+    be_patient (setup);
     setup->job.attempts_max = (unsigned) config->service.attempts;
     setup->job.window_pairs = (uint32_t) config->service.window;
     setup->job.dataset = setup_dataset (config);

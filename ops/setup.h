@@ -23,6 +23,9 @@ void setup_destroy (setup_t **setup);
 job_options_t *setup_job (setup_t *setup);
 const config_t *setup_config (const setup_t *setup);
 
+// Is the job's judge behind HTTP and other than the one of the store's last run, so that nobody knows whether it can work?
+bool setup_judge_is_new (const setup_t *setup);
+
 // Apply --config, --set and the flags that have a key, in this order of strength: file, then the others as they come.
 status_t setup_configure (config_t *config, const cli_t *cli, fault_t *fault) MUST_USE;
 

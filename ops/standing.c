@@ -55,6 +55,11 @@ static void take_answer (const json_value_t *members, standing_t *out)
     at->ties = count_of (members, "ties");
     at->quarantined = count_of (members, "quarantined");
     at->excluded_prompts = count_of (members, "excluded_prompts");
+    at->calls = count_of (members, "calls");
+    at->prompt_tokens = count_of (members, "prompt_tokens");
+    at->cached_tokens = count_of (members, "cached_tokens");
+    at->completion_tokens = count_of (members, "completion_tokens");
+    at->refused = count_of (members, "refused");
     at->workers = (unsigned) count_of (members, "workers");
     at->leases = (unsigned) count_of (members, "leases");
     at->workers_died = count_of (members, "workers_died");
@@ -166,6 +171,11 @@ static status_t read_run (store_t *store, const char *dir, const char *name, job
         at->ties = counts->ties;
         at->quarantined = counts->quarantined;
         at->excluded_prompts = run->excluded_prompts;
+        at->calls = counts->calls;
+        at->prompt_tokens = counts->prompt_tokens;
+        at->cached_tokens = counts->cached_tokens;
+        at->completion_tokens = counts->completion_tokens;
+        at->refused = counts->refused;
         at->done = counts->labelled + counts->quarantined;
         at->total = at->pairs;
         status = read_phases (store, dir, run, at, fault);
@@ -258,6 +268,11 @@ void standing_json (const standing_t *standing, buf_t *out)
     add_count (out, "ties", at->ties);
     add_count (out, "quarantined", at->quarantined);
     add_count (out, "excluded_prompts", at->excluded_prompts);
+    add_count (out, "calls", at->calls);
+    add_count (out, "prompt_tokens", at->prompt_tokens);
+    add_count (out, "cached_tokens", at->cached_tokens);
+    add_count (out, "completion_tokens", at->completion_tokens);
+    add_count (out, "refused", at->refused);
     if (standing->running)
         add_moving (standing, out);
     else {
@@ -296,6 +311,21 @@ static void add_state (const standing_t *standing, const char *dir, buf_t *out)
         buf_printf (out, "job        not running, at %s; go on with: rulemill label --out %s\n", job_stage_name (standing->at.stage), dir);
 }
 
+static void add_calls (const job_snapshot_t *at, buf_t *out)
+{
+    if (at->calls == 0)
+        return;
+    buf_add_str (out, "calls      ");
+    progress_count (out, at->calls);
+    buf_add_str (out, " to the judge, ");
+    progress_count (out, at->prompt_tokens);
+    buf_add_str (out, " prompt tokens (");
+    progress_count (out, at->cached_tokens);
+    buf_add_str (out, " cached), ");
+    progress_count (out, at->refused);
+    buf_add_str (out, " calls refused\n");
+}
+
 void standing_text (const standing_t *standing, const char *dir, buf_t *out)
 {
     const job_snapshot_t *at = &standing->at;
@@ -322,5 +352,6 @@ void standing_text (const standing_t *standing, const char *dir, buf_t *out)
     buf_add_str (out, " ties), ");
     progress_count (out, at->quarantined);
     buf_add_str (out, " pairs set aside\n");
+    add_calls (at, out);
     add_runs (standing, out);
 }

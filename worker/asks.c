@@ -9,8 +9,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "worker/answer_text.h"
 
-enum { BYTES_PER_TOKEN = 4, RAW_SHOWN = 300, NOBODY = -1, WORD_MS = 30000 };
+enum { BYTES_PER_TOKEN = 4, RAW_SHOWN = 300, NOBODY = -1, WORD_MS = 30000, SLOW_RETRY_MS = 3000 };
 
 typedef struct ask ask_t;
 struct ask {
@@ -136,7 +137,7 @@ void asks_add (asks_t *asks, judge_question_t *question)
     begin_prefix (ask);
     begin_rule (ask, next_rule (ask, 0));
     asks->n++;
-    make_ready (ask);
+    make_ready (ask);       // without a rule to ask for it ends when its turn comes
 }
 
 static void next_or_end (ask_t *ask)
@@ -183,20 +184,22 @@ static void take_cell (ask_t *ask, const answer_t *answer)
     next_or_end (ask);
 }
 
-// Another try later, or the end of the question.
+// Another try later, or the end of the question. A retry budget that is used up slows retries down; it is no reason to set
+// a pair aside.
 static void try_later (ask_t *ask, bool counts, int64_t at_least_ms, const char *why)
 {
     asks_t *asks = ask->asks;
     ask->tries += counts;
-    int64_t wait_ms = upstream_backoff_ms (asks->options.upstream, ask->tries ? ask->tries : 1, counts ? asks->options.tries_max : UINT32_MAX);
-    if (wait_ms < 0 && counts) {
-        char text [512];
-        snprintf (text, sizeof text, "rule %s: gave up after %u tries: %s", asks->options.pool->rules [ask->rule].id, ask->tries, why);
+    if (counts && ask->tries >= asks->options.tries_max) {
+        char text [RAW_SHOWN + 512];
+        snprintf (text, sizeof text, "rule %s: gave up after %u %s: %s", asks->options.pool->rules [ask->rule].id, ask->tries,
+                  ask->tries == 1 ? "try" : "tries", why);
         end (ask, ERR_IO, text);
         return;
     }
+    int64_t wait_ms = upstream_backoff_ms (asks->options.upstream, ask->tries ? ask->tries : 1, UINT32_MAX);
     if (wait_ms < 0)
-        wait_ms = 1000;
+        wait_ms = SLOW_RETRY_MS;
     int64_t now = clock_ms (NULL);
     if (now - asks->said_ms > WORD_MS) {
         log_warn ("the judge is slow to answer: %s; trying again", why);
@@ -206,7 +209,29 @@ static void try_later (ask_t *ask, bool counts, int64_t at_least_ms, const char 
     DL_APPEND (asks->waiting, ask);
 }
 
-static void unreadable (ask_t *ask, const answer_t *answer, const http_answer_t *http)
+// What was said, fit for a message: a server may send anything.
+static void raw_answer (const http_answer_t *http, char raw [RAW_SHOWN + 1])
+{
+    plain_text (http->body, http->len, raw, RAW_SHOWN + 1);
+}
+
+// The label in words, of an answer whose probabilities are none of a label's.
+static bool read_text (ask_t *ask, const http_answer_t *http, answer_t *answer)
+{
+    chat_settings_t settings = ask->asks->options.settings;
+    if (!settings.logprobs)
+        return false;
+    settings.logprobs = false;
+    answer_t text;
+    answer_read (ask->asks->doc, &settings, http->body, http->len, &text);
+    if (text.kind != ANSWER_CELL)
+        return false;
+    *answer = text;
+    return true;
+}
+
+// A completion without a label in it: asked for again with a constraint, then read as text, then given up.
+static void unreadable (ask_t *ask, answer_t *answer, const http_answer_t *http)
 {
     const asks_options_t *o = &ask->asks->options;
     if (ask->constrain == CONSTRAIN_NONE && o->constrain != CONSTRAIN_NONE) {
@@ -214,10 +239,23 @@ static void unreadable (ask_t *ask, const answer_t *answer, const http_answer_t 
         make_ready (ask);
         return;
     }
-    char text [RAW_SHOWN + 512];
-    snprintf (text, sizeof text, "rule %s: the answer can't be read (%s); it was: %.*s", o->pool->rules [ask->rule].id, answer->why,
-              (int) (http->len < RAW_SHOWN ? http->len : RAW_SHOWN), http->body);
+    if (read_text (ask, http, answer)) {
+        take_cell (ask, answer);
+        return;
+    }
+    char raw [RAW_SHOWN + 1], text [RAW_SHOWN + 512];
+    raw_answer (http, raw);
+    snprintf (text, sizeof text, "rule %s: the answer can't be read (%s); it was: %s", o->pool->rules [ask->rule].id, answer->why, raw);
     end (ask, ERR_FORMAT, text);
+}
+
+// No completion at all: perhaps cut off, so it is asked for again.
+static void malformed (ask_t *ask, const answer_t *answer, const http_answer_t *http)
+{
+    char raw [RAW_SHOWN + 1], text [RAW_SHOWN + 300];
+    raw_answer (http, raw);
+    snprintf (text, sizeof text, "%s; it was: %s", answer->why, raw);
+    try_later (ask, true, 0, text);
 }
 
 static void take_completion (ask_t *ask, const http_answer_t *http)
@@ -233,10 +271,16 @@ static void take_completion (ask_t *ask, const http_answer_t *http)
     else if (answer.kind == ANSWER_UNREADABLE)
         unreadable (ask, &answer, http);
     else
-        try_later (ask, true, 0, answer.why);
+        malformed (ask, &answer, http);
 }
 
-// 4xx that another try won't mend.
+// Redirects, 404, 405: the address or the model is wrong, so every other question would end alike.
+static bool is_of_endpoint (long status)
+{
+    return (status >= 300 && status < 400) || status == 404 || status == 405;
+}
+
+// What another try won't mend.
 static void refused (ask_t *ask, const http_answer_t *http)
 {
     asks_t *asks = ask->asks;
@@ -253,6 +297,13 @@ static void refused (ask_t *ask, const http_answer_t *http)
         ask->cut_turns++;
         begin_prefix (ask);
         make_ready (ask);
+        return;
+    }
+    if (is_of_endpoint (http->status)) {
+        snprintf (asks->denied_why, sizeof asks->denied_why, "the judge's server has no such path or model (%ld %.120s); check the "
+                  "endpoint's URL and the model", http->status, text);
+        asks->denied = true;
+        end (ask, ERR_DENIED, asks->denied_why);
         return;
     }
     snprintf (why, sizeof why, "rule %s: %s (%ld %s)", asks->options.pool->rules [ask->rule].id,
@@ -276,7 +327,7 @@ static upstream_result_t result_of (const http_answer_t *http)
 static void failed (ask_t *ask, const http_answer_t *http, upstream_result_t result)
 {
     char text [256], why [300];
-    bool context;
+    bool context = false;
     if (result == UPSTREAM_STALE && !ask->stale) {
         ask->stale = true;
         make_ready (ask);
@@ -321,6 +372,11 @@ static bool launch (ask_t *ask, int64_t *wait_ms)
     asks_t *asks = ask->asks;
     const asks_options_t *o = &asks->options;
     *wait_ms = -1;
+    if (ask->rule >= o->pool->count) {
+        DL_DELETE (asks->ready, ask);
+        end (ask, OK, NULL);
+        return true;
+    }
     if (ask->endpoint == NOBODY || upstream_is_open (o->upstream, (size_t) ask->endpoint))
         ask->endpoint = upstream_choose (o->upstream);
     if (ask->endpoint == NOBODY) {

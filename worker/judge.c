@@ -5,10 +5,10 @@
 
 #include "base/nearest.h"
 
-enum { JUDGES = 2, ADDED_MAX = 4 };
+enum { JUDGES = 3, ADDED_MAX = 4 };
 
-static const judge_class_t *const classes [JUDGES] = { &judge_lexicon_class, &judge_replay_class };
-static const char *const names [JUDGES] = { "lexicon", "replay" };
+static const judge_class_t *const classes [JUDGES] = { &judge_lexicon_class, &judge_openai_class, &judge_replay_class };
+static const char *const names [JUDGES] = { "lexicon", "openai", "replay" };
 
 // What tests added; the program itself never writes here.
 static const judge_class_t *added [ADDED_MAX];

@@ -1,0 +1,67 @@
+#include "ops/cmd.h"
+
+#include <string.h>
+
+#include "ops/config_judge.h"
+#include "ops/probe.h"
+#include "ops/setup.h"
+
+static const cli_flag_t flags [] = {
+    { "--model", "NAME", NULL, "judge.model", false },
+    { "--config", "FILE", "YAML configuration; see rulemill help config", NULL, false },
+    { "--set", "KEY=VALUE", "one key of the configuration", NULL, true },
+    { 0 }
+};
+
+static status_t show (const probe_report_t *report, bool json, fault_t *fault)
+{
+    buf_t text = { 0 };
+    if (json) {
+        probe_json (report, &text);
+        buf_add_char (&text, '\n');
+    } else
+        probe_text (report, &text);
+    status_t status = cmd_print (&text, fault);
+    buf_free (&text);
+    return status;
+}
+
+static status_t judge (const cli_t *cli, int *exit_code, fault_t *fault)
+{
+    size_t count;
+    const char *const *words = cli_operands (cli, &count);
+    if (strcmp (words [0], "probe") != 0)
+        return fault_set (fault, ERR_USAGE, "judge: unknown word \"%.64s\"; say judge probe URL", words [0]);
+    config_t *config = config_new ();
+    probe_report_t report;
+    status_t status = config_judge_url ("judge probe", words [1], fault);
+    if (status == OK)
+        status = setup_configure (config, cli, fault);
+    if (status == OK)
+        status = config_set (config, "judge.urls", "judge probe", words [1], fault);
+    // One endpoint is asked, whatever the weights of several may be.
+    if (status == OK)
+        status = config_set_names (config, "judge.weights", "judge probe", NULL, 0, fault);
+    if (status == OK)
+        status = probe_run (config, words [1], false, &report, fault);
+    if (status == OK)
+        status = show (&report, cli_has (cli, "--json"), fault);
+    if (status == OK && report.wrong)
+        *exit_code = EXIT_FAILED;
+    config_destroy (&config);
+    return status;
+}
+
+const command_t command_judge = {
+    .cli = {
+        .name = "judge",
+        .summary = "ask a server whether it is fit to judge, before anything is spent",
+        .operands = "probe URL", .operands_min = 2, .operands_max = 2,
+        .about = "Says of an OpenAI-compatible server whether it can be reached, takes the key, has the model, returns log-\n"
+                 "probabilities and knows the labels, with the mend where it does not; then how long conversations may be,\n"
+                 "whether it has a prefix cache, and a tie margin by the noise of repeated answers. About ten calls.",
+        .example = "rulemill judge probe http://localhost:8000/v1 --model NAME",
+        .groups = { flags, cmd_json_flag }
+    },
+    .run = judge
+};
