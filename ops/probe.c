@@ -341,7 +341,7 @@ static void find_noise (probe_t *probe)
         squares += (scores [i] - sum / REPEATS) * (scores [i] - sum / REPEATS);
     double deviation = sqrt (squares / (REPEATS - 1));
     // A label compares two means of k scores: twice the deviation of their difference.
-    double margin = ceil (2000 * deviation * sqrt (2.0 / (double) probe->config->policy.top)) / 1000;
+    double margin = ceil (2000 * deviation * sqrt (2.0 / (double) probe->config->policy.top) - 1e-6) / 1000;
     probe->report->tie_margin = margin;
     if (cached > 0)
         find (probe, "prefix cache", PROBE_GOOD, "%llu of %llu prompt tokens came from it", (unsigned long long) cached, (unsigned long long) prompt);

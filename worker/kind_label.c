@@ -35,7 +35,8 @@ static bool returns_cells (const worker_kind_t *kind)
 static void send_result (worker_kind_t *kind, const label_item_t *item, bool final)
 {
     label_lease_t *lease = item->lease;
-    if (kind->usage.calls > 0)
+    const judge_usage_t none = { 0 };
+    if (memcmp (&kind->usage, &none, sizeof none) != 0)     // tokens of calls that were told of before count too
         label_result_usage (&kind->usage, &kind->body);
     kind->usage = (judge_usage_t) { 0 };
     kind->sink.result (kind->sink.ctx, lease->number, item->number, final, kind->body.data, kind->body.len, lease->unsaid);
