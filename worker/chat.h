@@ -71,7 +71,7 @@ typedef enum {
 
 typedef struct {
     answer_kind_t kind;
-    cell_t cell;
+    cell_t cell;            // known with ANSWER_CELL alone; its mass also where that was under the limit
     bool from_logprobs;     // else from the text: score 1, -1 or 0
     uint64_t prompt_tokens, completion_tokens, cached_tokens;   // 0 where the server does not say
     char why [256];

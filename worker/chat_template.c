@@ -235,6 +235,7 @@ static status_t read_lines (reader_t *r, const char *text, size_t len)
 status_t chat_template_parse (const char *name, const char *text, size_t len, chat_template_t **out, fault_t *fault)
 {
     static const char mark [] = "\xEF\xBB\xBF";         // a byte-order mark, as some editors write
+    *out = NULL;
     if (len >= 3 && memcmp (text, mark, 3) == 0)
         text += 3, len -= 3;
     status_t status = check_bytes (name, text, len, fault);

@@ -35,6 +35,7 @@ static void refused (const char *text, size_t len, const char *says)
         fail_msg ("taken: %s", text);
     if (strstr (fault.text, says) == NULL)
         fail_msg ("\"%s\" does not say \"%s\"", fault.text, says);
+    assert_null (t);
 }
 
 typedef struct {
