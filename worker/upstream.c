@@ -1,0 +1,293 @@
+#include "worker/upstream.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "worker/breaker.h"
+#include "worker/bucket.h"
+#include "worker/places.h"
+
+enum {
+    PLACES_MIN = 1, PLACES_FIRST = 8, PLACES_MAX = 1024,
+    BACKOFF_FIRST_MS = 250, BACKOFF_MAX_MS = 60000,
+    FAILURES_TO_OPEN = 5, OPEN_MS = 5000, OPEN_GROWTH_MAX = 3,
+    PAUSE_MS_MAX = 24 * 3600 * 1000
+};
+
+static const double RETRY_SHARE = 0.2;
+static const double RETRIES_MORE = 10;          // at once, and in each second
+static const double RETRIES_SAVED = 1000;       // first tries whose share is kept for later
+static const double STANDBY = 1e-9;             // the weight of those that have none: used when the others are full
+
+// What a server said of its limits: so many left until a time.
+typedef struct {
+    int64_t left;               // -1: not known
+    int64_t until_ms;
+} allowance_t;
+
+typedef struct {
+    double weight;
+    places_t places;
+    breaker_t breaker;
+    unsigned busy;
+    double busy_tokens;         // of the requests in flight, as estimated
+    int64_t pause_until_ms;     // Retry-After
+    allowance_t requests, tokens;
+} server_t;
+
+struct upstream {
+    upstream_options_t options;
+    rng_t rng;
+    server_t *servers;
+    size_t n;
+    bucket_t requests, tokens;
+    double retries;             // that are allowed now; under 0: those that wait for their turn
+    int64_t retries_ms;         // when that was so
+};
+
+static void fill_in (upstream_options_t *o)
+{
+    o->places_min = o->places_min ? o->places_min : PLACES_MIN;
+    o->places_first = o->places_first ? o->places_first : PLACES_FIRST;
+    o->places_max = o->places_max ? o->places_max : PLACES_MAX;
+    if (o->places_max < o->places_min)
+        o->places_max = o->places_min;
+    o->retry_share = o->retry_share > 0 ? o->retry_share : RETRY_SHARE;
+    o->backoff_first_ms = o->backoff_first_ms ? o->backoff_first_ms : BACKOFF_FIRST_MS;
+    o->backoff_max_ms = o->backoff_max_ms ? o->backoff_max_ms : BACKOFF_MAX_MS;
+    o->failures_to_open = o->failures_to_open ? o->failures_to_open : FAILURES_TO_OPEN;
+    o->open_ms = o->open_ms ? o->open_ms : OPEN_MS;
+}
+
+static int64_t now_of (const upstream_t *upstream)
+{
+    return clock_ms (&upstream->options.clock);
+}
+
+upstream_t *upstream_new (const upstream_options_t *options, const double *weights, size_t n_endpoints)
+{
+    assert (n_endpoints > 0);
+    upstream_t *upstream = mem_zero (1, sizeof *upstream);
+    upstream->options = *options;
+    upstream_options_t *o = &upstream->options;
+    fill_in (o);
+    upstream->rng.state = o->seed;
+    upstream->servers = mem_zero (n_endpoints, sizeof *upstream->servers);
+    upstream->n = n_endpoints;
+    int64_t now_ms = now_of (upstream);
+    for (size_t e = 0; e < n_endpoints; e++) {
+        server_t *server = &upstream->servers [e];
+        server->weight = weights && weights [e] > STANDBY ? weights [e] : weights ? STANDBY : 1;
+        places_init (&server->places, o->places_min, o->places_first, o->places_max, now_ms);
+        breaker_init (&server->breaker, o->failures_to_open, o->open_ms, OPEN_GROWTH_MAX * o->open_ms);
+        server->requests.left = server->tokens.left = -1;
+    }
+    bucket_init (&upstream->requests, o->requests_per_minute, now_ms);
+    bucket_init (&upstream->tokens, o->tokens_per_minute, now_ms);
+    upstream->retries = RETRIES_MORE;
+    upstream->retries_ms = now_ms;
+    return upstream;
+}
+
+void upstream_destroy (upstream_t **upstream)
+{
+    if (!*upstream)
+        return;
+    free ((*upstream)->servers);
+    free (*upstream);
+    *upstream = NULL;
+}
+
+// --- who may be asked ----------------------------------------------------------
+
+static bool used_up (const allowance_t *allowance, int64_t now_ms)
+{
+    return allowance->left == 0 && now_ms < allowance->until_ms;
+}
+
+// Milliseconds that a server asked to be left alone; 0: none.
+static int64_t pause_ms (const server_t *server, int64_t now_ms)
+{
+    int64_t until_ms = server->pause_until_ms;
+    if (used_up (&server->requests, now_ms) && server->requests.until_ms > until_ms)
+        until_ms = server->requests.until_ms;
+    if (used_up (&server->tokens, now_ms) && server->tokens.until_ms > until_ms)
+        until_ms = server->tokens.until_ms;
+    return until_ms > now_ms ? until_ms - now_ms : 0;
+}
+
+int upstream_choose (upstream_t *upstream)
+{
+    int64_t now_ms = now_of (upstream), wait_ms;
+    int best = -1;
+    double least = INFINITY;
+    for (size_t e = 0; e < upstream->n; e++) {
+        server_t *server = &upstream->servers [e];
+        double load = (server->busy + 1) / server->weight;
+        if (load < least && breaker_allows (&server->breaker, now_ms, &wait_ms) && pause_ms (server, now_ms) == 0 &&
+            places_free (&server->places, server->busy, now_ms, &wait_ms)) {
+            best = (int) e;
+            least = load;
+        }
+    }
+    return best;
+}
+
+static void use_allowance (allowance_t *allowance, uint64_t n)
+{
+    if (allowance->left > 0)
+        allowance->left = (uint64_t) allowance->left > n ? allowance->left - (int64_t) n : 0;
+}
+
+// The pause ends by itself; an allowance that is used up, when something in flight tells of a new one.
+static bool may_take (upstream_t *upstream, server_t *server, int64_t now_ms, int64_t *wait_ms)
+{
+    if (!breaker_allows (&server->breaker, now_ms, wait_ms))
+        return false;
+    *wait_ms = pause_ms (server, now_ms);
+    if (*wait_ms > 0)
+        return false;
+    int64_t requests_ms = bucket_wait_ms (&upstream->requests, now_ms), tokens_ms = bucket_wait_ms (&upstream->tokens, now_ms);
+    *wait_ms = requests_ms > tokens_ms ? requests_ms : tokens_ms;
+    return *wait_ms == 0 && places_free (&server->places, server->busy, now_ms, wait_ms);
+}
+
+bool upstream_take (upstream_t *upstream, size_t e, uint64_t tokens, int64_t *wait_ms)
+{
+    assert (e < upstream->n);
+    server_t *server = &upstream->servers [e];
+    if (!may_take (upstream, server, now_of (upstream), wait_ms))
+        return false;
+    *wait_ms = 0;
+    breaker_sent (&server->breaker);
+    bucket_take (&upstream->requests, 1);
+    bucket_take (&upstream->tokens, (double) tokens);
+    use_allowance (&server->requests, 1);
+    use_allowance (&server->tokens, tokens);
+    server->busy++;
+    server->busy_tokens += (double) tokens;
+    upstream->retries = fmin (upstream->retries + upstream->options.retry_share, RETRIES_MORE + RETRIES_SAVED * upstream->options.retry_share);
+    return true;
+}
+
+// --- what came of it ---------------------------------------------------------------
+
+// What is left by the server's word, less what was sent since: that is what is in flight now.
+static void learn_allowance (allowance_t *allowance, int64_t left, int64_t reset_ms, double in_flight, int64_t now_ms)
+{
+    if (left < 0 || reset_ms < 0)
+        return;
+    allowance->left = (double) left > in_flight ? left - (int64_t) in_flight : 0;
+    allowance->until_ms = now_ms + (reset_ms < PAUSE_MS_MAX ? reset_ms : PAUSE_MS_MAX);
+}
+
+// A place is given back; tokens are what it took, of which the average of those in flight had been put down.
+static void release (upstream_t *upstream, server_t *server, double tokens)
+{
+    assert (server->busy > 0);
+    double estimate = server->busy_tokens / server->busy;
+    server->busy--;
+    server->busy_tokens = server->busy ? server->busy_tokens - estimate : 0;
+    bucket_take (&upstream->tokens, tokens - estimate);
+}
+
+static void overloaded (server_t *server, unsigned busy, int64_t began_ms, int64_t now_ms)
+{
+    bool at_least = places_now (&server->places) <= server->places.min;
+    places_refused (&server->places, busy, began_ms, now_ms);
+    if (server->breaker.probing || at_least)
+        breaker_failed (&server->breaker, now_ms);      // even the fewest places are too many: nobody is served there now
+}
+
+static void learn (server_t *server, upstream_result_t result, unsigned busy, int64_t began_ms, int64_t now_ms)
+{
+    switch (result) {
+    case UPSTREAM_OK:
+        if (breaker_answered (&server->breaker))
+            places_restart (&server->places, now_ms);
+        places_answered (&server->places, began_ms, now_ms);
+        break;
+    case UPSTREAM_OVERLOADED:
+        overloaded (server, busy, began_ms, now_ms);
+        break;
+    case UPSTREAM_FAILED:
+        places_failed (&server->places, began_ms, now_ms);
+        breaker_failed (&server->breaker, now_ms);
+        break;
+    case UPSTREAM_REFUSED:
+        // A refusal is an answer: somebody is there. One that took no time was not even sent.
+        if (now_ms > began_ms && server->breaker.probing && breaker_answered (&server->breaker))
+            places_restart (&server->places, now_ms);
+        breaker_void (&server->breaker);
+        break;
+    case UPSTREAM_STALE:
+        breaker_void (&server->breaker);
+        break;
+    }
+}
+
+void upstream_ended (upstream_t *upstream, size_t e, upstream_result_t result, double seconds, uint64_t tokens,
+                     int64_t retry_after_ms, int64_t requests_left, int64_t requests_reset_ms, int64_t tokens_left, int64_t tokens_reset_ms)
+{
+    assert (e < upstream->n);
+    server_t *server = &upstream->servers [e];
+    int64_t now_ms = now_of (upstream), began_ms = now_ms - (int64_t) llround (fmax (seconds, 0) * 1e3);
+    unsigned busy = server->busy;
+    if (result == UPSTREAM_STALE)
+        bucket_take (&upstream->requests, -1);
+    release (upstream, server, result == UPSTREAM_STALE ? 0 : (double) tokens);
+    learn (server, result, busy, began_ms, now_ms);
+    learn_allowance (&server->requests, requests_left, requests_reset_ms, server->busy, now_ms);
+    learn_allowance (&server->tokens, tokens_left, tokens_reset_ms, server->busy_tokens, now_ms);
+    if (retry_after_ms > 0 && (result == UPSTREAM_OVERLOADED || result == UPSTREAM_FAILED)) {
+        int64_t until_ms = now_ms + (retry_after_ms < PAUSE_MS_MAX ? retry_after_ms : PAUSE_MS_MAX);
+        server->pause_until_ms = until_ms > server->pause_until_ms ? until_ms : server->pause_until_ms;
+        places_paused (&server->places, until_ms - now_ms, now_ms);
+    }
+}
+
+// --- another try -----------------------------------------------------------------------
+
+// A retry is due: when is its turn? They are a share of first tries and a few a second; more of them wait in line.
+static double retry_turn_ms (upstream_t *upstream)
+{
+    int64_t now_ms = now_of (upstream);
+    double per_ms = RETRIES_MORE / 1000;
+    upstream->retries = fmin (upstream->retries + per_ms * (double) (now_ms - upstream->retries_ms), fmax (upstream->retries, RETRIES_MORE));
+    upstream->retries_ms = now_ms;
+    upstream->retries -= 1;
+    return upstream->retries >= 0 ? 0 : -upstream->retries / per_ms;
+}
+
+int64_t upstream_backoff_ms (upstream_t *upstream, unsigned try, unsigned tries_max)
+{
+    if (try >= tries_max)
+        return -1;
+    const upstream_options_t *o = &upstream->options;
+    double most = fmin (o->backoff_max_ms, ldexp (o->backoff_first_ms, try > 30 ? 30 : (int) (try ? try - 1 : 0)));
+    double jitter = rng_unit (&upstream->rng) * most;
+    return (int64_t) fmin (fmax (jitter, retry_turn_ms (upstream)), PAUSE_MS_MAX);
+}
+
+// --- looking ------------------------------------------------------------------------------
+
+bool upstream_is_open (const upstream_t *upstream, size_t e)
+{
+    assert (e < upstream->n);
+    int64_t wait_ms;
+    return !breaker_allows (&upstream->servers [e].breaker, now_of (upstream), &wait_ms);
+}
+
+unsigned upstream_places (const upstream_t *upstream, size_t e)
+{
+    assert (e < upstream->n);
+    return places_now (&upstream->servers [e].places);
+}
+
+unsigned upstream_busy (const upstream_t *upstream, size_t e)
+{
+    assert (e < upstream->n);
+    return upstream->servers [e].busy;
+}
