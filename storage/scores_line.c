@@ -49,6 +49,16 @@ static status_t unknown (scores_import_t *import, const char *where, const char 
                       "judge.unknown_ids: skip", where, why);
 }
 
+// What was taken, but not whole. conflicts: as many as there were before.
+static void note_unused (scores_import_t *import, const char *where, uint64_t unknown_rules, uint64_t conflicts)
+{
+    import->report->unknown_rules += unknown_rules;
+    if (unknown_rules > 0)
+        note (import, where, "it has scores of rules that the pool lacks; is this the pool that they were made with (--rules)?");
+    if (import->report->conflicts > conflicts)
+        note (import, where, "it has other scores for what an earlier line scored; the first ones stay");
+}
+
 // --- reading ---
 
 static bool read_cells (scores_import_t *import, const json_value_t *cells, scores_set_t *set, uint64_t *unknown_rules)
@@ -63,10 +73,11 @@ static status_t take_response (scores_import_t *import, const json_value_t *cell
     uint64_t unknown_rules = 0;
     if (!read_cells (import, cells, &import->a, &unknown_rules))
         return bad (import, where, import->why.data);
-    import->report->unknown_rules += unknown_rules;
-    if (response == UINT64_MAX)
-        return OK;
-    return scores_give_response (import->pool, response, import->judge, &import->a, import->report, fault);
+    uint64_t conflicts = import->report->conflicts;
+    status_t status = response == UINT64_MAX ? OK
+                    : scores_give_response (import->pool, response, import->judge, &import->a, import->report, fault);
+    note_unused (import, where, unknown_rules, conflicts);
+    return status;
 }
 
 // Both are read before either is given: a line is taken whole or not at all.
@@ -76,11 +87,12 @@ static status_t take_two (scores_import_t *import, const json_value_t *first, ui
     uint64_t unknown_rules = 0;
     if (!read_cells (import, first, &import->a, &unknown_rules) || !read_cells (import, second, &import->b, &unknown_rules))
         return bad (import, where, import->why.data);
-    import->report->unknown_rules += unknown_rules;
+    uint64_t conflicts = import->report->conflicts;
     status_t status = scores_give_response (import->pool, response, import->judge, &import->a, import->report, fault);
-    if (status)
-        return status;
-    return scores_give_response (import->pool, other, import->judge, &import->b, import->report, fault);
+    if (status == OK)
+        status = scores_give_response (import->pool, other, import->judge, &import->b, import->report, fault);
+    note_unused (import, where, unknown_rules, conflicts);
+    return status;
 }
 
 static status_t take_by_content (scores_import_t *import, const json_value_t *key, const json_value_t *line, const char *where, fault_t *fault)
@@ -159,12 +171,13 @@ status_t scores_take_pair (scores_import_t *import, const json_value_t *object, 
         || !read_cells (import, json_get (object, "scoresB"), &import->b, &unknown_rules)
         || !scores_read_relevance (import->pool, json_get (object, "relevance"), &import->a, &import->b, &import->why))
         return bad (import, where, import->why.data);
-    import->report->unknown_rules += unknown_rules;
+    uint64_t conflicts = import->report->conflicts;
     int left = pair->swapped ? 2 : 1;
     status_t status = scores_give_pair (import->pool, pair->pair, left, import->judge, &import->a, import->report, fault);
-    if (status)
-        return status;
-    return scores_give_pair (import->pool, pair->pair, 3 - left, import->judge, &import->b, import->report, fault);
+    if (status == OK)
+        status = scores_give_pair (import->pool, pair->pair, 3 - left, import->judge, &import->b, import->report, fault);
+    note_unused (import, where, unknown_rules, conflicts);
+    return status;
 }
 
 static bool read_place (const json_value_t *value, uint32_t *out)
