@@ -293,7 +293,7 @@ static void add_runs (const standing_t *standing, buf_t *out)
         const json_value_t *name = json_get (run, "run"), *judge = json_get (run, "judge"), *policy = json_get (run, "policy");
         const json_value_t *begun = json_get (run, "begun");
         buf_printf (out, "%-10s %s  %s, %s, begun %s, labelled ", head, name->text,
-                    json_is (judge, JSON_STRING) ? judge->text : "?", json_is (policy, JSON_STRING) ? policy->text : "?", begun->text);
+                    json_equals (judge, "lexicon") ? "lexicon (baseline)" : json_is (judge, JSON_STRING) ? judge->text : "?", json_is (policy, JSON_STRING) ? policy->text : "?", begun->text);
         progress_count (out, count_of (run, "labelled"));
         buf_add_char (out, '\n');
         head = "";
