@@ -351,7 +351,13 @@ void standing_text (const standing_t *standing, const char *dir, buf_t *out)
     progress_count (out, at->ties);
     buf_add_str (out, " ties), ");
     progress_count (out, at->quarantined);
-    buf_add_str (out, " pairs set aside\n");
+    buf_add_str (out, " pairs set aside");
+    if (at->excluded_prompts > 0) {
+        buf_add_str (out, ", ");
+        progress_count (out, at->excluded_prompts);
+        buf_add_str (out, at->excluded_prompts == 1 ? " prompt excluded" : " prompts excluded");
+    }
+    buf_add_char (out, '\n');
     add_calls (at, out);
     add_runs (standing, out);
 }
