@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/mem.h"
 
@@ -196,6 +197,9 @@ static status_t unzstd_some (decode_t *decode, char *out, size_t max, size_t *n,
     size_t rc = ZSTD_decompressStream (decode->zstd, &to, &in);
     decode->raw_pos = in.pos;
     *n = to.pos;
+    if (ZSTD_getErrorCode (rc) == ZSTD_error_frameParameter_windowTooLarge)
+        return fault_set (fault, ERR_FORMAT, "%s: was packed with a window (zstd --long) that takes more than 128 MiB of memory to unpack; "
+                          "pack it again without, or pipe zstd -dc --long=31 into \"-\"", decode->path);
     if (ZSTD_isError (rc))
         return damaged (decode, ZSTD_getErrorName (rc), fault);
     decode->inside = rc != 0;

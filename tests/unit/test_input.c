@@ -220,6 +220,13 @@ static void test_long_lines (void **state)
     buf_free (&text);
 }
 
+// A frame's header asks for a window of 2 GiB, which would be allocated before anything is unpacked.
+static void test_large_window (void **state)
+{
+    (void) state;
+    refused (write_file ("a.jsonl.zst", "\x28\xB5\x2F\xFD\x00\xA8\x01\x00\x00", 9), ERR_FORMAT, "--long");
+}
+
 // Skipping to any line and reading on gives the same lines and the same hashes as reading from the start.
 static void check_skip (const char *path, const char *text)
 {
@@ -350,6 +357,7 @@ int main (void)
         cmocka_unit_test (test_cut_off),
         cmocka_unit_test (test_not_what_it_says),
         cmocka_unit_test (test_long_lines),
+        cmocka_unit_test (test_large_window),
         cmocka_unit_test (test_skip),
         cmocka_unit_test (test_growth),
         cmocka_unit_test (test_state_after_damage),
