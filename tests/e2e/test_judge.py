@@ -1,0 +1,388 @@
+"""A judge behind HTTP, held against a scripted server (tests/servers/scripted.py): what is asked, what is kept, what comes of every
+misbehaviour, and that no call is made twice or beyond the budget."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from conftest import COMPLETE, FAILED, RESUMABLE, SET_ASIDE, USAGE, Shell, send, wait_for, workers_of
+
+SERVERS = Path(__file__).resolve().parent.parent / "servers"
+sys.path.insert(0, str(SERVERS))
+import shapes  # noqa: E402
+
+KEY = "sk-not-to-be-found-9f8e7d6c5b4a"
+PAIRS, RULES = 12, 4
+CELLS = PAIRS * 2 * RULES
+PROBE = 1               # the call that is made before a store's first run with a judge
+TEXTS = ["The response apologises.", "The response names a helpline.", "The response gives steps.", "The response refuses."]
+
+
+class Server:
+    """A scripted server of one's own; its log tells what was asked."""
+
+    def __init__(self, folder, script, port=0):
+        self.log_file = folder / f"server-{time.monotonic_ns()}.log"
+        script_file = self.log_file.with_suffix(".json")
+        script_file.write_text(json.dumps({"model": "tester", **script}))
+        self.process = subprocess.Popen([sys.executable, SERVERS / "scripted.py", "--port", str(port), "--script", script_file,
+                                         "--log", self.log_file], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+
+    def stats(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/__stats", timeout=10) as answer:
+            return json.load(answer)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+    def calls(self):
+        return self.stats()["chats"]
+
+
+@pytest.fixture
+def serve(tmp_path):
+    servers = []
+
+    def start(port=0, **script):
+        servers.append(Server(tmp_path, script, port))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def job(shell, corpora):
+    """job(server, more arguments): label a small corpus by four rules; the same store each time."""
+    write_rules(shell, TEXTS)
+
+    def label(server, *more, code=COMPLETE, env=None):
+        return shell(*command(corpora(PAIRS), server), *more, code=code, env=env)
+
+    return label
+
+
+def command(corpus, server, workers=2):
+    return ["label", corpus, "--out", "job", "--rules", "rules.yaml", "--judge", server.url, "--model", "tester", "--top", 2,
+            "--workers", workers]
+
+
+def write_rules(shell, texts):
+    rules = [{"id": f"rule-{n}", "text": text, "category": "test", "polarity": 1,
+              "lexicon": {"prompt": [], "for": [f"word{n}"], "against": [f"other{n}"]}} for n, text in enumerate(texts)]
+    shell.path("rules.yaml").write_text(json.dumps({"version": 1, "name": "tests", "rules": rules}))
+
+
+def report(shell):
+    return json.loads((shell.path("job/dataset").resolve().parent / "report.json").read_text())
+
+
+def labels(shell):
+    """Of each pair, what is preferred and by which scores."""
+    names = [name for name in ("train.jsonl", "validation.jsonl", "ties.jsonl") if shell.path("job/dataset", name).exists()]
+    rows = [row for name in names for row in shell.rows("job/dataset", name)]
+    return {row["pair_key"]: (row.get("chosen"), row["score_margin"], row["rules"]) for row in rows}
+
+
+def quarantined(shell):
+    file = shell.path("job/dataset/quarantine.jsonl")
+    return shell.rows("job/dataset/quarantine.jsonl") if file.exists() else []
+
+
+def everything_in(folder):
+    return b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+
+
+# --- labels and cells --------------------------------------------------------
+
+@pytest.mark.parametrize("shape", ["vllm", "llama", "openai"])
+def test_labels_are_what_the_probabilities_imply(shell, serve, job, shape):
+    server = serve(shape=shape, seed=3)
+    done = job(server, "--policy", "all")
+    assert "openai: tester" in done.out
+    text_of = {f"rule-{n}": text for n, text in enumerate(TEXTS)}
+    rows = [row for name in ("train.jsonl", "validation.jsonl") if shell.path("job/dataset", name).exists()
+            for row in shell.rows("job/dataset", name)]
+    assert len(rows) == PAIRS
+    for row in rows:
+        sums = {"chosen": 0, "rejected": 0}
+        for rule in row["rules"]:
+            for side in sums:
+                p_yes, p_no, _ = shapes.probabilities(3, row[side][0]["content"], text_of[rule["id"]])
+                assert abs(rule[f"score_{side}"] - (p_yes - p_no)) < 0.01
+                sums[side] += p_yes - p_no
+        assert len(row["rules"]) == RULES and sums["chosen"] > sums["rejected"] - 0.02
+    calls = report(shell)["calls"]
+    assert server.calls() == CELLS + PROBE and calls["calls"] == CELLS
+    assert calls["completion_tokens"] == CELLS and calls["prompt_tokens"] > calls["cached_tokens"] > 0 == calls["refused"]
+    assert shell.status("job")["calls"] == CELLS
+
+
+def test_a_cell_is_judged_once(shell, serve, job):
+    server = serve()
+    job(server)
+    assert server.calls() == CELLS + PROBE
+    first = labels(shell)
+    assert "Nothing to do" in job(server).out
+    assert "Nothing to do" in shell("label", "--out", "job").out
+    job(server, "--set", "policy.weight_relevance=0", "--new-run")
+    assert server.calls() == CELLS + PROBE, "another way to choose among judged cells"
+    shell("label", "--out", "job", "--rules", "rules.yaml", "--judge", server.url, "--model", "tester", "--top", 3, "--new-run")
+    assert server.calls() == CELLS + PROBE, "another k"
+    assert labels(shell) != first
+
+
+def test_a_reworded_rule_is_all_that_is_asked_again(shell, serve, job):
+    server = serve()
+    job(server)
+    write_rules(shell, [*TEXTS[:-1], "The response declines."])
+    job(server, "--new-run")
+    assert server.calls() == CELLS + PROBE + PAIRS * 2
+    asked = [json.loads(line) for line in server.log_file.read_text().splitlines()]
+    assert {line["rule"] for line in asked if line.get("n", 0) > CELLS + PROBE} == {"The response declines."}
+
+
+def test_another_model_is_another_judge_and_another_url_is_not(shell, serve, job):
+    server = serve(shape="llama")
+    job(server)
+    other = serve(shape="llama")
+    assert "Nothing to do" in job(other).out
+    refused = job(other, "--set", "judge.temperature=0.5", code=FAILED)
+    assert "--new-run" in refused.err
+    job(other, "--set", "judge.temperature=0.5", "--new-run")
+    assert other.calls() == CELLS + PROBE
+
+
+def test_a_changed_prompt_does_not_go_on_with_a_run(shell, serve, job):
+    server = serve(delay_ms=5)
+    shell.path("prompt.txt").write_text("[user]\n{{conversation}}\n{{response}}\n{{rule}}\n")
+    job(server, "--set", "judge.template=prompt.txt", "--max-calls", 20, code=RESUMABLE)
+    shell.path("prompt.txt").write_text("[user]\nOh! {{conversation}}\n{{response}}\n{{rule}}\n")
+    assert "prompt.txt" in shell("label", "--out", "job", code=FAILED).err
+
+
+# --- the budget --------------------------------------------------------------
+
+@pytest.mark.parametrize("calls", [1, 7, 50])
+def test_a_budget_is_never_exceeded(shell, serve, job, calls):
+    server = serve(delay_ms=3, rules=[{"when": {"share": 0.1}, "do": "error"}])
+    stopped = job(server, "--max-calls", calls, code=RESUMABLE)
+    assert f"budget of {calls} calls" in stopped.err and "--max-calls" in stopped.err
+    assert server.calls() <= calls
+    again = job(server, "--max-calls", calls, code=RESUMABLE)
+    assert "budget" in again.err and server.calls() <= calls
+
+
+def test_a_raised_budget_goes_on_to_the_same_labels(shell, serve, job, tmp_path_factory, corpora):
+    server = serve()
+    stopped = job(server, "--max-calls", 60, "--json", code=RESUMABLE)
+    told = json.loads(stopped.out)
+    assert told["outcome"] == "budget used up" and told["calls"]["budget"] == 60 and server.calls() <= 60
+    job(server, "--max-calls", 1000)
+    assert server.calls() <= CELLS + PROBE + 4
+    other = Shell(tmp_path_factory.mktemp("unlimited"))
+    write_rules(other, TEXTS)
+    other(*command(corpora(PAIRS), server))
+    assert labels(other) == labels(shell) and len(labels(shell)) == PAIRS
+
+
+# --- kills -------------------------------------------------------------------
+
+def test_killed_workers_and_coordinator_lose_only_what_was_in_flight(shell, serve, job, corpora):
+    places = 8
+    server = serve(delay_ms=40)
+    arguments = [*command(corpora(PAIRS), server), "--set", f"judge.places_max={places}"]
+    kills = 0
+    for fewest in (15, 35, 55):
+        process = shell.start(*arguments)
+        wait_for("some calls", lambda: server.calls() > fewest)
+        if kills == 0:
+            send(wait_for("workers", lambda: workers_of(process))[:1], signal.SIGKILL)
+            wait_for("more calls", lambda: server.calls() > fewest + 10)
+            kills += 1
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += 1
+        time.sleep(0.3)         # its workers end with it
+    shell(*arguments)
+    assert len(labels(shell)) == PAIRS
+    beyond = server.calls() - CELLS - PROBE
+    assert beyond <= kills * places * 2, f"{beyond} calls beyond the ideal after {kills} kills"
+
+
+# --- keys --------------------------------------------------------------------
+
+def test_the_key_is_used_and_found_nowhere(shell, serve, job, corpora, monkeypatch):
+    server = serve(key=KEY, delay_ms=20)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    process = shell.start(*command(corpora(PAIRS), server))
+    wait_for("some calls", lambda: server.calls() > 10)
+    lines = b"".join(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in [process.pid, *workers_of(process)])
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == COMPLETE, err
+    assert KEY.encode() not in everything_in(shell.path("job")) + out + err + lines
+
+
+def test_a_refused_key_stops_before_anything_is_spent(shell, serve, job):
+    server = serve(key=KEY)
+    refused = job(server, code=USAGE, env={"OPENAI_API_KEY": "sk-another-1234567890abcdef"})
+    assert "key" in refused.err and "OPENAI_API_KEY" in refused.err and "sk-another" not in refused.err
+    assert server.calls() == 0 and not shell.path("job").exists()
+
+
+def test_a_key_refused_in_mid_job_stops_it_resumable(shell, serve, job):
+    server = serve(rules=[{"when": {"from": 30, "to": 200}, "do": "unauthorized"}])
+    stopped = job(server, code=RESUMABLE, env={"OPENAI_API_KEY": KEY})
+    assert "refused the key" in stopped.err and "same command" in stopped.err
+    assert KEY not in stopped.err and KEY.encode() not in everything_in(shell.path("job"))
+    assert server.calls() < 60
+    healed = serve()
+    job(healed, env={"OPENAI_API_KEY": KEY})
+    assert len(labels(shell)) == PAIRS and not quarantined(shell)
+    assert healed.calls() <= CELLS - 20
+
+
+def test_a_key_in_a_url_is_refused(shell, corpora):
+    done = shell("label", corpora(PAIRS), "--out", "job", "--judge", f"http://me:{KEY}@127.0.0.1:1/v1", "--model", "m", code=USAGE)
+    assert KEY not in done.err and "OPENAI_API_KEY" in done.err
+
+
+def test_key_files(shell, serve, job):
+    server = serve(key=KEY)
+    shell.path("key").write_text(KEY + "\n")
+    shell.path("key").chmod(0o644)
+    assert "chmod 600" in job(server, "--set", "judge.key_file=key", code=FAILED).err
+    shell.path("key").chmod(0o600)
+    job(server, "--set", f"judge.key_file={shell.path('key')}")
+    assert KEY.encode() not in everything_in(shell.path("job"))
+
+
+# --- misbehaviour ------------------------------------------------------------
+
+def once(name, **more):
+    """The 20th chat is answered wrongly, and no other."""
+    return {"rules": [{"when": {"from": 20, "times": 1}, "do": name, **more}]}
+
+
+@pytest.mark.parametrize("script", [
+    once("rate_limited", retry_after=1), once("rate_limited"), once("error"), once("loading"), once("timeout"), once("close"),
+    once("close_before"), once("half_json"), once("html"), once("html", html_status=502), once("empty_body"), once("wrong_types"),
+    once("no_choices"), once("huge", bytes=20_000_000), once("never"), once("slow", interval_s=0.5), once("garbage"),
+    once("headers_huge"), once("duplicate_labels"), once("no_logprobs"), once("zeros"),
+], ids=lambda script: script["rules"][0]["do"])
+def test_what_another_try_mends_costs_a_call_and_no_pair(shell, serve, job, script):
+    server = serve(**script)
+    job(server, "--set", "judge.timeout_ms=1000")
+    assert len(labels(shell)) == PAIRS and not quarantined(shell)
+    assert CELLS + PROBE <= server.calls() <= CELLS + PROBE + 2
+
+
+@pytest.mark.parametrize("name,word", [
+    ("bad_request", "400"), ("too_large", "413"), ("context", "too long"), ("other_labels", "can't be read"),
+    ("other_language", "can't be read"), ("empty_content", "can't be read"),
+])
+def test_what_no_try_mends_sets_its_pair_aside(shell, serve, job, name, word):
+    server = serve(**once(name))
+    job(server, code=SET_ASIDE)
+    aside = quarantined(shell)
+    assert len(aside) == 1 and word in json.dumps(aside[0]) and len(labels(shell)) == PAIRS - 1
+    shell("retry", "job")
+    shell("label", "--out", "job")
+    assert len(labels(shell)) == PAIRS and server.calls() == CELLS + PROBE + 1
+
+
+@pytest.mark.parametrize("name", ["not_found", "redirect"])
+def test_a_wrong_address_in_mid_job_stops_it_resumable(shell, serve, job, name):
+    server = serve(rules=[{"when": {"from": 20}, "do": name}])
+    assert "URL" in job(server, code=RESUMABLE).err
+    job(serve())
+    assert len(labels(shell)) == PAIRS and not quarantined(shell)
+
+
+@pytest.mark.parametrize("name", ["half_json", "html", "error", "close"])
+def test_what_is_given_up_is_set_aside_with_what_was_said(shell, serve, job, name):
+    job(serve(**once(name)), "--set", "judge.tries=1", code=SET_ASIDE)
+    aside = quarantined(shell)
+    assert len(aside) == 1 and "gave up after 1 try" in json.dumps(aside)
+    assert name != "html" or "502 Bad Gateway" in json.dumps(aside)
+
+
+def test_nan_is_no_probability(shell, serve, job):
+    job(serve(**once("nan")), code=None)
+    assert len(labels(shell)) + len(quarantined(shell)) == PAIRS
+
+
+def test_answers_without_logprobs_are_read_as_text(shell, serve, job):
+    server = serve(logprobs=False)
+    assert "judge.logprobs" in job(server, code=USAGE).err
+    job(server, "--set", "judge.logprobs=false")
+    scores = {rule[key] for _, _, rules in labels(shell).values() for rule in rules for key in ("score_chosen", "score_rejected") if key in rule}
+    assert scores <= {-1, 0, 1}
+
+
+def test_a_server_that_is_away_is_waited_for(shell, serve, job, corpora):
+    server = serve(delay_ms=20)
+    process = shell.start(*command(corpora(PAIRS), server))
+    wait_for("some calls", lambda: server.calls() > 20)
+    server.stop()
+    time.sleep(1)
+    back = serve(port=server.port)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == COMPLETE, err
+    assert len(labels(shell)) == PAIRS and not quarantined(shell) and back.calls() < CELLS
+
+
+# --- the probe ---------------------------------------------------------------
+
+def findings(shell, server, *more, code=COMPLETE):
+    told = json.loads(shell("judge", "probe", server.url, "--json", *more, code=code).out)
+    assert told["fit"] == (code == COMPLETE)
+    return {finding["what"]: finding for finding in told["findings"]}, told
+
+
+def test_a_good_server_is_probed(shell, serve):
+    server = serve(context_tokens=4096)
+    found, told = findings(shell, server)
+    assert "4096" in found["context"]["text"] and "98.0 %" in found["log-probabilities"]["text"]
+    assert found["prefix cache"]["verdict"] == "good" and told["calls"] == server.calls() and told["tie_margin"] >= 0
+    assert "ok" in shell("judge", "probe", server.url, "--model", "tester").out
+
+
+@pytest.mark.parametrize("script,what,mend", [
+    ({"key": KEY}, "key", "OPENAI_API_KEY"),
+    ({"logprobs": False}, "log-probabilities", "judge.logprobs"),
+    ({"top_logprobs_max": 5}, "top_logprobs", "judge.top_logprobs to 5"),
+    ({"refuse": ["max_tokens"]}, "answers", "refused"),
+    ({"rules": [{"when": {}, "do": "reasoning"}]}, "thinking", "enable_thinking"),
+    ({"rules": [{"when": {}, "do": "html"}]}, "answers", "OpenAI-compatible"),
+    ({"rules": [{"when": {}, "do": "other_language"}]}, "mass", "no label"),
+    ({"rules": [{"when": {}, "do": "loading"}]}, "answers", "wait"),
+    ({"rules": [{"when": {"path": "/models"}, "do": "redirect"}]}, "reachable", "redirect"),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_what_is_wrong_is_said_with_its_mend(shell, serve, script, what, mend):
+    found, _ = findings(shell, serve(**script), code=FAILED)
+    assert found[what]["verdict"] == "wrong" and mend in found[what]["text"]
+
+
+def test_a_server_that_lacks_the_model_says_which_it_has(shell, serve):
+    found, _ = findings(shell, serve(), "--model", "another", code=FAILED)
+    assert "tester" in found["model"]["text"]
+
+
+def test_nobody_there(shell, serve, job):
+    server = serve()
+    server.stop()
+    found, _ = findings(shell, server, code=FAILED)
+    assert found["reachable"]["verdict"] == "wrong"
+    assert "reachable" in job(server, code=USAGE).err
