@@ -140,7 +140,7 @@ static void test_wrong_values (void **state)
     load_refused ("policy:\n  top: 0\n", "run.yaml:2: ", "1 to 1000");
     load_refused ("policy:\n  top: 1001\n", "run.yaml:2: ", "1 to 1000");
     load_refused ("policy:\n  name: exhaustiv\n", "run.yaml:2: ", "exhaustive");
-    load_refused ("judge:\n  name: openai\n", "run.yaml:2: ", "lexicon");
+    load_refused ("judge:\n  name: nobody\n", "run.yaml:2: ", "lexicon");
     load_refused ("judge:\n  store_cells: maybe\n", "run.yaml:2: ", "store_cells");
     load_refused ("run:\n  tie_margin: 2.5\n", "run.yaml:2: ", "0 to 2");
     load_refused ("run:\n  seed: -1\n", "run.yaml:2: ", "seed");

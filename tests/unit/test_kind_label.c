@@ -618,7 +618,7 @@ static void test_names (void **state)
     assert_ptr_equal (worker_kind_find ("other"), &other);
     size_t count;
     assert_string_equal (judge_names (&count) [0], "lexicon");
-    assert_int_equal (count, 2);
+    assert_int_equal (count, 3);
 }
 
 int main (void)

@@ -114,7 +114,8 @@ static void test_wilson (void **state)
 
 static outcome_t example (void)
 {
-    outcome_t outcome = { .dir = "job", .judge = "lexicon", .config = "workers: 0\n", .began_s = 1, .ended_s = 2 };
+    outcome_t outcome = { .dir = "job", .judge = "lexicon",
+                          .judge_note = "lexicon (embedded baseline, not a judge of safety)", .config = "workers: 0\n", .began_s = 1, .ended_s = 2 };
     job_report_t *job = &outcome.job;
     job->counts = (Rulemill__RunCounts) RULEMILL__RUN_COUNTS__INIT;
     job->counts.labelled = 100;
