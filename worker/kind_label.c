@@ -148,6 +148,18 @@ static void ask (worker_kind_t *kind, label_response_t *response)
     judge_ask (&kind->judge, &response->question);
 }
 
+// Calls that no result has told of, as of a question that ended without an answer: a lease that is given back must not seem
+// to have spent less than it did.
+static void say_spent (worker_kind_t *kind, const label_lease_t *lease)
+{
+    label_item_t *item, *next;
+    HASH_ITER (hh, kind->table.items, item, next)
+        if (item->lease == lease && lease->unsaid > 0) {
+            buf_clear (&kind->body);
+            send_result (kind, item, false);
+        }
+}
+
 // From the judge, perhaps within judge_ask: only taken down here, worked on in work_answers.
 static void answered (void *ctx, judge_question_t *question, status_t status, const char *why)
 {
@@ -156,8 +168,10 @@ static void answered (void *ctx, judge_question_t *question, status_t status, co
     response->asked = false;
     kind->in_flight--;
     if (status == ERR_LIMIT) {
-        if (!response->lease->over)
+        if (!response->lease->over) {
+            say_spent (kind, response->lease);
             kind->sink.give_back (kind->sink.ctx, response->lease->number);
+        }
         response->lease->over = true;
     } else if (status == ERR_DENIED) {
         kind->unfit = true;
