@@ -7,6 +7,7 @@ enum {
     ROUND_ANSWERS_MAX = 256,
     ROUND_DELAYS = 4,           // of a round that tells of a queue: so many times the delay
     REFUSES_MS = 60000,         // so long after a refusal a server is one that refuses
+    ROUNDS_TO_SETTLE = 2,
     ROUNDS_TO_HOLD = 3,         // before the first probe; half as many again after each that found nothing,
     ROUNDS_TO_HOLD_MAX = 24     // up to this
 };
@@ -14,12 +15,14 @@ enum {
 static const double PROBE_GROWTH = 1.25;        // of places
 static const double PROBE_GAIN = 1.18;          // of the rate: enough to go on; less may be taken from other workers
 static const double GROW_GAIN = 1.45;           // the same in a round in which places doubled
-static const double GROW_FULL = 1.8;            // nothing of that growth went into a queue
+static const double GROW_FULL = 1.6;            // little of that growth went into a queue
 static const double DELAY_SAME = 1.05;
 static const double DELAY_RISE = 1.3;           // of the delay: a queue has begun
 static const double OVER_KNEE = 1.06;           // a short queue keeps the server busy
-static const double QUEUE_MOST = 4;             // of the least delay seen lately: no more places, whatever they bring
-static const double FORGET = 1.005;             // in a round: of the least delay and the most places
+static const double QUEUE_MOST = 3;             // of the least delay seen lately: no more places, whatever they bring, but fewer
+static const double QUEUE_CUT = 0.97;           // in a round, down to
+static const double QUEUE_PLACES = 16;
+static const double LEAST_DOUBLES_MS = 600e3, BEST_HALVES_MS = 120e3;       // how the least delay and the most places are forgotten
 static const double CREDIT_PER_ANSWER = 0.0075, CREDIT_MAX = 2, CREDIT_MIN = -1;
 static const double CREDIT_BELOW = 0.02;        // for an answer, with less than half of the places of lately: they may come back
 static const double CREDIT_PER_MS = 0.0001;     // so that one with few places learns of more, too
@@ -38,8 +41,9 @@ static void set_places (places_t *p, double w)
     p->w = fmin (fmax (w, p->min), p->max);
 }
 
-static void hold (places_t *p, int64_t now_ms)
+static void hold (places_t *p, bool settling, int64_t now_ms)
 {
+    p->settling = settling;
     p->mode = PLACES_HOLD;
     p->rounds_held = 0;
     begin_round (p, now_ms);
@@ -160,7 +164,7 @@ static void end_grow_round (places_t *p, double rate, double delay_ms, int64_t n
     bool saturated = p->rate > 0 && rate < p->rate * GROW_GAIN && p->base_ms > 0 && delay_ms > p->base_ms * DELAY_RISE;
     if (saturated || queues_much (p)) {
         set_places (p, fmin (p->w, knee (p, fmax (rate, p->rate))));
-        hold (p, now_ms);
+        hold (p, true, now_ms);
         p->rate = 0;
         return;
     }
@@ -174,8 +178,12 @@ static void end_hold_round (places_t *p, double rate, double delay_ms)
     p->rounds_held++;
     p->rate = rate;
     p->hold_ms = delay_ms;
-    if (p->base_ms == 0)
-        p->base_ms = delay_ms;
+    if (queues_much (p))        // those who have most give most, so that several workers come to share
+        set_places (p, fmin (p->w, fmax (p->w * QUEUE_CUT, QUEUE_PLACES)));
+    else if (p->settling) {          // what was queued on the way here is served in the first round; then this is how it is here
+        p->settling = p->rounds_held < ROUNDS_TO_SETTLE;
+        p->base_ms = p->settling ? p->base_ms : delay_ms;
+    }
     else if (delay_ms < p->base_ms)
         p->base_ms += (delay_ms - p->base_ms) / 4;
     else if (delay_ms > p->base_ms * DELAY_RISE)
@@ -193,15 +201,15 @@ static void end_probe (places_t *p, double rate, double delay_ms, int64_t now_ms
     }
     set_places (p, p->probe_from);
     p->rounds_to_hold = p->rounds_to_hold * 3 / 2 < ROUNDS_TO_HOLD_MAX ? p->rounds_to_hold * 3 / 2 : ROUNDS_TO_HOLD_MAX;
-    hold (p, now_ms);
+    hold (p, false, now_ms);
 }
 
 static void end_round (places_t *p, int64_t now_ms)
 {
-    double rate = p->n / fmax ((double) (now_ms - p->round_ms), 1), delay_ms = p->delay_sum_ms / p->n;
+    double passed_ms = (double) (now_ms - p->round_ms), rate = p->n / fmax (passed_ms, 1), delay_ms = p->delay_sum_ms / p->n;
     bool full = was_full (p);
-    p->least_ms = p->least_ms > 0 ? fmin (p->least_ms * FORGET, delay_ms) : delay_ms;
-    p->best = fmax (p->w, p->best / FORGET);
+    p->least_ms = p->least_ms > 0 ? fmin (p->least_ms * exp2 (passed_ms / LEAST_DOUBLES_MS), delay_ms) : delay_ms;
+    p->best = fmax (p->w, p->best * exp2 (-passed_ms / BEST_HALVES_MS));
     if (p->mode == PLACES_PROBE && now_ms - p->probe_ms < 2 * p->delay_ms)
         full = false;               // its first half shows the old places
     else if (p->mode == PLACES_PROBE)
@@ -255,7 +263,7 @@ void places_refused (places_t *p, unsigned busy, int64_t began_ms, int64_t now_m
     set_places (p, floor (left));
     p->credit = fmax (p->credit - 1, CREDIT_MIN);
     p->cut_ms = now_ms;
-    hold (p, now_ms);
+    hold (p, true, now_ms);
 }
 
 void places_paused (places_t *p, int64_t pause_ms, int64_t now_ms)
@@ -270,5 +278,5 @@ void places_failed (places_t *p, int64_t began_ms, int64_t now_ms)
         return;
     set_places (p, floor (p->w * 0.7));
     p->cut_ms = now_ms;
-    hold (p, now_ms);
+    hold (p, true, now_ms);
 }

@@ -46,6 +46,7 @@ typedef struct {
     double probe_from, probe_rate;
     int64_t probe_ms;
     unsigned rounds_held, rounds_to_hold;
+    bool settling;              // the delay at the places held is not known yet
 } places_t;
 
 void places_init (places_t *places, unsigned min, unsigned first, unsigned max, int64_t now_ms);

@@ -19,6 +19,7 @@ enum {
 static const double RETRY_SHARE = 0.2;
 static const double RETRIES_MORE = 10;          // at once, and in each second
 static const double RETRIES_SAVED = 1000;       // first tries whose share is kept for later
+static const double SECONDS_MAX = 24 * 3600;
 static const double STANDBY = 1e-9;             // the weight of those that have none: used when the others are full
 
 // What a server said of its limits: so many left until a time.
@@ -154,11 +155,20 @@ static bool may_take (upstream_t *upstream, server_t *server, int64_t now_ms, in
     return *wait_ms == 0 && places_free (&server->places, server->busy, now_ms, wait_ms);
 }
 
+// What a few retries a second come to by now.
+static void allow_retries (upstream_t *upstream, int64_t now_ms)
+{
+    double more = RETRIES_MORE / 1000 * (double) (now_ms - upstream->retries_ms);
+    upstream->retries = fmin (upstream->retries + more, fmax (upstream->retries, RETRIES_MORE));
+    upstream->retries_ms = now_ms;
+}
+
 bool upstream_take (upstream_t *upstream, size_t e, uint64_t tokens, int64_t *wait_ms)
 {
     assert (e < upstream->n);
     server_t *server = &upstream->servers [e];
-    if (!may_take (upstream, server, now_of (upstream), wait_ms))
+    int64_t now_ms = now_of (upstream);
+    if (!may_take (upstream, server, now_ms, wait_ms))
         return false;
     *wait_ms = 0;
     breaker_sent (&server->breaker);
@@ -168,6 +178,7 @@ bool upstream_take (upstream_t *upstream, size_t e, uint64_t tokens, int64_t *wa
     use_allowance (&server->tokens, tokens);
     server->busy++;
     server->busy_tokens += (double) tokens;
+    allow_retries (upstream, now_ms);
     upstream->retries = fmin (upstream->retries + upstream->options.retry_share, RETRIES_MORE + RETRIES_SAVED * upstream->options.retry_share);
     return true;
 }
@@ -195,10 +206,11 @@ static void release (upstream_t *upstream, server_t *server, double tokens)
 
 static void overloaded (server_t *server, unsigned busy, int64_t began_ms, int64_t now_ms)
 {
-    bool at_least = places_now (&server->places) <= server->places.min;
-    places_refused (&server->places, busy, began_ms, now_ms);
-    if (server->breaker.probing || at_least)
-        breaker_failed (&server->breaker, now_ms);      // even the fewest places are too many: nobody is served there now
+    // Where even the fewest places are too many, nobody is served now.
+    if (server->breaker.probing || places_now (&server->places) <= server->places.min)
+        breaker_failed (&server->breaker, now_ms);
+    if (!server->breaker.open)
+        places_refused (&server->places, busy, began_ms, now_ms);
 }
 
 static void learn (server_t *server, upstream_result_t result, unsigned busy, int64_t began_ms, int64_t now_ms)
@@ -233,7 +245,7 @@ void upstream_ended (upstream_t *upstream, size_t e, upstream_result_t result, d
 {
     assert (e < upstream->n);
     server_t *server = &upstream->servers [e];
-    int64_t now_ms = now_of (upstream), began_ms = now_ms - (int64_t) llround (fmax (seconds, 0) * 1e3);
+    int64_t now_ms = now_of (upstream), began_ms = now_ms - (int64_t) round (fmin (fmax (seconds, 0), SECONDS_MAX) * 1e3);
     unsigned busy = server->busy;
     if (result == UPSTREAM_STALE)
         bucket_take (&upstream->requests, -1);
@@ -253,12 +265,9 @@ void upstream_ended (upstream_t *upstream, size_t e, upstream_result_t result, d
 // A retry is due: when is its turn? They are a share of first tries and a few a second; more of them wait in line.
 static double retry_turn_ms (upstream_t *upstream)
 {
-    int64_t now_ms = now_of (upstream);
-    double per_ms = RETRIES_MORE / 1000;
-    upstream->retries = fmin (upstream->retries + per_ms * (double) (now_ms - upstream->retries_ms), fmax (upstream->retries, RETRIES_MORE));
-    upstream->retries_ms = now_ms;
+    allow_retries (upstream, now_of (upstream));
     upstream->retries -= 1;
-    return upstream->retries >= 0 ? 0 : -upstream->retries / per_ms;
+    return upstream->retries >= 0 ? 0 : -upstream->retries / RETRIES_MORE * 1000;
 }
 
 int64_t upstream_backoff_ms (upstream_t *upstream, unsigned try, unsigned tries_max)

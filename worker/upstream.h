@@ -6,10 +6,11 @@
 //                429, 503, time-outs and on added delay (gradient of the smoothed delay against its floor; Netflix
 //                concurrency-limits and TCP Vegas are the models);
 //   pauses       Retry-After and x-ratelimit-* are obeyed;
-//   a breaker    closed, open after repeated failures, half-open with one probe at a time;
+//   a breaker    closed, open after repeated failures (refusals count where there is the least number of places), half-open with
+//                one probe at a time;
 //   weight       its share of new responses.
 // For all together: requests and tokens a minute (token buckets), and a retry budget, so that retries are at most a share of
-// first tries. Backoff is exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015); a request that waits
+// first tries and ten a second; those beyond it wait for their turn. Backoff is exponential with full jitter (Brooker, "Exponential Backoff And Jitter", 2015); a request that waits
 // holds no place.
 #ifndef WORKER_UPSTREAM_H
 #define WORKER_UPSTREAM_H
@@ -24,10 +25,10 @@
 typedef struct {
     unsigned places_min, places_first, places_max;      // 0: 1, 8, 1024
     double requests_per_minute, tokens_per_minute;      // this worker's share; 0: no limit
-    double retry_share;                                 // 0: 0.2 of first tries, plus ten
+    double retry_share;                                 // 0: 0.2 of first tries, plus ten at once and in each second
     unsigned backoff_first_ms, backoff_max_ms;          // 0: 250, 60000
     unsigned failures_to_open;                          // 0: 5 in a row
-    unsigned open_ms;                                   // 0: 5000, doubling to a minute while probes fail
+    unsigned open_ms;                                   // 0: 5000, doubling to three times that while probes fail
     uint64_t seed;
     clock_source_t clock;
 } upstream_options_t;
@@ -42,22 +43,23 @@ void upstream_destroy (upstream_t **upstream);
 int upstream_choose (upstream_t *upstream);
 
 // May endpoint e be sent a request of about `tokens` tokens now? If so a place is taken. *wait_ms: when to ask again (-1: when a
-// request there has ended).
+// request there has ended). tokens are put down until the request ends.
 bool upstream_take (upstream_t *upstream, size_t e, uint64_t tokens, int64_t *wait_ms);
 
 typedef enum {
     UPSTREAM_OK,
     UPSTREAM_OVERLOADED,            // 429, 503, 529
     UPSTREAM_FAILED,                // 5xx, broken, timed out, unreachable
-    UPSTREAM_REFUSED,               // 4xx that another try would not mend: says nothing of its health
+    UPSTREAM_REFUSED,               // 4xx that another try would not mend: says nothing of its health (seconds 0: never sent)
     UPSTREAM_STALE                  // a kept connection was gone: tried again at once, counts for nothing
 } upstream_result_t;
 
-// A request that took a place has ended. retry_after_ms -1: none. The ratelimit figures as in http_answer_t.
+// A request that took a place has ended; tokens: what it used, or the estimate again. retry_after_ms -1: none. The ratelimit figures as in http_answer_t.
 void upstream_ended (upstream_t *upstream, size_t e, upstream_result_t result, double seconds, uint64_t tokens,
                      int64_t retry_after_ms, int64_t requests_left, int64_t requests_reset_ms, int64_t tokens_left, int64_t tokens_reset_ms);
 
-// Is another try allowed (the retry budget), and after how long? try counts from 1. -1: no more tries.
+// After how long is another try allowed (backoff and retry budget; counts as a retry)? try, the one that failed, counts from 1.
+// -1: no more tries.
 int64_t upstream_backoff_ms (upstream_t *upstream, unsigned try, unsigned tries_max);
 
 bool upstream_is_open (const upstream_t *upstream, size_t e);       // its breaker: work there should move
