@@ -48,16 +48,17 @@ static status_t local_address (job_t *job, char **address, fault_t *fault)
 }
 
 // An address that stands for all of this machine's is of no use elsewhere: its name is.
-static void say_how_to_connect (const char *address)
+static void say_how_to_connect (const char *address, bool keys)
 {
     static const char *const everywhere [] = { "tcp://0.0.0.0:", "tcp://[::]:", "tcp://:::" };
+    const char *with = keys ? " --server-key COORDINATOR.pub --key WORKER.key" : "";
     char host [HOST_NAME_MAX + 1] = "";
     for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++)
         if (strncmp (address, everywhere [i], strlen (everywhere [i])) == 0 && gethostname (host, sizeof host - 1) == 0) {
-            log_info ("workers connect with: rulemill worker tcp://%s:%s", host, strrchr (address, ':') + 1);
+            log_info ("workers connect with: rulemill worker tcp://%s:%s%s", host, strrchr (address, ':') + 1, with);
             return;
         }
-    log_info ("workers connect with: rulemill worker %s", address);
+    log_info ("workers connect with: rulemill worker %s%s", address, with);
 }
 
 static status_t open_hub (job_t *job, fault_t *fault)
@@ -73,7 +74,7 @@ static status_t open_hub (job_t *job, fault_t *fault)
         status = hub_open (&options, &job->hub, fault);
     free (local);
     if (status == OK && o->listen)
-        say_how_to_connect (hub_address (job->hub));
+        say_how_to_connect (hub_address (job->hub), o->server_key != NULL);
     return status;
 }
 

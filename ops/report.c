@@ -178,7 +178,6 @@ static void add_usage (const outcome_t *outcome, buf_t *out)
     add_real (out, "coordinator_cpu_s", seconds (own.ru_utime) + seconds (own.ru_stime));
     add_real (out, "workers_cpu_s", seconds (workers.ru_utime) + seconds (workers.ru_stime));
     add_count (out, "coordinator_memory_kb_max", (uint64_t) own.ru_maxrss);
-    add_count (out, "worker_memory_kb_max", (uint64_t) workers.ru_maxrss);
     add_count (out, "workers_died", last->workers_died);
     add_count (out, "leases_lost", last->leases_lost);
     add_count (out, "messages_refused", last->messages_refused);
@@ -220,6 +219,7 @@ void report_json (const outcome_t *outcome, buf_t *out)
     add_text (out, "outcome", end);
     add_text (out, "run", outcome->job.run [0] ? outcome->job.run : NULL);
     add_text (out, "judge", outcome->judge);
+    add_text (out, "judge_note", outcome->judge_note);
     json_write_key (out, "nothing_to_do");
     buf_add_str (out, outcome->job.nothing_to_do ? "true" : "false");
     json_write_key (out, "rows_set_aside");

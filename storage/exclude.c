@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/words.h"
 #include "storage/ingest_inputs.h"
@@ -113,8 +114,14 @@ static status_t add_prompt (exclude_t *exclude, const Rulemill__Conversation *pr
     return status;
 }
 
-static status_t read_lines (exclude_t *exclude, input_t *input, row_parser_t *parser, uint32_t file, size_t *prompts,
-                            row_problem_t *first, fault_t *fault)
+// What was read of a benchmark file, and the first row that could not be.
+typedef struct {
+    size_t prompts, bad;
+    uint64_t bad_line;
+    row_problem_t first;
+} reading_t;
+
+static status_t read_lines (exclude_t *exclude, input_t *input, row_parser_t *parser, uint32_t file, reading_t *reading, fault_t *fault)
 {
     for (;;) {
         input_line_t line;
@@ -126,10 +133,12 @@ static status_t read_lines (exclude_t *exclude, input_t *input, row_parser_t *pa
         row_problem_t problem = { .reason = "row-too-long", .detail = "the row is too long" };
         if (!line.too_long && row_parse_prompt (parser, line.text, line.len, &prompt, &problem)) {
             status = add_prompt (exclude, prompt, file, line.row, fault);
-            ++*prompts;
+            reading->prompts++;
         }
-        else if (first->reason == NULL)
-            *first = problem;
+        else if (reading->bad++ == 0) {
+            reading->first = problem;
+            reading->bad_line = line.row;
+        }
         if (status != OK)
             return status;
     }
@@ -141,13 +150,15 @@ static status_t read_file (exclude_t *exclude, const char *path, uint32_t file, 
     status_t status = input_open (path, LIMIT_ROW_BYTES, &input, fault);
     if (status != OK)
         return status;
-    size_t prompts = 0;
-    row_problem_t first = { 0 };
+    reading_t reading = { 0 };
     exclude->names [file] = ingest_inputs_name (path);
-    status = read_lines (exclude, input, parser, file, &prompts, &first, fault);
-    if (status == OK && prompts == 0)
+    status = read_lines (exclude, input, parser, file, &reading, fault);
+    if (status == OK && reading.prompts == 0)
         status = fault_set (fault, ERR_FORMAT, "%s: no row with a prompt that can be read (%s); is this the benchmark's file?", path,
-                            first.reason ? first.detail : "it is empty");
+                            reading.bad ? reading.first.detail : "it is empty");
+    else if (status == OK && reading.bad > 0)
+        log_warn ("%s: %zu rows can't be read and exclude nothing (first: line %" PRIu64 ": %s)", path, reading.bad, reading.bad_line,
+                  reading.first.detail);
     if (status == OK)
         exclude->digests [file] = input_disk_digest (input);
     input_close (&input);
