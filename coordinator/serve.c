@@ -186,6 +186,7 @@ static void tick (serve_t *serve)
     if (serve->children && !serve->stop && !children_step (serve->children, now, child_died, serve)) {
         fault_t fault = { 0 };
         fault_set (&fault, ERR_USAGE, "no worker can do this work: %s", *serve->unfit ? serve->unfit : "each ended as soon as it was started");
+        results_flush (serve);          // what they finished before is kept
         serve_fail (serve, &fault);
     }
     if (serve->options.tick && serve->options.tick (serve->options.ctx) && !serve->stop)

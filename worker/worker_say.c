@@ -141,6 +141,8 @@ void say_unfit (worker_loop_t *loop, const char *reason)
     Rulemill__ToCoordinator message = RULEMILL__TO_COORDINATOR__INIT;
     message.body_case = RULEMILL__TO_COORDINATOR__BODY_UNFIT;
     message.unfit = &unfit;
+    if (loop->phase >= PHASE_WORKING && !loop->hello_waiting)
+        (void) say_results (loop);      // what was paid for before is of use
     if (!say (loop, &message))
         log_debug ("the coordinator could not be told that this worker is unfit");
     loop_end (loop, ERR_USAGE, "unfit for this run: %s", reason);
