@@ -35,10 +35,11 @@ struct ask {
 struct asks {
     asks_options_t options;
     json_doc_t *doc;
-    ask_t *ready;               // may be sent; first in, first sent
+    ask_t *ready;               // may be sent, in this order
     ask_t *waiting;             // until a time
     ask_t *flying;
     size_t n;
+    size_t *at;                 // of them, those of each endpoint
     judge_usage_t usage;        // since it was last told
     bool denied;
     char denied_why [256];
@@ -50,11 +51,23 @@ asks_t *asks_new (const asks_options_t *options)
     asks_t *asks = mem_zero (1, sizeof *asks);
     asks->options = *options;
     asks->doc = json_doc_new ();
+    asks->at = mem_zero (options->n_urls, sizeof *asks->at);
     return asks;
+}
+
+static void assign (ask_t *ask, int endpoint)
+{
+    size_t *at = ask->asks->at;
+    if (ask->endpoint != NOBODY)
+        at [ask->endpoint]--;
+    if (endpoint != NOBODY)
+        at [endpoint]++;
+    ask->endpoint = endpoint;
 }
 
 static void ask_free (ask_t *ask)
 {
+    assign (ask, NOBODY);
     buf_free (&ask->prefix);
     free (ask);
 }
@@ -74,6 +87,7 @@ void asks_destroy (asks_t **self)
     DL_FOREACH_SAFE (asks->waiting, ask, next)
         ask_free (ask);
     json_doc_destroy (&asks->doc);
+    free (asks->at);
     free (asks);
     *self = NULL;
 }
@@ -114,9 +128,10 @@ static void end (ask_t *ask, status_t status, const char *why)
     asks->options.sink.done (asks->options.sink.ctx, question, status, why);
 }
 
+// Before those that have not begun: while a server has few places its cache keeps few responses.
 static void make_ready (ask_t *ask)
 {
-    DL_APPEND (ask->asks->ready, ask);
+    DL_PREPEND (ask->asks->ready, ask);
 }
 
 static void begin_rule (ask_t *ask, uint32_t rule)
@@ -137,7 +152,7 @@ void asks_add (asks_t *asks, judge_question_t *question)
     begin_prefix (ask);
     begin_rule (ask, next_rule (ask, 0));
     asks->n++;
-    make_ready (ask);       // without a rule to ask for it ends when its turn comes
+    DL_APPEND (asks->ready, ask);       // without a rule to ask for it ends when its turn comes
 }
 
 static void next_or_end (ask_t *ask)
@@ -355,7 +370,7 @@ static void came (void *ctx, const http_answer_t *http)
     upstream_ended (asks->options.upstream, (size_t) ask->endpoint, result, http->seconds, ask->tokens, http->retry_after_ms,
                     http->limit_requests_left, http->limit_requests_reset_ms, http->limit_tokens_left, http->limit_tokens_reset_ms);
     if (upstream_is_open (asks->options.upstream, (size_t) ask->endpoint))
-        ask->endpoint = NOBODY;
+        assign (ask, NOBODY);
     if (result == UPSTREAM_OK)
         take_completion (ask, http);
     else if (result == UPSTREAM_REFUSED)
@@ -365,6 +380,26 @@ static void came (void *ctx, const http_answer_t *http)
 }
 
 // --- sending ---------------------------------------------------------------
+
+// A place at the question's endpoint, where the rules before were asked. It moves where that one has more questions than places
+// and another has fewer, as after that one was dead: else the other would wait for new responses.
+static bool take_place (ask_t *ask, int64_t *wait_ms)
+{
+    const asks_t *asks = ask->asks;
+    upstream_t *upstream = asks->options.upstream;
+    size_t own = (size_t) ask->endpoint;
+    if (upstream_take (upstream, own, ask->tokens, wait_ms))
+        return true;
+    if (asks->options.n_urls == 1 || asks->at [own] <= upstream_places (upstream, own))
+        return false;
+    int64_t unused;
+    int other = upstream_choose (upstream);
+    if (other == NOBODY || asks->at [other] >= upstream_places (upstream, (size_t) other) ||
+        !upstream_take (upstream, (size_t) other, ask->tokens, &unused))
+        return false;
+    assign (ask, other);
+    return true;
+}
 
 // Send the question's next request. False: no place for it now; *wait_ms says when to try again (-1: when one has ended).
 static bool launch (ask_t *ask, int64_t *wait_ms)
@@ -378,12 +413,12 @@ static bool launch (ask_t *ask, int64_t *wait_ms)
         return true;
     }
     if (ask->endpoint == NOBODY || upstream_is_open (o->upstream, (size_t) ask->endpoint))
-        ask->endpoint = upstream_choose (o->upstream);
+        assign (ask, upstream_choose (o->upstream));
     if (ask->endpoint == NOBODY) {
         *wait_ms = 100;
         return false;
     }
-    if (!upstream_take (o->upstream, (size_t) ask->endpoint, ask->tokens, wait_ms))
+    if (!take_place (ask, wait_ms))
         return false;
     DL_DELETE (asks->ready, ask);
     if (o->sink.allow && !o->sink.allow (o->sink.ctx, ask->question)) {
