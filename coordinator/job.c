@@ -344,6 +344,8 @@ static status_t run_stages (job_t *job, fault_t *fault)
     status_t status = open_all (job, fault);
     if (status == OK)
         status = prepare (job, fault);
+    if (status == OK && job->options->plan_only)
+        status = fault_set (fault, ERR_STOPPED, "the run is registered, nothing is judged");
     if (status == OK)
         status = label (job, fault);
     if (status == OK && !job->options->no_export)

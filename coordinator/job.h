@@ -75,6 +75,8 @@ typedef struct {
     unsigned attempts_max;          // workers that an item may take with it before it is quarantined; 0: 3
     uint32_t window_pairs;          // 0: 262144
 
+    bool plan_only;                 // stop with ERR_STOPPED once the corpus is read and the run registered, before anything is judged
+
     // export
     bool no_export;
     dataset_options_t dataset;      // format, validation_share, zstd, ...; dir, rules and notes are filled in by the job

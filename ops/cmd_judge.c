@@ -1,4 +1,4 @@
-#include "ops/cmd.h"
+#include "ops/cmd_batch.h"
 
 #include <string.h>
 
@@ -26,12 +26,10 @@ static status_t show (const probe_report_t *report, bool json, fault_t *fault)
     return status;
 }
 
-static status_t judge (const cli_t *cli, int *exit_code, fault_t *fault)
+static status_t probe (const cli_t *cli, const char *const *words, size_t n_words, int *exit_code, fault_t *fault)
 {
-    size_t count;
-    const char *const *words = cli_operands (cli, &count);
-    if (strcmp (words [0], "probe") != 0)
-        return fault_set (fault, ERR_USAGE, "judge: unknown word \"%.64s\"; say judge probe URL", words [0]);
+    if (n_words != 2)
+        return fault_set (fault, ERR_USAGE, "say judge probe URL");
     config_t *config = config_new ();
     probe_report_t report;
     status_t status = config_judge_url ("judge probe", words [1], fault);
@@ -52,16 +50,32 @@ static status_t judge (const cli_t *cli, int *exit_code, fault_t *fault)
     return status;
 }
 
+static status_t judge (const cli_t *cli, int *exit_code, fault_t *fault)
+{
+    size_t count;
+    const char *const *words = cli_operands (cli, &count);
+    if (strcmp (words [0], "probe") == 0)
+        return probe (cli, words, count, exit_code, fault);
+    if (strcmp (words [0], "batch-export") == 0)
+        return cmd_batch_export (cli, words + 1, count - 1, fault);
+    if (strcmp (words [0], "batch-import") == 0)
+        return cmd_batch_import (cli, words + 1, count - 1, exit_code, fault);
+    return fault_set (fault, ERR_USAGE, "judge: unknown word \"%.64s\"; say judge probe URL, judge batch-export DIR or judge batch-import DIR",
+                      words [0]);
+}
+
 const command_t command_judge = {
     .cli = {
         .name = "judge",
-        .summary = "ask a server whether it is fit to judge, before anything is spent",
-        .operands = "probe URL", .operands_min = 2, .operands_max = 2,
-        .about = "Says of an OpenAI-compatible server whether it can be reached, takes the key, has the model, returns log-\n"
+        .summary = "ask a server whether it is fit to judge; judge by files, for batch services",
+        .operands = "probe URL | batch-export DIR | batch-import DIR FILE...", .operands_min = 2, .operands_max = SIZE_MAX,
+        .about = "probe says of an OpenAI-compatible server whether it can be reached, takes the key, has the model, returns log-\n"
                  "probabilities and knows the labels, with the mend where it does not; then how long conversations may be,\n"
-                 "whether it has a prefix cache, and a tie margin by the noise of repeated answers. About ten calls.",
+                 "whether it has a prefix cache, and a tie margin by the noise of repeated answers. About ten calls.\n"
+                 "batch-export writes what a run has still to ask as OpenAI Batch JSON Lines (label --plan begins a run that\n"
+                 "asks nothing), batch-import reads the result files: in any order, in pieces, with errors, twice.",
         .example = "rulemill judge probe http://localhost:8000/v1 --model NAME",
-        .groups = { flags, cmd_json_flag }
+        .groups = { flags, cmd_batch_flags, cmd_run_flag, cmd_json_flag }
     },
     .run = judge
 };

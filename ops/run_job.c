@@ -103,6 +103,18 @@ static status_t stopped (const outcome_t *outcome, fault_t *fault)
     return status;
 }
 
+// Begun on purpose without judging anything.
+static status_t planned (const outcome_t *outcome, fault_t *fault)
+{
+    buf_t pairs = { 0 };
+    progress_count (&pairs, outcome->job.corpus_counts.pairs);
+    status_t status = fault_set (fault, ERR_STOPPED, "%s of %s pairs is begun in %s, nothing is judged; rulemill judge batch-export %s --to "
+                                 "FOLDER writes what there is to ask, rulemill label --out %s goes on", outcome->job.run, pairs.data,
+                                 outcome->dir, outcome->dir, outcome->dir);
+    buf_free (&pairs);
+    return status;
+}
+
 status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
 {
     bool quiet = cli_has (cli, "--quiet"), json = cli_has (cli, "--json");
@@ -118,13 +130,15 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
         .dir = job->dir, .judge = setup_config (setup)->judge.name, .judge_note = job->judge_note, .config = job->config,
         .budget_calls = setup_config (setup)->budget.max_calls
     };
-    status = check_judge (setup, fault);
+    status = job->plan_only ? OK : check_judge (setup, fault);
     if (status != OK) {
         setup_destroy (&setup);
         return status;
     }
     status = perform (job, quiet, &outcome, fault);
-    if (status == OK || status == ERR_STOPPED || outcome_budget_out (&outcome)) {
+    if (status == ERR_STOPPED && job->plan_only && outcome.job.run [0])
+        status = planned (&outcome, fault);
+    else if (status == OK || status == ERR_STOPPED || outcome_budget_out (&outcome)) {
         status_t told = tell (&outcome, json, quiet, fault);
         status = told != OK ? told : status == OK ? OK : status == ERR_STOPPED ? stopped (&outcome, fault) : budget_out (&outcome, fault);
     } else if (outcome_unfit (&outcome))

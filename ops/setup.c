@@ -57,6 +57,7 @@ const cli_flag_t setup_run_flags [] = {
 const cli_flag_t setup_job_flags [] = {
     { "--out", "DIR", "where the job keeps its store, runs and dataset", NULL, false },
     { "--no-export", NULL, "stop after labelling", NULL, false },
+    { "--plan", NULL, "read the corpus and begin the run, judge nothing (for judge batch-export)", NULL, false },
     { "--json", NULL, "the summary as one JSON object", NULL, false },
     { "--quiet", NULL, "no progress and no notes, errors alone", NULL, false },
     { 0 }
@@ -372,6 +373,7 @@ static status_t fill (setup_t *setup, const cli_t *cli, bool local, fault_t *fau
     set_service (setup);
     setup->job.dir = dir;
     setup->job.no_export = cli_has (cli, "--no-export");
+    setup->job.plan_only = cli_has (cli, "--plan");
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "worker/asks.h"
+#include "worker/chat_setup.h"
 #include "worker/secret.h"
 
 enum { TIMEOUT_MS = 120000, TRIES_MAX = 8, ENDPOINTS_MAX = 64 };
@@ -20,27 +21,6 @@ typedef struct {
     upstream_t *upstream;
     asks_t *asks;
 } self_t;
-
-static chat_settings_t settings_of (const Rulemill__JudgeSetup *setup)
-{
-    return (chat_settings_t) {
-        .model = setup->model, .logprobs = setup->logprobs, .top_logprobs = setup->top_logprobs,
-        .max_completion_tokens = setup->max_completion_tokens, .max_tokens = setup->max_tokens ? setup->max_tokens : 1,
-        .temperature = setup->temperature,
-        .position = strcmp (setup->label_position, "after_reasoning") == 0 ? LABEL_AFTER_REASONING : LABEL_FIRST,
-        .extra = setup->extra [0] ? setup->extra : NULL, .omit = (const char *const *) setup->omit, .n_omit = setup->n_omit,
-        .mass_min = setup->mass_min
-    };
-}
-
-static constrain_t constrain_of (const Rulemill__JudgeSetup *setup)
-{
-    static const char *const names [] = { "none", "structured_outputs", "guided_choice", "response_format" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp (setup->constrain, names [i]) == 0)
-            return (constrain_t) i;
-    return CONSTRAIN_NONE;
-}
 
 static status_t check (const Rulemill__JudgeSetup *setup, fault_t *fault)
 {
@@ -82,8 +62,8 @@ static void open_asks (self_t *self, judge_t *judge)
 {
     const Rulemill__JudgeSetup *setup = judge->setup;
     const asks_options_t options = {
-        .pool = judge->pool, .template = self->template, .settings = settings_of (setup), .constrain = constrain_of (setup),
-        .samples = setup->logprobs || setup->samples == 0 ? 1 : setup->samples, .cut = strcmp (setup->too_long, "cut") == 0,
+        .pool = judge->pool, .template = self->template, .settings = chat_setup_settings (setup), .constrain = chat_setup_constrain (setup),
+        .samples = chat_setup_samples (setup), .cut = strcmp (setup->too_long, "cut") == 0,
         .urls = (const char *const *) self->urls, .n_urls = self->n_urls, .secret = self->secret,
         .timeout_ms = setup->timeout_ms ? setup->timeout_ms : TIMEOUT_MS,
         .tries_max = setup->tries_max ? setup->tries_max : TRIES_MAX,
