@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/json.h"
 #include "storage/ingest_change.h"
+#include "storage/ingest_drop.h"
 #include "storage/input.h"
 
 char *ingest_inputs_name (const char *path)
@@ -104,6 +105,9 @@ static status_t compare_read (Rulemill__CorpusState *state, size_t n, bool known
 status_t ingest_inputs_match (Rulemill__CorpusState *state, const char *const *paths, size_t n, bool known,
                               const ingest_options_t *options, store_t *store, fault_t *fault)
 {
+    status_t dropped = known ? OK : ingest_drop_barren (store, state, n, fault);
+    if (dropped != OK)
+        return dropped;
     size_t had = state->n_inputs;
     for (size_t k = 0; k < n && k < had; k++)
         if (!same_name (state->inputs [k]->path, paths [k]))
