@@ -1,6 +1,5 @@
 #include "ops/outcome.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,22 +54,11 @@ status_t outcome_count_reasons (outcome_t *outcome, fault_t *fault)
     return status;
 }
 
-interval_t outcome_wilson (uint64_t hits, uint64_t total)
-{
-    if (total == 0)
-        return (interval_t) { 0 };
-    const double z = 1.959963984540054;
-    double n = (double) total, p = (double) hits / n;
-    double centre = (p + z * z / (2 * n)) / (1 + z * z / n);
-    double half = z / (1 + z * z / n) * sqrt (p * (1 - p) / n + z * z / (4 * n * n));
-    return (interval_t) { p, fmax (0, centre - half), fmin (1, centre + half) };
-}
-
 interval_t outcome_agreement (const outcome_t *outcome, uint64_t *total)
 {
     const Rulemill__RunCounts *counts = &outcome->job.counts;
     *total = counts->agree + counts->disagree;
-    return outcome_wilson (counts->agree, *total);
+    return stats_wilson ((double) counts->agree, (double) *total, STATS_LEVEL);
 }
 
 // Lengths are counted by the export, which reads the texts.
@@ -78,7 +66,7 @@ interval_t outcome_longer (const outcome_t *outcome, uint64_t *total)
 {
     const dataset_report_t *dataset = &outcome->job.dataset;
     *total = dataset->given_longer + dataset->given_shorter;
-    return outcome_wilson (dataset->given_longer, *total);
+    return stats_wilson ((double) dataset->given_longer, (double) *total, STATS_LEVEL);
 }
 
 void outcome_lengths (const outcome_t *outcome, uint64_t *longer, uint64_t *shorter)

@@ -3,6 +3,7 @@
 #define OPS_OUTCOME_H
 
 #include "coordinator/job.h"
+#include "model/stats.h"
 
 enum { OUTCOME_REASONS_MAX = 64, OUTCOME_REASON_BYTES = 64 };
 
@@ -24,11 +25,7 @@ typedef struct {
 // Count why rows were set aside, from the store of outcome->dir, which nobody may have open.
 status_t outcome_count_reasons (outcome_t *outcome, fault_t *fault) MUST_USE;
 
-// A share with its Wilson score interval (Wilson 1927) at 95 %; all 0 where total is.
-typedef struct { double share, low, high; } interval_t;
-interval_t outcome_wilson (uint64_t hits, uint64_t total);
-
-// Agreement with what the rows stated: hits of total; and of the rule that the longer response is preferred.
+// Agreement with what the rows stated, with Wilson's interval and of how many; and of the rule that the longer is preferred.
 interval_t outcome_agreement (const outcome_t *outcome, uint64_t *total);
 interval_t outcome_longer (const outcome_t *outcome, uint64_t *total);
 

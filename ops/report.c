@@ -86,7 +86,7 @@ static void add_interval (buf_t *out, const char *key, interval_t interval, uint
     }
     buf_add_char (out, '{');
     add_count (out, "pairs", total);
-    add_real (out, "share", interval.share);
+    add_real (out, "share", interval.value);
     add_real (out, "low", interval.low);
     add_real (out, "high", interval.high);
     buf_add_char (out, '}');

@@ -96,7 +96,7 @@ static void add_agreement (const outcome_t *outcome, buf_t *out)
     if (total == 0)
         return;
     head (out, "Agreement");
-    buf_printf (out, "%.1f %% with ", 100 * agreement.share);
+    buf_printf (out, "%.1f %% with ", 100 * agreement.value);
     counted (out, total, "given preference", "given preferences");
     buf_printf (out, " (95 %% interval %.1f to %.1f)", 100 * agreement.low, 100 * agreement.high);
     if (outcome->job.counts.given_ties > 0) {
@@ -107,7 +107,7 @@ static void add_agreement (const outcome_t *outcome, buf_t *out)
     head (out, "");
     buf_add_str (out, "for comparison: ");
     if (n_longer > 0)
-        buf_printf (out, "preferring the longer %.1f %%, ", 100 * longer.share);
+        buf_printf (out, "preferring the longer %.1f %%, ", 100 * longer.value);
     buf_add_str (out, "tossing a coin 50 %\n");
 }
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+
 #include <math.h>
 #include <string.h>
 
@@ -96,22 +97,6 @@ static void test_pace (void **state)
     assert_int_equal (drains, 1);
 }
 
-// Against the values that R's prop.test (correct = FALSE) gives.
-static void test_wilson (void **state)
-{
-    (void) state;
-    interval_t interval = outcome_wilson (8, 10);
-    assert_true (fabs (interval.share - 0.8) < 1e-9);
-    assert_true (fabs (interval.low - 0.4901625) < 1e-6);
-    assert_true (fabs (interval.high - 0.9433178) < 1e-6);
-    interval = outcome_wilson (0, 5);
-    assert_true (interval.low == 0 && interval.high > 0.4 && interval.high < 0.45);
-    interval = outcome_wilson (5, 5);
-    assert_true (interval.high > 1 - 1e-12 && interval.high <= 1);
-    interval = outcome_wilson (0, 0);
-    assert_true (interval.share == 0 && interval.high == 0);
-}
-
 static outcome_t example (void)
 {
     outcome_t outcome = { .dir = "job", .judge = "lexicon",
@@ -190,7 +175,6 @@ int main (void)
         cmocka_unit_test (test_amounts),
         cmocka_unit_test (test_lines),
         cmocka_unit_test (test_pace),
-        cmocka_unit_test (test_wilson),
         cmocka_unit_test (test_summary),
         cmocka_unit_test (test_report),
         cmocka_unit_test (test_exit_codes),

@@ -19,7 +19,7 @@ static void near (double got, double want)
         fail_msg ("%.12g instead of %.12g", got, want);
 }
 
-// --- shares -------------------------------------------------------------------
+// --- shares (as R's prop.test with correct = FALSE gives them) -------------------------------------------------------------------
 
 static void test_wilson (void **state)
 {
@@ -33,6 +33,8 @@ static void test_wilson (void **state)
     interval_t none = stats_wilson (0, 20, 0.95);
     near (none.low, 0);
     near (none.high, 0.161125158114379);
+    interval_t all = stats_wilson (5, 5, 0.95);
+    assert_true (all.high > 1 - 1e-12 && all.high <= 1);
     assert_true (isnan (stats_wilson (0, 0, 0.95).value));
 }
 
