@@ -1,0 +1,275 @@
+#include "coordinator/auto_plan.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "base/mem.h"
+
+static const double Z_99 = 2.576;
+
+// --- the recipe ------------------------------------------------------------
+
+auto_recipe_t auto_recipe_default (void)
+{
+    return (auto_recipe_t) {
+        .sample_pairs = 1000, .sample_share = 1.0 / 3, .min_agreement = 0.90, .flat_gain = 0.01, .audit_share = -1,
+        .block_pairs = AUTO_BLOCK_PAIRS
+    };
+}
+
+void auto_recipe_write (const auto_recipe_t *recipe, buf_t *out)
+{
+    buf_printf (out, "{\"sample_pairs\":%" PRIu64 ",\"sample_share\":%.6f,\"min_agreement\":%.6f,\"flat_gain\":%.6f,"
+                "\"audit_share\":%.6f,\"accept\":%s,\"block_pairs\":%" PRIu64 "}", recipe->sample_pairs, recipe->sample_share,
+                recipe->min_agreement, recipe->flat_gain, recipe->audit_share, recipe->accept ? "true" : "false", recipe->block_pairs);
+}
+
+static bool read_whole (const json_value_t *object, const char *key, uint64_t *out)
+{
+    int64_t value;
+    if (!json_int (json_get (object, key), &value) || value < 1)
+        return false;
+    *out = (uint64_t) value;
+    return true;
+}
+
+status_t auto_recipe_read (const char *text, auto_recipe_t *out, fault_t *fault)
+{
+    json_doc_t *doc = json_doc_new ();
+    const json_value_t *root = NULL;
+    status_t status = json_parse (doc, text, strlen (text), &root, fault);
+    bool good = status == OK && read_whole (root, "sample_pairs", &out->sample_pairs) && read_whole (root, "block_pairs", &out->block_pairs)
+             && json_double (json_get (root, "sample_share"), &out->sample_share)
+             && json_double (json_get (root, "min_agreement"), &out->min_agreement)
+             && json_double (json_get (root, "flat_gain"), &out->flat_gain)
+             && json_double (json_get (root, "audit_share"), &out->audit_share);
+    if (good)
+        out->accept = json_is (json_get (root, "accept"), JSON_TRUE);
+    json_doc_destroy (&doc);
+    return good ? OK : fault_set (fault, ERR_FORMAT, "the recipe of policy auto can't be read: %.200s; use the version of rulemill that began the run", text);
+}
+
+static bool read_share (const json_value_t *object, const char *key, double *out)
+{
+    return json_double (json_get (object, key), out) && *out >= 0 && *out <= 1;
+}
+
+status_t auto_trained_read (const char *report, size_t len, auto_trained_t *out, fault_t *fault)
+{
+    json_doc_t *doc = json_doc_new ();
+    const json_value_t *root = NULL;
+    *out = (auto_trained_t) { 0 };
+    status_t status = json_parse (doc, report, len, &root, fault);
+    const json_value_t *agreement = status == OK ? json_get (root, "agreement") : NULL;
+    bool good = status == OK && read_whole (root, "train_pairs", &out->train_pairs) && read_whole (root, "held_out_pairs", &out->held_out_pairs)
+             && read_share (agreement, "value", &out->agreement) && read_share (agreement, "low", &out->low)
+             && read_share (agreement, "high", &out->high) && read_share (root, "agreement_half", &out->agreement_half);
+    json_doc_destroy (&doc);
+    return good ? OK : fault_set (fault, ERR_FORMAT, "the report of an adapter's training can't be read");
+}
+
+// --- the sample ------------------------------------------------------------
+
+// The largest hash of a share of the hashes.
+static uint64_t threshold_of (double share)
+{
+    if (share >= 1)
+        return UINT64_MAX;
+    return share <= 0 ? 0 : (uint64_t) ldexp (share, 64);
+}
+
+static uint64_t step_pairs (const auto_recipe_t *recipe, uint32_t step)
+{
+    return step > 40 ? UINT64_MAX / 2 : recipe->sample_pairs << (step - 1);
+}
+
+// Is there room for the sample of this step?
+static bool fits (const auto_recipe_t *recipe, const Rulemill__AutoRecord *record, uint32_t step)
+{
+    return (double) step_pairs (recipe, step) <= recipe->sample_share * (double) record->pairs;
+}
+
+static void set_text (char **text, buf_t *said)
+{
+    if (*text != protobuf_c_empty_string)
+        free (*text);
+    *text = mem_string (said->data ? said->data : "");
+    buf_free (said);
+}
+
+static void choose (Rulemill__AutoRecord *record, Rulemill__AutoChoice choice, buf_t *reason)
+{
+    record->choice = choice;
+    record->stage = RULEMILL__AUTO_STAGE__AUTO_REST;
+    set_text (&record->reason, reason);
+}
+
+static void begin_step (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint32_t step)
+{
+    record->stage = RULEMILL__AUTO_STAGE__AUTO_SAMPLE;
+    record->step = step;
+    record->sample_threshold = threshold_of ((double) step_pairs (recipe, step) / (double) record->pairs);
+}
+
+Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t pairs, bool costly)
+{
+    Rulemill__AutoRecord *record = rulemill__auto_record__unpack (NULL, 0, (const uint8_t *) "");
+    buf_t reason = { 0 };
+    record->pairs = pairs;
+    if (!costly) {
+        buf_printf (&reason, "the judge costs nothing for each rule: all rules cost as much as a few");
+        choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
+    } else if (!fits (recipe, record, 1)) {
+        buf_printf (&reason, "the corpus has %" PRIu64 " pairs, fewer than %.0f: a sample of %" PRIu64 " would be over %.0f %% of it",
+                    pairs, ceil ((double) recipe->sample_pairs / recipe->sample_share), recipe->sample_pairs, 100 * recipe->sample_share);
+        choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
+    } else
+        begin_step (recipe, record, 1);
+    return record;
+}
+
+void auto_sampled (Rulemill__AutoRecord *record)
+{
+    record->stage = RULEMILL__AUTO_STAGE__AUTO_TRAIN;
+}
+
+// What gives an interval of +-2 points at an agreement of 90 %, at most 2 % of what is left.
+static double audit_share (const auto_recipe_t *recipe, const Rulemill__AutoRecord *record)
+{
+    if (recipe->audit_share >= 0)
+        return recipe->audit_share;
+    double sampled = ldexp ((double) record->sample_threshold, -64), left = (1 - sampled) * (double) record->pairs;
+    double wanted = 1.96 * 1.96 * 0.9 * 0.1 / (0.02 * 0.02);
+    return left * 0.02 <= wanted ? 0.02 : wanted / left;
+}
+
+static void add_adapter (Rulemill__AutoRecord *record, const uint8_t *digest, const char *report)
+{
+    size_t n = record->n_adapter;
+    record->adapter = mem_resize (record->adapter, (n + 1) * sizeof (void *));
+    Rulemill__AutoAdapter *adapter = rulemill__auto_adapter__unpack (NULL, 0, (const uint8_t *) "");
+    adapter->digest.data = (uint8_t *) mem_string_n (digest, DIGEST_BYTES);
+    adapter->digest.len = DIGEST_BYTES;
+    adapter->from_pair = record->position;
+    adapter->report = mem_string (report);
+    record->adapter [n] = adapter;
+    record->n_adapter = n + 1;
+}
+
+static void reset_sums (Rulemill__AuditSums **sums)
+{
+    if (*sums)
+        rulemill__audit_sums__free_unpacked (*sums, NULL);
+    *sums = rulemill__audit_sums__unpack (NULL, 0, (const uint8_t *) "");
+}
+
+static void take_adapter (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, const auto_trained_t *trained,
+                          const char *report, const uint8_t *digest)
+{
+    buf_t reason = { 0 };
+    bool first = record->n_adapter == 0, under = trained->agreement < recipe->min_agreement;
+    add_adapter (record, digest, report);
+    reset_sums (&record->audit);
+    if (first) {
+        reset_sums (&record->audit_all);
+        record->audit_threshold = threshold_of (audit_share (recipe, record));
+    }
+    buf_printf (&reason, "on %" PRIu64 " pairs of prompts that it had not seen, the adapter's labels agree with exhaustive ones in %.1f %% "
+                "(95 %% interval %.1f to %.1f; %.1f wanted%s); half of the data gave %.1f", trained->held_out_pairs, 100 * trained->agreement,
+                100 * trained->low, 100 * trained->high, 100 * recipe->min_agreement, under ? ", taken all the same as asked" : "",
+                100 * trained->agreement_half);
+    choose (record, RULEMILL__AUTO_CHOICE__AUTO_ADAPTER, &reason);
+}
+
+void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, const auto_trained_t *trained,
+                   const char *report, const uint8_t *digest)
+{
+    assert (record->stage == RULEMILL__AUTO_STAGE__AUTO_TRAIN);
+    buf_t said = { 0 };
+    buf_add_str (&said, report);
+    set_text (&record->sample_report, &said);
+    bool enough = trained->agreement >= recipe->min_agreement || recipe->accept;
+    bool flat = trained->agreement - trained->agreement_half < recipe->flat_gain;
+    bool again = record->choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER;
+    if (!again && !(enough && flat) && fits (recipe, record, record->step + 1)) {
+        begin_step (recipe, record, record->step + 1);
+        return;
+    }
+    if (again || enough) {
+        take_adapter (recipe, record, trained, report, digest);
+        return;
+    }
+    buf_t reason = { 0 };
+    buf_printf (&reason, "with %" PRIu64 " pairs to learn from, the adapter's labels agree with exhaustive ones in %.1f %% (95 %% interval %.1f "
+                "to %.1f), under the %.1f wanted, and a larger sample would be over %.0f %% of the corpus; --accept-adapter takes it all the same",
+                trained->train_pairs, 100 * trained->agreement, 100 * trained->low, 100 * trained->high, 100 * recipe->min_agreement,
+                100 * recipe->sample_share);
+    choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
+}
+
+// --- blocks ----------------------------------------------------------------
+
+uint64_t auto_block_end (const auto_recipe_t *recipe, const Rulemill__AutoRecord *record, uint64_t pairs)
+{
+    if (record->choice != RULEMILL__AUTO_CHOICE__AUTO_ADAPTER)
+        return pairs;
+    uint64_t end = record->position + recipe->block_pairs;
+    return end < pairs ? end : pairs;
+}
+
+void auto_sums_add (Rulemill__AuditSums *sums, uint64_t pairs, uint64_t alike)
+{
+    sums->prompts++;
+    sums->pairs += pairs;
+    sums->alike += alike;
+    sums->pairs_squared += pairs * pairs;
+    sums->alike_squared += alike * alike;
+    sums->product += pairs * alike;
+}
+
+void auto_sums_join (Rulemill__AuditSums *sums, const Rulemill__AuditSums *more)
+{
+    sums->prompts += more->prompts;
+    sums->pairs += more->pairs;
+    sums->alike += more->alike;
+    sums->pairs_squared += more->pairs_squared;
+    sums->alike_squared += more->alike_squared;
+    sums->product += more->product;
+}
+
+bool auto_sums_interval (const Rulemill__AuditSums *sums, double z, double *share, double *low, double *high)
+{
+    if (sums == NULL || sums->pairs < AUTO_AUDITED_MIN || sums->prompts < 2)
+        return false;
+    double n = (double) sums->pairs, prompts = (double) sums->prompts, p = (double) sums->alike / n;
+    double squares = (double) sums->alike_squared - 2 * p * (double) sums->product + p * p * (double) sums->pairs_squared;
+    double error = squares > 0 ? sqrt (squares * prompts / (prompts - 1)) / n : 0;
+    *share = p;
+    *low = fmax (0, p - z * error);
+    *high = fmin (1, p + z * error);
+    return true;
+}
+
+static bool is_too_wrong (const auto_recipe_t *recipe, const Rulemill__AuditSums *sums)
+{
+    double share, low, high;
+    return auto_sums_interval (sums, Z_99, &share, &low, &high) && high < recipe->min_agreement;
+}
+
+bool auto_block_done (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t end, const Rulemill__AuditSums *audited)
+{
+    if (record->choice != RULEMILL__AUTO_CHOICE__AUTO_ADAPTER || end != record->position + recipe->block_pairs)
+        return false;
+    record->position = end;
+    auto_sums_join (record->audit, audited);
+    auto_sums_join (record->audit_all, audited);
+    if (!is_too_wrong (recipe, record->audit) || record->n_adapter > AUTO_RETRAININGS_MAX)
+        return false;
+    record->stage = RULEMILL__AUTO_STAGE__AUTO_TRAIN;
+    return true;
+}

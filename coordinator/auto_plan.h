@@ -1,0 +1,68 @@
+// auto_plan: how the policy `auto` goes about a corpus, as pure functions of its record.
+//
+//   sample 1, 2, ... ──train──> enough? ──> the rest, a block of pair numbers at a time ──> retrain? ──> ...
+//                                  └──────> the rest exhaustively
+//
+// A sample of whole prompts is judged exhaustively, an adapter is trained on it and held against prompts that it has not seen.
+// The sample doubles until the adapter's labels are right often enough and more data no longer helps, or until it would
+// outgrow its share of the corpus. Then the rest goes through the adapter, and a share of its prompts is audited: judged
+// exhaustively besides. After each whole block the audits so far decide whether to train again. Decisions need all pairs of a
+// phase, so no label depends on the order in which results arrive.
+#ifndef COORDINATOR_AUTO_PLAN_H
+#define COORDINATOR_AUTO_PLAN_H
+
+#include "base/buf.h"
+#include "base/fault.h"
+#include "proto/record.pb-c.h"
+
+enum { AUTO_AUDITED_MIN = 200, AUTO_RETRAININGS_MAX = 2, AUTO_BLOCK_PAIRS = 16384 };
+
+// What decides an `auto` run besides its policy's numbers; a part of the run's name (RunSpec.recipe).
+typedef struct {
+    uint64_t sample_pairs;      // of the first sample (1000)
+    double sample_share;        // a sample has at most this share of the corpus's pairs (1/3)
+    double min_agreement;       // of the adapter's labels with exhaustive ones, on held-out prompts (.90)
+    double flat_gain;           // twice the data adding less than this to the agreement: the learning curve is flat (.01)
+    double audit_share;         // of the prompts after the sample; < 0: what gives +-2 points, at most .02
+    bool accept;                // go on with the adapter also under min_agreement
+    uint64_t block_pairs;       // AUTO_BLOCK_PAIRS
+} auto_recipe_t;
+
+auto_recipe_t auto_recipe_default (void);
+void auto_recipe_write (const auto_recipe_t *recipe, buf_t *out);       // a JSON object in a fixed form
+status_t auto_recipe_read (const char *text, auto_recipe_t *out, fault_t *fault) MUST_USE;
+
+// What a training says of an adapter on prompts that it has not seen: shares, 0 to 1.
+typedef struct {
+    double agreement, low, high;    // of its labels with exhaustive ones, 95 % interval by prompt
+    double agreement_half;          // of one trained on half of the prompts
+    uint64_t train_pairs, held_out_pairs;
+} auto_trained_t;
+
+status_t auto_trained_read (const char *report, size_t len, auto_trained_t *out, fault_t *fault) MUST_USE;
+
+// The record's strings and lists are its own (malloc); it is freed with rulemill__auto_record__free_unpacked.
+
+// Begin: size the first sample of a corpus of so many pairs. costly false: the judge costs nothing for each rule, which is reason
+// enough to judge exhaustively.
+Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t pairs, bool costly);
+
+// The sample is labelled: it is time to train. Then what came of it: an adapter (digest), another sample, or neither.
+void auto_sampled (Rulemill__AutoRecord *record);
+void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, const auto_trained_t *trained,
+                   const char *report, const uint8_t *digest);
+
+// The end of the block that begins at record->position, in a corpus of so many pairs.
+uint64_t auto_block_end (const auto_recipe_t *recipe, const Rulemill__AutoRecord *record, uint64_t pairs);
+
+// Pairs below end are labelled, and these of them were audited. A whole block moves the position; true: train again.
+bool auto_block_done (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t end, const Rulemill__AuditSums *audited);
+
+void auto_sums_add (Rulemill__AuditSums *sums, uint64_t pairs, uint64_t alike);     // one prompt's
+void auto_sums_join (Rulemill__AuditSums *sums, const Rulemill__AuditSums *more);
+
+// The share of audited pairs whose label is that of exhaustive selection, with an interval clustered by prompt (ratio estimator, normal; z 1.96 for
+// 95 %, 2.576 for 99 %). False: under AUTO_AUDITED_MIN pairs, too few to say.
+bool auto_sums_interval (const Rulemill__AuditSums *sums, double z, double *share, double *low, double *high);
+
+#endif

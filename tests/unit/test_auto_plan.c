@@ -1,0 +1,246 @@
+// The policy `auto` as a plan: what is sampled, when an adapter is taken, when it is trained again.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "coordinator/auto_plan.h"
+
+static const uint8_t digest_1 [DIGEST_BYTES] = { 1 }, digest_2 [DIGEST_BYTES] = { 2 };
+
+typedef struct { auto_recipe_t recipe; Rulemill__AutoRecord *record; } fixture_t;
+
+static fixture_t begin (uint64_t pairs, bool costly)
+{
+    fixture_t f = { .recipe = auto_recipe_default () };
+    f.record = auto_begin (&f.recipe, pairs, costly);
+    return f;
+}
+
+static void end (fixture_t *f)
+{
+    rulemill__auto_record__free_unpacked (f->record, NULL);
+}
+
+static void train (fixture_t *f, double agreement, double half)
+{
+    const auto_trained_t trained = { .agreement = agreement, .low = agreement - 0.02, .high = agreement + 0.02, .agreement_half = half,
+                                     .train_pairs = 800, .held_out_pairs = 200 };
+    if (f->record->stage == RULEMILL__AUTO_STAGE__AUTO_SAMPLE)
+        auto_sampled (f->record);
+    auto_trained (&f->recipe, f->record, &trained, "{}", f->record->n_adapter ? digest_2 : digest_1);
+}
+
+static double share_of (uint64_t threshold)
+{
+    return ldexp ((double) threshold, -64);
+}
+
+static void test_free_judge (void **state)
+{
+    (void) state;
+    fixture_t f = begin (1000000, false);
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE);
+    assert_non_null (strstr (f.record->reason, "costs nothing"));
+    assert_int_equal (auto_block_end (&f.recipe, f.record, 1000000), 1000000);
+    end (&f);
+}
+
+static void test_small_corpus (void **state)
+{
+    (void) state;
+    fixture_t f = begin (2999, true);
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE);
+    assert_non_null (strstr (f.record->reason, "2999 pairs, fewer than 3000"));
+    end (&f);
+    f = begin (3001, true);
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_UNDECIDED);
+    assert_int_equal (f.record->stage, RULEMILL__AUTO_STAGE__AUTO_SAMPLE);
+    assert_float_equal (share_of (f.record->sample_threshold), 1000.0 / 3001, 1e-9);
+    end (&f);
+}
+
+static void test_sample_doubles_until_flat (void **state)
+{
+    (void) state;
+    fixture_t f = begin (100000, true);
+    assert_float_equal (share_of (f.record->sample_threshold), 0.01, 1e-9);
+    train (&f, 0.92, 0.88);             // good enough, but still learning
+    assert_int_equal (f.record->stage, RULEMILL__AUTO_STAGE__AUTO_SAMPLE);
+    assert_int_equal (f.record->step, 2);
+    assert_float_equal (share_of (f.record->sample_threshold), 0.02, 1e-9);
+    train (&f, 0.85, 0.85);             // flat, but too wrong
+    assert_int_equal (f.record->step, 3);
+    train (&f, 0.935, 0.93);
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_ADAPTER);
+    assert_int_equal (f.record->stage, RULEMILL__AUTO_STAGE__AUTO_REST);
+    assert_int_equal (f.record->n_adapter, 1);
+    assert_memory_equal (f.record->adapter [0]->digest.data, digest_1, DIGEST_BYTES);
+    assert_non_null (strstr (f.record->reason, "93.5 %"));
+    end (&f);
+}
+
+static void test_never_good_enough (void **state)
+{
+    (void) state;
+    fixture_t f = begin (10000, true);
+    train (&f, 0.7, 0.6);
+    assert_int_equal (f.record->step, 2);
+    train (&f, 0.8, 0.7);               // 4,000 would be over a third
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE);
+    assert_non_null (strstr (f.record->reason, "80.0 %"));
+    assert_non_null (strstr (f.record->reason, "--accept-adapter"));
+    assert_int_equal (f.record->n_adapter, 0);
+    end (&f);
+}
+
+static void test_accepted_all_the_same (void **state)
+{
+    (void) state;
+    fixture_t f = begin (10000, true);
+    f.recipe.accept = true;
+    train (&f, 0.7, 0.695);
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_ADAPTER);
+    assert_non_null (strstr (f.record->reason, "taken all the same"));
+    end (&f);
+}
+
+// +-2 points take 864 pairs: 2 % of the rest, or fewer where the rest is large.
+static void test_audit_share (void **state)
+{
+    (void) state;
+    fixture_t f = begin (20000, true);
+    train (&f, 0.95, 0.95);
+    assert_float_equal (share_of (f.record->audit_threshold), 0.02, 1e-9);
+    end (&f);
+    f = begin (1000000, true);
+    train (&f, 0.95, 0.95);
+    assert_float_equal (share_of (f.record->audit_threshold), 864.36 / (1000000 - 1000), 1e-9);
+    end (&f);
+    f = begin (20000, true);
+    f.recipe.audit_share = 0;
+    train (&f, 0.95, 0.95);
+    assert_int_equal (f.record->audit_threshold, 0);
+    end (&f);
+}
+
+static Rulemill__AuditSums audits (uint64_t prompts, uint64_t pairs_each, uint64_t alike_each)
+{
+    Rulemill__AuditSums sums = RULEMILL__AUDIT_SUMS__INIT;
+    for (uint64_t i = 0; i < prompts; i++)
+        auto_sums_add (&sums, pairs_each, alike_each);
+    return sums;
+}
+
+static void test_blocks_and_retraining (void **state)
+{
+    (void) state;
+    fixture_t f = begin (100000, true);
+    train (&f, 0.95, 0.95);
+    uint64_t end_1 = auto_block_end (&f.recipe, f.record, 100000);
+    assert_int_equal (end_1, AUTO_BLOCK_PAIRS);
+    Rulemill__AuditSums few = audits (100, 1, 0), bad = audits (200, 1, 1);
+    assert_false (auto_block_done (&f.recipe, f.record, end_1, &few));          // too few to say
+    assert_int_equal (f.record->position, AUTO_BLOCK_PAIRS);
+    assert_true (auto_block_done (&f.recipe, f.record, 2 * AUTO_BLOCK_PAIRS, &bad));    // 200 of 300
+    train (&f, 0.8, 0.8);
+    assert_int_equal (f.record->n_adapter, 2);
+    assert_int_equal (f.record->adapter [1]->from_pair, 2 * AUTO_BLOCK_PAIRS);
+    assert_int_equal (f.record->audit->pairs, 0);                               // the new one starts afresh
+    assert_int_equal (f.record->audit_all->pairs, 300);
+    Rulemill__AuditSums wrong = audits (300, 1, 0);
+    assert_true (auto_block_done (&f.recipe, f.record, 3 * AUTO_BLOCK_PAIRS, &wrong));
+    train (&f, 0.8, 0.8);
+    assert_false (auto_block_done (&f.recipe, f.record, 4 * AUTO_BLOCK_PAIRS, &wrong));     // twice is all
+    assert_int_equal (f.record->n_adapter, 3);
+    end (&f);
+}
+
+// The last block is cut off by the corpus's end: when rows are added it is still whole.
+static void test_last_block_decides_nothing (void **state)
+{
+    (void) state;
+    fixture_t f = begin (20000, true);
+    train (&f, 0.95, 0.95);
+    Rulemill__AuditSums none = audits (0, 0, 0), bad = audits (300, 1, 0);
+    assert_false (auto_block_done (&f.recipe, f.record, AUTO_BLOCK_PAIRS, &none));
+    assert_int_equal (auto_block_end (&f.recipe, f.record, 20000), 20000);
+    assert_false (auto_block_done (&f.recipe, f.record, 20000, &bad));
+    assert_int_equal (f.record->position, AUTO_BLOCK_PAIRS);
+    assert_int_equal (f.record->audit->pairs, 0);
+    end (&f);
+}
+
+// Ratio estimator by hand: prompts of 1 and 3 pairs by turns, of which 1 and 2 are alike: p = .75, residuals +-.25.
+static void test_interval (void **state)
+{
+    (void) state;
+    Rulemill__AuditSums sums = RULEMILL__AUDIT_SUMS__INIT;
+    for (int i = 0; i < 50; i++) {
+        auto_sums_add (&sums, 1, 1);
+        auto_sums_add (&sums, 3, 2);
+    }
+    double share, low, high, error = sqrt (100 * 0.25 * 0.25 * 100 / 99) / 200;
+    assert_true (auto_sums_interval (&sums, 1.96, &share, &low, &high));
+    assert_float_equal (share, 0.75, 1e-12);
+    assert_float_equal (low, 0.75 - 1.96 * error, 1e-12);
+    assert_float_equal (high, 0.75 + 1.96 * error, 1e-12);
+    Rulemill__AuditSums few = audits (199, 1, 1);
+    assert_false (auto_sums_interval (&few, 1.96, &share, &low, &high));
+    assert_false (auto_sums_interval (NULL, 1.96, &share, &low, &high));
+}
+
+static void test_recipe_text (void **state)
+{
+    (void) state;
+    auto_recipe_t recipe = auto_recipe_default (), again = { 0 };
+    recipe.accept = true;
+    recipe.audit_share = 0.005;
+    buf_t text = { 0 }, second = { 0 };
+    fault_t fault = { 0 };
+    auto_recipe_write (&recipe, &text);
+    assert_int_equal (auto_recipe_read (text.data, &again, &fault), OK);
+    auto_recipe_write (&again, &second);
+    assert_string_equal (text.data, second.data);
+    assert_true (again.accept);
+    assert_int_equal (auto_recipe_read ("{\"sample_pairs\":1}", &again, &fault), ERR_FORMAT);
+    assert_int_equal (auto_recipe_read ("not json", &again, &fault), ERR_FORMAT);
+    buf_free (&text);
+    buf_free (&second);
+}
+
+static void test_reports (void **state)
+{
+    (void) state;
+    static const char good [] = "{\"train_pairs\":800,\"held_out_pairs\":200,\"agreement\":{\"value\":0.9,\"low\":0.85,\"high\":0.95},"
+                                "\"agreement_half\":0.88,\"more\":[]}";
+    auto_trained_t trained;
+    fault_t fault = { 0 };
+    assert_int_equal (auto_trained_read (good, sizeof good - 1, &trained, &fault), OK);
+    assert_float_equal (trained.low, 0.85, 1e-12);
+    assert_int_equal (trained.train_pairs, 800);
+    static const char *const bad [] = {
+        "", "{}", "[]", "{\"train_pairs\":800,\"held_out_pairs\":0,\"agreement\":{\"value\":0.9,\"low\":0.8,\"high\":1},\"agreement_half\":0.8}",
+        "{\"train_pairs\":800,\"held_out_pairs\":200,\"agreement\":{\"value\":1.5,\"low\":0.8,\"high\":1},\"agreement_half\":0.8}",
+        "{\"train_pairs\":800,\"held_out_pairs\":200,\"agreement\":0.9,\"agreement_half\":0.8}",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal (auto_trained_read (bad [i], strlen (bad [i]), &trained, &fault), ERR_FORMAT);
+}
+
+int main (void)
+{
+    const struct CMUnitTest tests [] = {
+        cmocka_unit_test (test_free_judge), cmocka_unit_test (test_small_corpus), cmocka_unit_test (test_sample_doubles_until_flat),
+        cmocka_unit_test (test_never_good_enough), cmocka_unit_test (test_accepted_all_the_same), cmocka_unit_test (test_audit_share),
+        cmocka_unit_test (test_blocks_and_retraining), cmocka_unit_test (test_last_block_decides_nothing),
+        cmocka_unit_test (test_interval), cmocka_unit_test (test_recipe_text), cmocka_unit_test (test_reports),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
