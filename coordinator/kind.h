@@ -15,7 +15,8 @@ typedef struct kind kind_t;
 // A phase: which items are due, and where it stands. Kept in the store under its name.
 typedef struct {
     char name [48];
-    uint64_t end;           // items are below this number
+    uint64_t end;           // the phase's items are below this number
+    uint64_t items;         // that there are in all; a result for another one is wrong. 0: end
     uint64_t low_water;     // every item below is final or not due
 } phase_t;
 
@@ -48,7 +49,8 @@ typedef struct {
     size_t lease_min;       // items that keep a worker busy while it waits for answers; 0: a few
     bool second_copies;     // idle workers may take copies of the slowest leases (work that costs nothing)
 
-    // What a worker needs: the kind's setup message, and the blobs that it names.
+    // What a worker needs: the kind's setup message, and the blobs that it names. Asked for before each phase; where it
+    // has changed, workers are welcomed afresh.
     void (*setup) (kind_t *kind, buf_t *setup);
     size_t (*blobs) (kind_t *kind, digest_t *out, size_t max);
     status_t (*blob) (kind_t *kind, const digest_t *digest, buf_t *out, bool *found, fault_t *fault);

@@ -37,9 +37,7 @@ serve_t *serve_new (const serve_options_t *options)
     RAND_bytes ((unsigned char *) &serve->epoch, sizeof serve->epoch);
     serve->batch = store_batch_new (o->store);
     serve->leases = leases_new (o->attempts_max);
-    o->kind->class->setup (o->kind, &serve->setup);
     serve->blobs = mem_zero (BLOBS_MAX, sizeof *serve->blobs);
-    serve->n_blobs = o->kind->class->blobs (o->kind, serve->blobs, BLOBS_MAX);
     return serve;
 }
 
@@ -249,8 +247,29 @@ static bool goes_on (serve_t *serve)
     return work_left (serve);
 }
 
+// What workers must know may be another thing in this phase. They hold no lease between phases; each says Hello when it is asked who it
+// is, and is welcomed with the new setup.
+static void renew_setup (serve_t *serve)
+{
+    buf_t setup = { 0 };
+    kind_t *kind = serve->options.kind;
+    kind->class->setup (kind, &setup);
+    serve->n_blobs = kind->class->blobs (kind, serve->blobs, BLOBS_MAX);
+    bool same = setup.len == serve->setup.len && (setup.len == 0 || memcmp (setup.data, serve->setup.data, setup.len) == 0);
+    buf_free (&serve->setup);
+    serve->setup = setup;
+    peer_t *peer, *next;
+    if (!same)
+        HASH_ITER (hh, serve->peers, peer, next) {
+            peer_id_t id = peer->id;
+            peer_lost (serve, peer, false, "what it must know has changed");
+            who_are_you (serve, &id);
+        }
+}
+
 static status_t run_phase (serve_t *serve, fault_t *fault)
 {
+    renew_setup (serve);
     status_t status = work_begin_phase (serve, fault);
     if (status != OK)
         return status;

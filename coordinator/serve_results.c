@@ -143,7 +143,7 @@ static void end_if_done (serve_t *serve, lease_t *lease, size_t place)
 // One result. False: it can't be read, and neither can its sender be trusted.
 static bool take_one (serve_t *serve, const Rulemill__Results *results, const Rulemill__Result *result, receipt_t *receipt)
 {
-    if (result->item >= serve->phase.end)
+    if (result->item >= (serve->phase.items ? serve->phase.items : serve->phase.end))
         return false;
     if (is_too_early (serve, result->item))
         return true;            // not acknowledged, so it comes again

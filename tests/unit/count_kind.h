@@ -29,6 +29,7 @@ typedef struct {
     uint64_t spend;         // units for each item
     uint64_t pause_us;      // for each item
     uint64_t deadly;        // the worker dies of this item; 0: of none
+    uint64_t phase;         // 2 in phase "all", where the setup is to change; results say which they were made under
 } count_setup_t;
 
 static const char count_blob_text [] = "a blob that every worker must have";
@@ -64,6 +65,8 @@ typedef struct {
     uint64_t body_bytes;            // of padding
     const char *const *command;     // at the end of phase "even"
     bool even_alone;                // no phase "all"
+    bool changes;                   // the setup changes with phase "all"
+    unsigned other_setup;           // results that were made under another setup than the phase's
     bool asked_end, ended;
     unsigned commands;
     uint64_t count;                 // final results, with those not yet written
@@ -189,6 +192,7 @@ static status_t count_phase (kind_t *kind, phase_t *phase, bool *found, fault_t 
         return fault->code;
     *phase = (phase_t) { .end = self->n, .low_water = first ? even : all };
     snprintf (phase->name, sizeof phase->name, "%s", first ? "even" : "all");
+    self->setup.phase = self->changes && !first ? 2 : 0;
     *found = first || (!self->even_alone && (all < self->n || n > 0));
     return OK;
 }
@@ -260,8 +264,10 @@ static status_t count_commit (kind_t *kind, store_batch_t *batch, uint64_t item,
         *verdict = VERDICT_PARTIAL;
         return OK;
     }
-    if (len != 16 || count_u64 (body) != item * item)
+    if (len != 24 || count_u64 (body) != item * item)
         return OK;
+    if (count_u64 ((const char *) body + 16) != self->setup.phase)
+        self->other_setup++;
     uint64_t base = self->stale && item % self->stale == 0 ? 1000 : 0;
     if (count_u64 ((const char *) body + 8) != base) {
         *verdict = VERDICT_STALE;
@@ -442,6 +448,7 @@ static bool count_step (worker_kind_t *kind, int timeout_ms)
     buf_t body = { 0 };
     buf_add_u64be (&body, job.item * job.item);
     buf_add_u64be (&body, job.base);
+    buf_add_u64be (&body, self->setup.phase);
     self->sink->result (self->sink->ctx, job.lease, job.item, true, body.data, body.len, self->setup.spend);
     buf_free (&body);
     self->sink->progress (self->sink->ctx, self->n > 0, self->n > 0 ? self->jobs [0].item : 0);

@@ -144,6 +144,7 @@ static inline void scripted_result (scripted_t *script, uint64_t lease, uint64_t
     buf_t body = { 0 };
     buf_add_u64be (&body, item * item);
     buf_add_u64be (&body, 0);
+    buf_add_u64be (&body, 0);
     scripted_result_body (script, lease, item, body.data, body.len, spent);
     buf_free (&body);
 }

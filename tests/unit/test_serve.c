@@ -114,6 +114,23 @@ static void what_settles_itself_needs_no_worker (void **state)
 
 // --- the end of a phase ------------------------------------------------------
 
+// Workers that stay are told what is new before they get anything of the next phase; the others never hear of the old.
+static void what_workers_must_know_may_change_with_a_phase (void **state)
+{
+    fixture_t *f = *state;
+    fixture_open (f, 3000);
+    f->count.changes = true;
+    f->count.setup = (count_setup_t) { .partials = 1 };
+    f->options.beat_ms = 1000;
+    fixture_start_workers (f, 3);
+    assert_int_equal (fixture_run (f), OK);
+    fixture_join (f);
+    fixture_check_complete (f);
+    assert_int_equal (f->count.other_setup, 0);
+    assert_int_equal (f->state.workers_died, 0);
+    assert_int_equal (f->state.messages_refused, 0);
+}
+
 static void a_failing_command_stops_the_run_and_is_run_again (void **state)
 {
     static const char *const bad [] = { "/bin/false", NULL };
@@ -810,6 +827,7 @@ int main (int argc, char **argv)
         TEST (a_complete_run_has_nothing_to_do),
         TEST (a_small_window_is_gone_through),
         TEST (what_settles_itself_needs_no_worker),
+        TEST (what_workers_must_know_may_change_with_a_phase),
         TEST (a_failing_command_stops_the_run_and_is_run_again),
         TEST (a_long_command_is_stopped_by_a_drain),
         TEST (results_between_phases_change_nothing),
