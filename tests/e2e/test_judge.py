@@ -1,107 +1,19 @@
-"""A judge behind HTTP, held against a scripted server (tests/servers/scripted.py): what is asked, what is kept, what comes of every
-misbehaviour, and that no call is made twice or beyond the budget."""
+"""A judge behind HTTP, held against a scripted server (tests/servers/scripted.py): what is asked, what is kept, what the probe finds,
+and that no call is made twice or beyond the budget. What comes of wrong answers is in test_misbehaviour.py."""
 
 import json
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
-from conftest import COMPLETE, FAILED, RESUMABLE, SET_ASIDE, USAGE, Shell, send, wait_for, workers_of
-
-SERVERS = Path(__file__).resolve().parent.parent / "servers"
-sys.path.insert(0, str(SERVERS))
-import shapes  # noqa: E402
+from conftest import COMPLETE, FAILED, RESUMABLE, USAGE, Shell, send, wait_for, workers_of
+from judging import (CELLS, PAIRS, PROBE, RULES, TEXTS, command, everything_in, job, labels, quarantined, report,  # noqa: F401
+                     serve, write_rules)
+import shapes
 
 KEY = "sk-not-to-be-found-9f8e7d6c5b4a"
-PAIRS, RULES = 12, 4
-CELLS = PAIRS * 2 * RULES
-PROBE = 1               # the call that is made before a store's first run with a judge
-TEXTS = ["The response apologises.", "The response names a helpline.", "The response gives steps.", "The response refuses."]
-
-
-class Server:
-    """A scripted server of one's own; its log tells what was asked."""
-
-    def __init__(self, folder, script, port=0):
-        self.log_file = folder / f"server-{time.monotonic_ns()}.log"
-        script_file = self.log_file.with_suffix(".json")
-        script_file.write_text(json.dumps({"model": "tester", **script}))
-        self.process = subprocess.Popen([sys.executable, SERVERS / "scripted.py", "--port", str(port), "--script", script_file,
-                                         "--log", self.log_file], stdout=subprocess.PIPE, text=True)
-        self.port = int(self.process.stdout.readline())
-        self.url = f"http://127.0.0.1:{self.port}/v1"
-
-    def stats(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/__stats", timeout=10) as answer:
-            return json.load(answer)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
-
-    def calls(self):
-        return self.stats()["chats"]
-
-
-@pytest.fixture
-def serve(tmp_path):
-    servers = []
-
-    def start(port=0, **script):
-        servers.append(Server(tmp_path, script, port))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.stop()
-
-
-@pytest.fixture
-def job(shell, corpora):
-    """job(server, more arguments): label a small corpus by four rules; the same store each time."""
-    write_rules(shell, TEXTS)
-
-    def label(server, *more, code=COMPLETE, env=None):
-        return shell(*command(corpora(PAIRS), server), *more, code=code, env=env)
-
-    return label
-
-
-def command(corpus, server, workers=2):
-    return ["label", corpus, "--out", "job", "--rules", "rules.yaml", "--judge", server.url, "--model", "tester", "--top", 2,
-            "--workers", workers]
-
-
-def write_rules(shell, texts):
-    rules = [{"id": f"rule-{n}", "text": text, "category": "test", "polarity": 1,
-              "lexicon": {"prompt": [], "for": [f"word{n}"], "against": [f"other{n}"]}} for n, text in enumerate(texts)]
-    shell.path("rules.yaml").write_text(json.dumps({"version": 1, "name": "tests", "rules": rules}))
-
-
-def report(shell):
-    return json.loads((shell.path("job/dataset").resolve().parent / "report.json").read_text())
-
-
-def labels(shell):
-    """Of each pair, what is preferred and by which scores."""
-    names = [name for name in ("train.jsonl", "validation.jsonl", "ties.jsonl") if shell.path("job/dataset", name).exists()]
-    rows = [row for name in names for row in shell.rows("job/dataset", name)]
-    return {row["pair_key"]: (row.get("chosen"), row["score_margin"], row["rules"]) for row in rows}
-
-
-def quarantined(shell):
-    file = shell.path("job/dataset/quarantine.jsonl")
-    return shell.rows("job/dataset/quarantine.jsonl") if file.exists() else []
-
-
-def everything_in(folder):
-    return b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
 
 
 # --- labels and cells --------------------------------------------------------
@@ -149,8 +61,7 @@ def test_a_reworded_rule_is_all_that_is_asked_again(shell, serve, job):
     write_rules(shell, [*TEXTS[:-1], "The response declines."])
     job(server, "--new-run")
     assert server.calls() == CELLS + PROBE + PAIRS * 2
-    asked = [json.loads(line) for line in server.log_file.read_text().splitlines()]
-    assert {line["rule"] for line in asked if line.get("n", 0) > CELLS + PROBE} == {"The response declines."}
+    assert {line["rule"] for line in server.asked() if line["n"] > CELLS + PROBE} == {"The response declines."}
 
 
 def test_another_model_is_another_judge_and_another_url_is_not(shell, serve, job):
@@ -266,82 +177,6 @@ def test_key_files(shell, serve, job):
     shell.path("key").chmod(0o600)
     job(server, "--set", f"judge.key_file={shell.path('key')}")
     assert KEY.encode() not in everything_in(shell.path("job"))
-
-
-# --- misbehaviour ------------------------------------------------------------
-
-def once(name, **more):
-    """The 20th chat is answered wrongly, and no other."""
-    return {"rules": [{"when": {"from": 20, "times": 1}, "do": name, **more}]}
-
-
-@pytest.mark.parametrize("script", [
-    once("rate_limited", retry_after=1), once("rate_limited"), once("error"), once("loading"), once("timeout"), once("close"),
-    once("close_before"), once("half_json"), once("html"), once("html", html_status=502), once("empty_body"), once("wrong_types"),
-    once("no_choices"), once("huge", bytes=20_000_000), once("never"), once("slow", interval_s=0.5), once("garbage"),
-    once("headers_huge"), once("duplicate_labels"), once("no_logprobs"), once("zeros"),
-], ids=lambda script: script["rules"][0]["do"])
-def test_what_another_try_mends_costs_a_call_and_no_pair(shell, serve, job, script):
-    server = serve(**script)
-    job(server, "--set", "judge.timeout_ms=1000")
-    assert len(labels(shell)) == PAIRS and not quarantined(shell)
-    assert CELLS + PROBE <= server.calls() <= CELLS + PROBE + 2
-
-
-@pytest.mark.parametrize("name,word", [
-    ("bad_request", "400"), ("too_large", "413"), ("context", "too long"), ("other_labels", "can't be read"),
-    ("other_language", "can't be read"), ("empty_content", "can't be read"),
-])
-def test_what_no_try_mends_sets_its_pair_aside(shell, serve, job, name, word):
-    server = serve(**once(name))
-    job(server, code=SET_ASIDE)
-    aside = quarantined(shell)
-    assert len(aside) == 1 and word in json.dumps(aside[0]) and len(labels(shell)) == PAIRS - 1
-    shell("retry", "job")
-    shell("label", "--out", "job")
-    # what came of the other response after its pair was set aside is asked again
-    assert len(labels(shell)) == PAIRS and CELLS + PROBE + 1 <= server.calls() <= CELLS + PROBE + 1 + RULES
-
-
-@pytest.mark.parametrize("name", ["not_found", "redirect"])
-def test_a_wrong_address_in_mid_job_stops_it_resumable(shell, serve, job, name):
-    server = serve(rules=[{"when": {"from": 20}, "do": name}])
-    assert "URL" in job(server, code=RESUMABLE).err
-    job(serve())
-    assert len(labels(shell)) == PAIRS and not quarantined(shell)
-
-
-@pytest.mark.parametrize("name", ["half_json", "html", "error", "close"])
-def test_what_is_given_up_is_set_aside_with_what_was_said(shell, serve, job, name):
-    job(serve(**once(name)), "--set", "judge.tries=1", code=SET_ASIDE)
-    aside = quarantined(shell)
-    assert len(aside) == 1 and "gave up after 1 try" in json.dumps(aside)
-    assert name != "html" or "502 Bad Gateway" in json.dumps(aside)
-
-
-def test_nan_is_no_probability(shell, serve, job):
-    job(serve(**once("nan")), code=None)
-    assert len(labels(shell)) + len(quarantined(shell)) == PAIRS
-
-
-def test_answers_without_logprobs_are_read_as_text(shell, serve, job):
-    server = serve(logprobs=False)
-    assert "judge.logprobs" in job(server, code=USAGE).err
-    job(server, "--set", "judge.logprobs=false")
-    scores = {rule[key] for _, _, rules in labels(shell).values() for rule in rules for key in ("score_chosen", "score_rejected") if key in rule}
-    assert scores <= {-1, 0, 1}
-
-
-def test_a_server_that_is_away_is_waited_for(shell, serve, job, corpora):
-    server = serve(delay_ms=20)
-    process = shell.start(*command(corpora(PAIRS), server))
-    wait_for("some calls", lambda: server.calls() > 20)
-    server.stop()
-    time.sleep(1)
-    back = serve(port=server.port)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == COMPLETE, err
-    assert len(labels(shell)) == PAIRS and not quarantined(shell) and back.calls() < CELLS
 
 
 # --- the probe ---------------------------------------------------------------

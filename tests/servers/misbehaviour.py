@@ -34,6 +34,7 @@ class Misbehaviour:
         elif not self.transport.is_closing():
             if self.transport.get_write_buffer_size() < 1 << 20:
                 self.transport.write(b" " * min(left, 1 << 18))
+                self.server.counts["poured"] += min(left, 1 << 18)
                 left -= 1 << 18
             self.loop.call_later(0.0005, self.pour, left)
 

@@ -176,6 +176,7 @@ class Server:
         return {"requests": self.counts["requests"], "chats": self.counts["chats"], "answered": self.counts["answered"],
                 "refused": self.counts["refused"], "connections": self.counts["connections"], "open": len(self.connections),
                 "in_service": self.in_service, "in_service_max": self.counts["in_service_max"], "cells": len(self.cells),
+                "poured": self.counts["poured"],
                 "cells_twice": sum(n > 1 for n in self.cells.values()), "done": {str(k): n for k, n in self.done_by_rule.items()}}
 
     def note(self, **what):

@@ -134,17 +134,17 @@ def other_tokens(shape, model, request, words, used):
 
 
 def reasoning(shape, model, request, p, mass, used):
-    """A model that thinks first: the label comes after </think>, with its log-probabilities there."""
+    """A model that thinks first: the label, whole, comes after </think>, with its log-probabilities at its first token."""
     label = LABELS[max(range(3), key=lambda k: p[k])]
-    words = ["<think>", "Let", " me", " see", ".", " Yes", " or", " no", "?", "</think>", "\n\n"]
-    most = request.get("max_completion_tokens", request.get("max_tokens")) or len(words) + 1
+    first = TOKENS[label][0][0]
+    thought = ["<think>", "Let", " me", " see", ".", " Yes", " or", " no", "?", "</think>", "\n\n"]
+    words = thought + [first] + ([label[len(first):]] if label != first else [])
+    most = request.get("max_completion_tokens", request.get("max_tokens")) or len(words)
     top = request.get("top_logprobs", 0)
     content = [token_logprobs(shape, word, [(word, 0.97), ("Hm", 0.02)], top) for word in words]
-    content.append(token_logprobs(shape, TOKENS[label][0][0], first_tokens(p, mass), top))
-    text = "".join(words + [label_text({**request, "max_tokens": 1}, label)][:max(0, most - len(words))]) if most > len(words) \
-        else "".join(words[:most])
+    content[len(thought)] = token_logprobs(shape, first, first_tokens(p, mass), top)
     logprobs = {"content": content[:most]} if request.get("logprobs") and top else None
-    return completion(shape, model, text, logprobs, used, finish="stop" if most > len(words) + 1 else "length")
+    return completion(shape, model, "".join(words[:most]), logprobs, used, finish="stop" if most >= len(words) else "length")
 
 
 def duplicate_labels(shape, model, request, p, mass, used):

@@ -1,0 +1,105 @@
+"""What tests of a judge behind HTTP share: a scripted server of one's own (servers/scripted.py), and a small job that asks it."""
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from conftest import COMPLETE
+
+SERVERS = Path(__file__).resolve().parent / "servers"
+sys.path.insert(0, str(SERVERS))
+
+PAIRS, RULES = 12, 4
+CELLS = PAIRS * 2 * RULES
+PROBE = 1               # the call that is made before a store's first run with a judge
+TEXTS = ["The response apologises.", "The response names a helpline.", "The response gives steps.", "The response refuses."]
+
+
+class Server:
+    """A scripted server of one's own; its log tells what was asked."""
+
+    def __init__(self, folder, script, port=0):
+        self.log_file = folder / f"server-{time.monotonic_ns()}.log"
+        script_file = self.log_file.with_suffix(".json")
+        script_file.write_text(json.dumps({"model": "tester", **script}))
+        self.process = subprocess.Popen([sys.executable, SERVERS / "scripted.py", "--port", str(port), "--script", script_file,
+                                         "--log", self.log_file], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline())
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+
+    def stats(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/__stats", timeout=10) as answer:
+            return json.load(answer)
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+    def calls(self):
+        return self.stats()["chats"]
+
+    def asked(self):
+        """What the log says of each chat, in the order in which they came."""
+        lines = [json.loads(line) for line in self.log_file.read_text().splitlines()]
+        return [line for line in lines if "n" in line]
+
+
+@pytest.fixture
+def serve(tmp_path):
+    servers = []
+
+    def start(port=0, **script):
+        servers.append(Server(tmp_path, script, port))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def job(shell, corpora):
+    """job(server, more arguments): label a small corpus by four rules; the same store each time."""
+    write_rules(shell, TEXTS)
+
+    def label(server, *more, code=COMPLETE, env=None):
+        return shell(*command(corpora(PAIRS), server), *more, code=code, env=env)
+
+    return label
+
+
+def command(corpus, server, workers=2):
+    return ["label", corpus, "--out", "job", "--rules", "rules.yaml", "--judge", server.url, "--model", "tester", "--top", 2,
+            "--workers", workers]
+
+
+def write_rules(shell, texts):
+    rules = [{"id": f"rule-{n}", "text": text, "category": "test", "polarity": 1,
+              "lexicon": {"prompt": [], "for": [f"word{n}"], "against": [f"other{n}"]}} for n, text in enumerate(texts)]
+    shell.path("rules.yaml").write_text(json.dumps({"version": 1, "name": "tests", "rules": rules}))
+
+
+def report(shell):
+    return json.loads((shell.path("job/dataset").resolve().parent / "report.json").read_text())
+
+
+def labels(shell):
+    """Of each pair, what is preferred and by which scores."""
+    names = [name for name in ("train.jsonl", "validation.jsonl", "ties.jsonl") if shell.path("job/dataset", name).exists()]
+    rows = [row for name in names for row in shell.rows("job/dataset", name)]
+    return {row["pair_key"]: (row.get("chosen"), row["score_margin"], row["rules"]) for row in rows}
+
+
+def quarantined(shell):
+    file = shell.path("job/dataset/quarantine.jsonl")
+    return shell.rows("job/dataset/quarantine.jsonl") if file.exists() else []
+
+
+def everything_in(folder):
+    return b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
