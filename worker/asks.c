@@ -1,50 +1,13 @@
-#include "worker/asks.h"
+#include "worker/asks_parts.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "worker/answer_text.h"
 
-enum { BYTES_PER_TOKEN = 4, RAW_SHOWN = 300, NOBODY = -1, WORD_MS = 30000, SLOW_RETRY_MS = 3000 };
-
-typedef struct ask ask_t;
-struct ask {
-    asks_t *asks;
-    judge_question_t *question;
-    buf_t prefix;               // of the request, shared by all rules
-    uint32_t rule;              // in hand
-    int endpoint;               // NOBODY: to be chosen
-    uint64_t request;           // in flight; 0: none
-    bool stale;                 // the last loss was a kept connection's: try again at once
-    unsigned tries;             // failed ones of this rule
-    unsigned sample;            // answers of this rule so far
-    int64_t score_sum, relevance_sum;
-    constrain_t constrain;
-    size_t cut_turns;
-    uint64_t tokens;            // estimate of one request
-    int64_t wait_until_ms;
-    ask_t *prev, *next;
-};
-
-struct asks {
-    asks_options_t options;
-    json_doc_t *doc;
-    ask_t *ready;               // may be sent, in this order
-    ask_t *waiting;             // until a time
-    ask_t *flying;
-    size_t n;
-    size_t *at;                 // of them, those of each endpoint
-    judge_usage_t usage;        // since it was last told
-    bool denied;
-    char denied_why [256];
-    int64_t said_ms;            // when trouble was last logged
-};
+enum { BYTES_PER_TOKEN = 4 };
 
 asks_t *asks_new (const asks_options_t *options)
 {
@@ -58,16 +21,16 @@ asks_t *asks_new (const asks_options_t *options)
 static void assign (ask_t *ask, int endpoint)
 {
     size_t *at = ask->asks->at;
-    if (ask->endpoint != NOBODY)
+    if (ask->endpoint != ASK_NOBODY)
         at [ask->endpoint]--;
-    if (endpoint != NOBODY)
+    if (endpoint != ASK_NOBODY)
         at [endpoint]++;
     ask->endpoint = endpoint;
 }
 
 static void ask_free (ask_t *ask)
 {
-    assign (ask, NOBODY);
+    assign (ask, ASK_NOBODY);
     buf_free (&ask->prefix);
     free (ask);
 }
@@ -94,7 +57,7 @@ void asks_destroy (asks_t **self)
 
 // --- the life of a question ------------------------------------------------
 
-static void begin_prefix (ask_t *ask)
+void ask_begin_prefix (ask_t *ask)
 {
     const asks_options_t *o = &ask->asks->options;
     buf_clear (&ask->prefix);
@@ -111,25 +74,25 @@ static uint32_t next_rule (const ask_t *ask, uint32_t from)
     return from;
 }
 
-static void tell_used (asks_t *asks)
+void asks_tell_used (asks_t *asks)
 {
     if (asks->options.sink.used)
         asks->options.sink.used (asks->options.sink.ctx, &asks->usage);
     asks->usage = (judge_usage_t) { 0 };
 }
 
-static void end (ask_t *ask, status_t status, const char *why)
+void ask_end (ask_t *ask, status_t status, const char *why)
 {
     asks_t *asks = ask->asks;
     judge_question_t *question = ask->question;
-    tell_used (asks);
+    asks_tell_used (asks);
     asks->n--;
     ask_free (ask);
     asks->options.sink.done (asks->options.sink.ctx, question, status, why);
 }
 
 // Before those that have not begun: while a server has few places its cache keeps few responses.
-static void make_ready (ask_t *ask)
+void ask_make_ready (ask_t *ask)
 {
     DL_PREPEND (ask->asks->ready, ask);
 }
@@ -148,235 +111,44 @@ void asks_add (asks_t *asks, judge_question_t *question)
     ask_t *ask = mem_zero (1, sizeof *ask);
     ask->asks = asks;
     ask->question = question;
-    ask->endpoint = NOBODY;
-    begin_prefix (ask);
+    ask->endpoint = ASK_NOBODY;
+    ask_begin_prefix (ask);
     begin_rule (ask, next_rule (ask, 0));
     asks->n++;
     DL_APPEND (asks->ready, ask);       // without a rule to ask for it ends when its turn comes
 }
 
-static void next_or_end (ask_t *ask)
+void ask_next_or_end (ask_t *ask)
 {
     uint32_t rule = next_rule (ask, ask->rule + 1);
     if (rule == ask->asks->options.pool->count) {
-        end (ask, OK, NULL);
+        ask_end (ask, OK, NULL);
         return;
     }
     begin_rule (ask, rule);
-    make_ready (ask);
+    ask_make_ready (ask);
 }
 
-// --- answers ---------------------------------------------------------------
-
-static void tell_cell (ask_t *ask)
+void ask_wait (ask_t *ask, int64_t ms)
 {
-    const judge_sink_t *sink = &ask->asks->options.sink;
-    tell_used (ask->asks);
-    if (sink->cell)
-        sink->cell (sink->ctx, ask->question, ask->rule);
+    ask->wait_until_ms = clock_ms (NULL) + ms;
+    DL_APPEND (ask->asks->waiting, ask);
 }
 
-// One sample of a rule; the cell is their mean.
-static void take_cell (ask_t *ask, const answer_t *answer)
-{
-    unsigned samples = ask->asks->options.samples;
-    ask->score_sum += answer->cell.score;
-    ask->relevance_sum += answer->cell.relevance;
-    ask->constrain = CONSTRAIN_NONE;
-    ask->tries = 0;
-    if (++ask->sample < samples) {
-        make_ready (ask);
-        return;
-    }
-    cell_t *cell = &ask->question->cells [ask->rule];
-    *cell = answer->cell;
-    if (samples > 1) {
-        cell->score = (int32_t) (ask->score_sum / (int64_t) samples);
-        cell->relevance = (uint32_t) (ask->relevance_sum / (int64_t) samples);
-    }
-    cell->known = true;
-    tell_cell (ask);
-    next_or_end (ask);
-}
-
-// Another try later, or the end of the question. A retry budget that is used up slows retries down; it is no reason to set
-// a pair aside.
-static void try_later (ask_t *ask, bool counts, int64_t at_least_ms, const char *why)
-{
-    asks_t *asks = ask->asks;
-    ask->tries += counts;
-    if (counts && ask->tries >= asks->options.tries_max) {
-        char text [RAW_SHOWN + 512];
-        snprintf (text, sizeof text, "rule %s: gave up after %u %s: %s", asks->options.pool->rules [ask->rule].id, ask->tries,
-                  ask->tries == 1 ? "try" : "tries", why);
-        end (ask, ERR_IO, text);
-        return;
-    }
-    int64_t wait_ms = upstream_backoff_ms (asks->options.upstream, ask->tries ? ask->tries : 1, UINT32_MAX);
-    if (wait_ms < 0)
-        wait_ms = SLOW_RETRY_MS;
-    int64_t now = clock_ms (NULL);
-    if (now - asks->said_ms > WORD_MS) {
-        log_warn ("the judge is slow to answer: %s; trying again", why);
-        asks->said_ms = now;
-    }
-    ask->wait_until_ms = now + (wait_ms > at_least_ms ? wait_ms : at_least_ms);
-    DL_APPEND (asks->waiting, ask);
-}
-
-// What was said, fit for a message: a server may send anything.
-static void raw_answer (const http_answer_t *http, char raw [RAW_SHOWN + 1])
-{
-    plain_text (http->body, http->len, raw, RAW_SHOWN + 1);
-}
-
-// The label in words, of an answer whose probabilities are none of a label's.
-static bool read_text (ask_t *ask, const http_answer_t *http, answer_t *answer)
-{
-    chat_settings_t settings = ask->asks->options.settings;
-    if (!settings.logprobs)
-        return false;
-    settings.logprobs = false;
-    answer_t text;
-    answer_read (ask->asks->doc, &settings, http->body, http->len, &text);
-    if (text.kind != ANSWER_CELL)
-        return false;
-    *answer = text;
-    return true;
-}
-
-// A completion without a label in it: asked for again with a constraint, then read as text, then given up.
-static void unreadable (ask_t *ask, answer_t *answer, const http_answer_t *http)
-{
-    const asks_options_t *o = &ask->asks->options;
-    if (ask->constrain == CONSTRAIN_NONE && o->constrain != CONSTRAIN_NONE) {
-        ask->constrain = o->constrain;
-        make_ready (ask);
-        return;
-    }
-    if (read_text (ask, http, answer)) {
-        take_cell (ask, answer);
-        return;
-    }
-    char raw [RAW_SHOWN + 1], text [RAW_SHOWN + 512];
-    raw_answer (http, raw);
-    snprintf (text, sizeof text, "rule %s: the answer can't be read (%s); it was: %s", o->pool->rules [ask->rule].id, answer->why, raw);
-    end (ask, ERR_FORMAT, text);
-}
-
-// No completion at all: perhaps cut off, so it is asked for again.
-static void malformed (ask_t *ask, const answer_t *answer, const http_answer_t *http)
-{
-    char raw [RAW_SHOWN + 1], text [RAW_SHOWN + 300];
-    raw_answer (http, raw);
-    snprintf (text, sizeof text, "%s; it was: %s", answer->why, raw);
-    try_later (ask, true, 0, text);
-}
-
-static void take_completion (ask_t *ask, const http_answer_t *http)
-{
-    asks_t *asks = ask->asks;
-    answer_t answer;
-    answer_read (asks->doc, &asks->options.settings, http->body, http->len, &answer);
-    asks->usage.prompt_tokens += answer.prompt_tokens;
-    asks->usage.cached_tokens += answer.cached_tokens;
-    asks->usage.completion_tokens += answer.completion_tokens;
-    if (answer.kind == ANSWER_CELL)
-        take_cell (ask, &answer);
-    else if (answer.kind == ANSWER_UNREADABLE)
-        unreadable (ask, &answer, http);
-    else
-        malformed (ask, &answer, http);
-}
-
-// Redirects, 404, 405: the address or the model is wrong, so every other question would end alike.
-static bool is_of_endpoint (long status)
-{
-    return (status >= 300 && status < 400) || status == 404 || status == 405;
-}
-
-// What another try won't mend.
-static void refused (ask_t *ask, const http_answer_t *http)
-{
-    asks_t *asks = ask->asks;
-    char text [256], why [512];
-    bool context = false;
-    answer_error (asks->doc, http->body, http->len, text, sizeof text, &context);
-    if (http->status == 401 || http->status == 403) {
-        snprintf (asks->denied_why, sizeof asks->denied_why, "the judge refused the key (%ld): %.150s; check OPENAI_API_KEY", http->status, text);
-        asks->denied = true;
-        end (ask, ERR_DENIED, asks->denied_why);
-        return;
-    }
-    if (context && asks->options.cut && ask->cut_turns + 1 < ask->question->prompt->n_turns) {
-        ask->cut_turns++;
-        begin_prefix (ask);
-        make_ready (ask);
-        return;
-    }
-    if (is_of_endpoint (http->status)) {
-        snprintf (asks->denied_why, sizeof asks->denied_why, "the judge's server has no such path or model (%ld %.120s); check the "
-                  "endpoint's URL and the model", http->status, text);
-        asks->denied = true;
-        end (ask, ERR_DENIED, asks->denied_why);
-        return;
-    }
-    snprintf (why, sizeof why, "rule %s: %s (%ld %s)", asks->options.pool->rules [ask->rule].id,
-              context ? "the conversation is too long for the model; set judge.too_long to cut, or leave it out"
-                      : "the judge refused the request", http->status, text);
-    end (ask, ERR_FORMAT, why);
-}
-
-static upstream_result_t result_of (const http_answer_t *http)
-{
-    if (http->outcome == HTTP_ANSWERED) {
-        if (http->status >= 200 && http->status < 300)
-            return UPSTREAM_OK;
-        if (http->status == 429 || http->status == 503 || http->status == 529)
-            return UPSTREAM_OVERLOADED;
-        return http->status == 408 || http->status >= 500 ? UPSTREAM_FAILED : UPSTREAM_REFUSED;
-    }
-    return http->outcome == HTTP_BROKEN && !http->fresh_connection ? UPSTREAM_STALE : UPSTREAM_FAILED;
-}
-
-static void failed (ask_t *ask, const http_answer_t *http, upstream_result_t result)
-{
-    char text [256], why [300];
-    bool context = false;
-    if (result == UPSTREAM_STALE && !ask->stale) {
-        ask->stale = true;
-        make_ready (ask);
-        return;
-    }
-    if (http->outcome == HTTP_ANSWERED) {
-        answer_error (ask->asks->doc, http->body, http->len, text, sizeof text, &context);
-        snprintf (why, sizeof why, "HTTP %ld: %.200s", http->status, text);
-    }
-    else
-        snprintf (why, sizeof why, "%s", http->why);
-    // Nobody there, or too busy, is no fault of the question.
-    bool counts = result == UPSTREAM_FAILED && http->outcome != HTTP_UNREACHABLE;
-    try_later (ask, counts, http->retry_after_ms, why);
-}
-
+// A request has ended. What it used is known before its place is given back.
 static void came (void *ctx, const http_answer_t *http)
 {
     ask_t *ask = ctx;
     asks_t *asks = ask->asks;
-    upstream_result_t result = result_of (http);
+    ask_answer_t answer;
+    ask_read (ask, http, &answer);
     DL_DELETE (asks->flying, ask);
     ask->request = 0;
-    asks->usage.refused += result == UPSTREAM_OVERLOADED;
-    upstream_ended (asks->options.upstream, (size_t) ask->endpoint, result, http->seconds, ask->tokens, http->retry_after_ms,
+    upstream_ended (asks->options.upstream, (size_t) ask->endpoint, answer.result, http->seconds, answer.tokens, http->retry_after_ms,
                     http->limit_requests_left, http->limit_requests_reset_ms, http->limit_tokens_left, http->limit_tokens_reset_ms);
     if (upstream_is_open (asks->options.upstream, (size_t) ask->endpoint))
-        assign (ask, NOBODY);
-    if (result == UPSTREAM_OK)
-        take_completion (ask, http);
-    else if (result == UPSTREAM_REFUSED)
-        refused (ask, http);
-    else
-        failed (ask, http, result);
+        assign (ask, ASK_NOBODY);
+    ask_take (ask, http, &answer);
 }
 
 // --- sending ---------------------------------------------------------------
@@ -394,7 +166,7 @@ static bool take_place (ask_t *ask, int64_t *wait_ms)
         return false;
     int64_t unused;
     int other = upstream_choose (upstream);
-    if (other == NOBODY || asks->at [other] >= upstream_places (upstream, (size_t) other) ||
+    if (other == ASK_NOBODY || asks->at [other] >= upstream_places (upstream, (size_t) other) ||
         !upstream_take (upstream, (size_t) other, ask->tokens, &unused))
         return false;
     assign (ask, other);
@@ -409,12 +181,12 @@ static bool launch (ask_t *ask, int64_t *wait_ms)
     *wait_ms = -1;
     if (ask->rule >= o->pool->count) {
         DL_DELETE (asks->ready, ask);
-        end (ask, OK, NULL);
+        ask_end (ask, OK, NULL);
         return true;
     }
-    if (ask->endpoint == NOBODY || upstream_is_open (o->upstream, (size_t) ask->endpoint))
+    if (ask->endpoint == ASK_NOBODY || upstream_is_open (o->upstream, (size_t) ask->endpoint))
         assign (ask, upstream_choose (o->upstream));
-    if (ask->endpoint == NOBODY) {
+    if (ask->endpoint == ASK_NOBODY) {
         *wait_ms = 100;
         return false;
     }
@@ -423,7 +195,7 @@ static bool launch (ask_t *ask, int64_t *wait_ms)
     DL_DELETE (asks->ready, ask);
     if (o->sink.allow && !o->sink.allow (o->sink.ctx, ask->question)) {
         upstream_ended (o->upstream, (size_t) ask->endpoint, UPSTREAM_REFUSED, 0, 0, -1, -1, -1, -1, -1);
-        end (ask, ERR_LIMIT, "the budget of this lease is used up");
+        ask_end (ask, ERR_LIMIT, "the budget of this lease is used up");
         return true;
     }
     buf_t body = { 0 };
@@ -469,7 +241,7 @@ static int64_t wake_waiting (asks_t *asks)
         int64_t left = ask->wait_until_ms - now;
         if (left <= 0) {
             DL_DELETE (asks->waiting, ask);
-            make_ready (ask);
+            ask_make_ready (ask);
         }
         else if (soonest < 0 || left < soonest)
             soonest = left;
@@ -483,11 +255,11 @@ static void deny_all (asks_t *asks)
     ask_t *ask, *next;
     DL_FOREACH_SAFE (asks->ready, ask, next) {
         DL_DELETE (asks->ready, ask);
-        end (ask, ERR_DENIED, asks->denied_why);
+        ask_end (ask, ERR_DENIED, asks->denied_why);
     }
     DL_FOREACH_SAFE (asks->waiting, ask, next) {
         DL_DELETE (asks->waiting, ask);
-        end (ask, ERR_DENIED, asks->denied_why);
+        ask_end (ask, ERR_DENIED, asks->denied_why);
     }
 }
 
