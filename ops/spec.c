@@ -1,8 +1,6 @@
 #include "ops/spec.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,41 +9,18 @@
 #include "base/nearest.h"
 #include "model/selection.h"
 #include "ops/judge_setup.h"
+#include "ops/read_file.h"
 #include "storage/run.h"
 #include "worker/lexicon.h"
 
 // --- the rule pool ---------------------------------------------------------
-
-static status_t read_file (const char *path, buf_t *out, fault_t *fault)
-{
-    FILE *file = fopen (path, "rbe");
-    if (file == NULL)
-        return fault_set (fault, ERR_IO, "%s: %s; check the path given with --rules", path, strerror (errno));
-    buf_reserve (out, 64 * 1024);
-    for (;;) {
-        buf_reserve (out, 64 * 1024);
-        errno = 0;
-        size_t n = fread (out->data + out->len, 1, 64 * 1024, file);
-        out->len += n;
-        if (n == 0 || out->len > LIMIT_POOL_BYTES)
-            break;
-    }
-    int error = ferror (file) ? errno : 0;
-    fclose (file);
-    buf_add (out, "", 0);
-    if (error)
-        return fault_set (fault, ERR_IO, "%s: %s", path, strerror (error));
-    if (out->len > LIMIT_POOL_BYTES)
-        return fault_set (fault, ERR_LIMIT, "%s: over %d bytes; this is no rule pool", path, LIMIT_POOL_BYTES);
-    return OK;
-}
 
 status_t spec_pool (const config_t *config, rulepool_t **out, buf_t *yaml, fault_t *fault)
 {
     *out = NULL;
     const char *name = config->rules.file;
     if (name) {
-        status_t status = read_file (name, yaml, fault);
+        status_t status = read_file (name, LIMIT_POOL_BYTES, yaml, fault);
         return status == OK ? rulepool_parse (name, yaml->data, yaml->len, out, fault) : status;
     }
     size_t len;
