@@ -3,17 +3,14 @@ in pieces, out of order, twice, with errors; then labels without a call that equ
 
 import json
 import random
-import sys
-from pathlib import Path
 
 import pytest
 
 from conftest import COMPLETE, RESUMABLE, SET_ASIDE, USAGE, FAILED, Shell
+from judging import CELLS, PAIRS, RULES, TEXTS, Server, labels, report, write_rules
+import shapes
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from test_judge import PAIRS, RULES, TEXTS, Server, labels, report, shapes, write_rules  # noqa: E402
-
-SEED, CELLS = 3, PAIRS * 2 * RULES
+SEED = 3
 DEAD = "http://127.0.0.1:9/v1"
 
 
