@@ -30,7 +30,7 @@ int job_interrupts (void)
 
 const char *job_stage_name (job_stage_t stage)
 {
-    static const char *const names [STAGE_COUNT] = { "open", "ingest", "exclude", "scores", "label", "export", "done" };
+    static const char *const names [STAGE_COUNT] = { "open", "ingest", "probe", "exclude", "scores", "label", "export", "done" };
     return (unsigned) stage < STAGE_COUNT ? names [stage] : "unknown";
 }
 
@@ -199,15 +199,29 @@ static status_t read_corpus (job_t *job, fault_t *fault)
     return status;
 }
 
+static status_t stage_probe (void *ctx, fault_t *fault)
+{
+    job_t *job = ctx;
+    return job->options->before_run (job->options->before_run_ctx, job->store, &job->stop_stage, fault);
+}
+
+// A run that is there already has its tie margin; its judge was met before.
 static status_t take_run (job_t *job, fault_t *fault)
 {
+    const job_options_t *o = job->options;
     status_t status = OK;
-    if (job->options->n_exclude > 0)
-        status = exclude_open (job->options->exclude, job->options->n_exclude, &job->exclude, fault);
+    uint32_t number = 0;
+    if (o->n_exclude > 0)
+        status = exclude_open (o->exclude, o->n_exclude, &job->exclude, fault);
     if (status == OK)
-        status = job_run_open (job->store, job->options, job->exclude, &job->run, fault);
+        status = job_run_find (job->store, o, job->exclude, &number, fault);
+    if (status == OK && number == 0 && o->before_run && !o->plan_only)
+        status = job_stage (job, STAGE_PROBE, stage_probe, fault);
+    if (status == OK)
+        status = job_run_open (job->store, o, job->exclude, number, &job->run, fault);
     if (status != OK)
         return status;
+    job->report->tie_margin = job->run.record->spec->tie_margin;
     digest_t digest;
     memcpy (digest.b, job->run.record->digest.data, DIGEST_BYTES);
     run_name (&digest, job->report->run);

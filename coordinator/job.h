@@ -17,7 +17,7 @@
 #include "storage/scores.h"
 
 typedef enum {
-    STAGE_OPEN, STAGE_INGEST, STAGE_EXCLUDE, STAGE_SCORES, STAGE_LABEL, STAGE_EXPORT, STAGE_DONE, STAGE_COUNT
+    STAGE_OPEN, STAGE_INGEST, STAGE_PROBE, STAGE_EXCLUDE, STAGE_SCORES, STAGE_LABEL, STAGE_EXPORT, STAGE_DONE, STAGE_COUNT
 } job_stage_t;
 
 const char *job_stage_name (job_stage_t stage);     // "open", "ingest", ...
@@ -51,6 +51,11 @@ typedef struct {
     // runs, where it has some, is ERR_MISMATCH with the difference unless new_run.
     const Rulemill__RunSpec *spec;  // exclude digests are filled in by the job
     bool new_run;
+    bool margin_open;               // nobody gave a tie margin: that of a run that is the same in all else is taken
+    // Called in a thread of its own before a run is begun, for what must be known of the judge first. It may set the spec's tie
+    // margin and config, which nobody else reads meanwhile. stop: come to an end. NULL: nothing to find out.
+    status_t (*before_run) (void *ctx, store_t *store, const _Atomic bool *stop, fault_t *fault);
+    void *before_run_ctx;
     const rulepool_t *pool;         // of spec
     const void *pool_yaml;
     size_t pool_yaml_len;
@@ -96,6 +101,7 @@ typedef struct {
     bool nothing_to_do;                 // it was complete already
     bool rows_set_aside;                // rejects, quarantine or unknown scores: exit code "complete with rows set aside"
     char run [20];
+    uint32_t tie_margin;                // of the run, 1e-6
 } job_report_t;
 
 // OK: complete. ERR_STOPPED: drained on request, resumable. Other codes: failed; what was acknowledged is kept.

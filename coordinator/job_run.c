@@ -1,10 +1,12 @@
 #include "coordinator/job_run.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "coordinator/budget.h"
 #include "storage/run.h"
 
 enum { EXCLUDE_FILES_MAX = 256, REPORT_NUMBERS = 18 };
@@ -30,8 +32,9 @@ static Rulemill__RunSpec complete_spec (const job_options_t *options, const excl
     return spec;
 }
 
-// The run that is asked for is none of the store's: show in what it differs from the last one.
-static status_t refuse_other (store_t *store, const Rulemill__RunSpec *spec, fault_t *fault)
+// The run that is asked for is none of the store's: show in what it differs from the last one. A tie margin that nobody gave is
+// no difference.
+static status_t refuse_other (store_t *store, Rulemill__RunSpec *spec, bool margin_open, fault_t *fault)
 {
     Rulemill__RunRecord *last = NULL;
     status_t status = run_find (store, NULL, &last, fault);
@@ -42,6 +45,8 @@ static status_t refuse_other (store_t *store, const Rulemill__RunSpec *spec, fau
     char name [20];
     run_name (&digest, name);
     buf_t difference = { 0 };
+    if (margin_open)
+        spec->tie_margin = last->spec->tie_margin;
     run_difference (last->spec, spec, &difference);
     if (difference.len > 0)
         difference.data [--difference.len] = '\0';
@@ -66,9 +71,27 @@ static uint32_t count_runs (store_t *store)
     return n;
 }
 
-static status_t begin (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, const digest_t *digest, uint32_t *number, fault_t *fault)
+// What probes have used before there was a run is the first run's that is begun then, and of its budget.
+static status_t take_in_probes (store_t *store, store_batch_t *batch, uint32_t run, fault_t *fault)
 {
-    digest_t judge = { { 0 } };
+    Rulemill__RunCounts *probes = NULL;
+    status_t status = record_get_counts (store, 0, &probes, fault);
+    if (status != OK || probes->calls == 0) {
+        rulemill__run_counts__free_unpacked (probes, NULL);
+        return status;
+    }
+    const Rulemill__RunCounts none = RULEMILL__RUN_COUNTS__INIT;
+    budget_t budget = { .store = store, .run = run, .spent = probes->calls };
+    record_put_counts (batch, run, probes);
+    record_put_counts (batch, 0, &none);
+    budget_put (&budget, batch);
+    rulemill__run_counts__free_unpacked (probes, NULL);
+    return OK;
+}
+
+static status_t begin (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, fault_t *fault)
+{
+    digest_t judge = { { 0 } }, digest = run_digest (spec);
     if (spec->judge_identity.len == DIGEST_BYTES)
         memcpy (judge.b, spec->judge_identity.data, DIGEST_BYTES);
     Rulemill__RunRecord record = RULEMILL__RUN_RECORD__INIT;
@@ -76,7 +99,7 @@ static status_t begin (store_t *store, const job_options_t *options, Rulemill__R
     if (status != OK)
         return status;
     *number = record.number = count_runs (store) + 1;
-    record.digest = bytes_of (digest);
+    record.digest = bytes_of (&digest);
     record.spec = spec;
     record.pool_blob = bytes_of (&options->pool->blob_digest);
     record.config = (char *) (uintptr_t) (options->config ? options->config : "");
@@ -84,35 +107,90 @@ static status_t begin (store_t *store, const job_options_t *options, Rulemill__R
     store_batch_t *batch = store_batch_new (store);
     record_put_blob (batch, &options->pool->blob_digest, options->pool_yaml, options->pool_yaml_len);
     record_put_run (batch, &record);
-    status = store_commit (store, batch, fault);
+    if (options->judge)
+        status = take_in_probes (store, batch, *number, fault);
+    if (status == OK)
+        status = store_commit (store, batch, fault);
     store_batch_destroy (&batch);
     return status;
 }
 
-static status_t find_or_begin (store_t *store, const job_options_t *options, const exclude_t *exclude, uint32_t *number, fault_t *fault)
+// The run that is spec but for its tie margin, which spec takes over: the last one, or the latest that was begun. 0: there is none.
+static status_t adopt_margin (store_t *store, Rulemill__RunSpec *spec, uint32_t *number, fault_t *fault)
+{
+    uint32_t last, margin = spec->tie_margin;
+    bool found;
+    status_t status = record_last_run (store, &last, &found, fault);
+    store_iter_t *iter = record_walk_runs (store);
+    for (; store_iter_valid (iter) && status == OK; store_iter_next (iter)) {
+        Rulemill__RunRecord *run = record_read_run (iter, fault);
+        if (run == NULL || run->spec == NULL) {
+            status = run ? fault_set (fault, ERR_CORRUPT, "run %" PRIu32 " has no specification", run->number) : ERR_CORRUPT;
+            rulemill__run_record__free_unpacked (run, NULL);
+            break;
+        }
+        spec->tie_margin = run->spec->tie_margin;
+        digest_t digest = run_digest (spec);
+        if (memcmp (digest.b, run->digest.data, DIGEST_BYTES) == 0 && (*number == 0 || *number != last)) {
+            *number = run->number;
+            margin = run->spec->tie_margin;
+        }
+        rulemill__run_record__free_unpacked (run, NULL);
+    }
+    spec->tie_margin = margin;
+    store_iter_destroy (&iter);
+    return status;
+}
+
+static status_t find_last (store_t *store, const job_options_t *options, uint32_t *number, fault_t *fault)
 {
     bool found;
-    if (options->spec == NULL) {
-        status_t status = record_last_run (store, number, &found, fault);
-        if (status == OK && !found)
-            return fault_set (fault, ERR_NOT_FOUND, "%s has no run to go on with; name a judge or a policy to begin one", options->dir);
+    status_t status = record_last_run (store, number, &found, fault);
+    if (status == OK && !found)
+        return fault_set (fault, ERR_NOT_FOUND, "%s has no run to go on with; name a judge or a policy to begin one", options->dir);
+    return status;
+}
+
+static status_t find_same (store_t *store, const Rulemill__RunSpec *spec, uint32_t *number, fault_t *fault)
+{
+    digest_t digest = run_digest (spec);
+    bool found;
+    status_t status = record_find_run (store, &digest, number, &found, fault);
+    if (status == OK && !found)
+        *number = 0;
+    return status;
+}
+
+static status_t find (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, fault_t *fault)
+{
+    status_t status = options->margin_open ? adopt_margin (store, spec, number, fault) : find_same (store, spec, number, fault);
+    if (status != OK || *number != 0)
         return status;
-    }
+    bool found;
+    uint32_t last;
+    status = record_last_run (store, &last, &found, fault);
+    return status == OK && found && !options->new_run ? refuse_other (store, spec, options->margin_open, fault) : status;
+}
+
+typedef status_t with_spec_fn (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, fault_t *fault);
+
+static status_t with_spec (store_t *store, const job_options_t *options, const exclude_t *exclude, with_spec_fn *act, uint32_t *number,
+                           fault_t *fault)
+{
     if (options->n_exclude > EXCLUDE_FILES_MAX)
         return fault_set (fault, ERR_LIMIT, "%zu benchmark files are given, %d are possible; join some", options->n_exclude, EXCLUDE_FILES_MAX);
     digest_t digests [EXCLUDE_FILES_MAX];
     ProtobufCBinaryData excluded [EXCLUDE_FILES_MAX];
     Rulemill__RunSpec spec = complete_spec (options, exclude, digests, excluded);
-    digest_t digest = run_digest (&spec);
-    status_t status = record_find_run (store, &digest, number, &found, fault);
-    if (status != OK || found)
-        return status;
-    bool any;
-    uint32_t last;
-    status = record_last_run (store, &last, &any, fault);
-    if (status == OK && any && !options->new_run)
-        status = refuse_other (store, &spec, fault);
-    return status == OK ? begin (store, options, &spec, &digest, number, fault) : status;
+    return act (store, options, &spec, number, fault);
+}
+
+status_t job_run_find (store_t *store, const job_options_t *options, const exclude_t *exclude, uint32_t *number, fault_t *fault)
+{
+    *number = 0;
+    if (options->spec == NULL)
+        return find_last (store, options, number, fault);
+    return with_spec (store, options, exclude, find, number, fault);
 }
 
 static status_t make_last (store_t *store, uint32_t number, fault_t *fault)
@@ -142,11 +220,13 @@ static status_t load_pool (store_t *store, job_run_t *run, fault_t *fault)
     return status;
 }
 
-status_t job_run_open (store_t *store, const job_options_t *options, const exclude_t *exclude, job_run_t *out, fault_t *fault)
+status_t job_run_open (store_t *store, const job_options_t *options, const exclude_t *exclude, uint32_t number, job_run_t *out,
+                       fault_t *fault)
 {
     *out = (job_run_t) { 0 };
-    uint32_t number = 0;
-    status_t status = find_or_begin (store, options, exclude, &number, fault);
+    status_t status = OK;
+    if (number == 0)
+        status = with_spec (store, options, exclude, begin, &number, fault);
     if (status == OK)
         status = make_last (store, number, fault);
     if (status == OK)

@@ -42,10 +42,10 @@ static status_t probe (const cli_t *cli, const char *const *words, size_t n_word
     if (status == OK)
         status = config_set_names (config, "judge.weights", "judge probe", NULL, 0, fault);
     if (status == OK)
-        status = probe_run (config, words [1], false, &report, fault);
+        status = probe_run (config, words [1], &(probe_options_t) { .depth = PROBE_FULL }, &report, fault);
     if (status == OK)
         status = show (&report, cli_has (cli, "--json"), fault);
-    if (status == OK && report.wrong)
+    if (status == OK && report.state != PROBE_FIT)
         *exit_code = EXIT_FAILED;
     config_destroy (&config);
     return status;
@@ -74,7 +74,7 @@ const command_t command_judge = {
         .operands = "probe URL | eval ROWS|DIR | batch-export DIR | batch-import DIR FILE...", .operands_min = 2, .operands_max = SIZE_MAX,
         .about = "probe says of an OpenAI-compatible server whether it can be reached, takes the key, has the model, returns log-\n"
                  "probabilities and knows the labels, with the mend where it does not; then how long conversations may be,\n"
-                 "whether it has a prefix cache, and a tie margin by the noise of repeated answers. About ten calls.\n"
+                 "whether it has a prefix cache, and a tie margin by the noise of repeated answers. About six calls.\n"
                  "eval ROWS takes single responses of which people said whether propositions hold, and gives the AUC of the judge's\n"
                  "scores; eval DIR gives the agreement of a job's labels with the preferences in its rows, for all runs or one. Both\n"
                  "with 95 % intervals and beside what needs no judge.\n"

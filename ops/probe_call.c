@@ -19,7 +19,8 @@ static void came (void *ctx, const http_answer_t *answer)
     waiting->done = true;
 }
 
-void probe_call (http_t *http, const char *url, const char *secret, const buf_t *body, unsigned timeout_ms, probe_reply_t *reply)
+void probe_call (http_t *http, const char *url, const char *secret, const buf_t *body, unsigned timeout_ms,
+                 const _Atomic bool *stop, probe_reply_t *reply)
 {
     waiting_t waiting = { .reply = reply };
     reply->outcome = HTTP_UNREACHABLE;
@@ -27,8 +28,13 @@ void probe_call (http_t *http, const char *url, const char *secret, const buf_t 
     snprintf (reply->why, sizeof reply->why, "the request could not be begun");
     buf_clear (&reply->body);
     buf_add (&reply->body, "", 0);
-    if (http_begin (http, url, secret, body ? body->data : NULL, body ? body->len : 0, timeout_ms, came, &waiting) == 0)
-        return;
-    while (!waiting.done)
+    uint64_t request = http_begin (http, url, secret, body ? body->data : NULL, body ? body->len : 0, timeout_ms, came, &waiting);
+    while (request != 0 && !waiting.done) {
         http_step (http, STEP_MS);
+        if (waiting.done || stop == NULL || !atomic_load (stop))
+            continue;
+        http_cancel (http, request);
+        snprintf (reply->why, sizeof reply->why, "stopped on request");
+        return;
+    }
 }

@@ -2,6 +2,8 @@
 #ifndef OPS_PROBE_CALL_H
 #define OPS_PROBE_CALL_H
 
+#include <stdatomic.h>
+
 #include "base/buf.h"
 #include "worker/http.h"
 
@@ -14,7 +16,8 @@ typedef struct {
     double seconds;
 } probe_reply_t;
 
-// body NULL: a GET.
-void probe_call (http_t *http, const char *url, const char *secret, const buf_t *body, unsigned timeout_ms, probe_reply_t *reply);
+// body NULL: a GET. stop: set by another thread, it ends the waiting as if nobody were there; NULL: never.
+void probe_call (http_t *http, const char *url, const char *secret, const buf_t *body, unsigned timeout_ms,
+                 const _Atomic bool *stop, probe_reply_t *reply);
 
 #endif

@@ -1,6 +1,8 @@
 #include "base/json.h"
 #include "ops/probe.h"
 
+static const char *const states [] = { "fit", "away", "loading", "unfit" };
+
 void probe_text (const probe_report_t *report, buf_t *out)
 {
     static const char *const marks [] = { "ok   ", "note ", "WRONG" };
@@ -8,17 +10,37 @@ void probe_text (const probe_report_t *report, buf_t *out)
         const probe_finding_t *finding = &report->finding [i];
         buf_printf (out, "%s  %-18s %s\n", marks [finding->verdict], finding->what, finding->text);
     }
-    buf_printf (out, "%u call%s were made\n", report->calls, report->calls == 1 ? "" : "s");
+    buf_printf (out, "%u call%s were made", report->calls, report->calls == 1 ? "" : "s");
+    if (report->call_s > 0)
+        buf_printf (out, ", %.0f ms each", 1000 * report->call_s);
+    buf_add_char (out, '\n');
+}
+
+static void add_mends (const probe_report_t *report, buf_t *out)
+{
+    json_write_key (out, "mends");
+    buf_add_char (out, '{');
+    for (size_t i = 0; i < report->n_mends; i++) {
+        if (i > 0)
+            buf_add_char (out, ',');
+        json_write_cstring (out, report->mend [i].key);
+        buf_add_char (out, ':');
+        json_write_cstring (out, report->mend [i].value);
+    }
+    buf_add_char (out, '}');
 }
 
 void probe_json (const probe_report_t *report, buf_t *out)
 {
     static const char *const names [] = { "good", "note", "wrong" };
-    buf_printf (out, "{\"fit\":%s,\"calls\":%u,\"tie_margin\":", report->wrong ? "false" : "true", report->calls);
+    buf_printf (out, "{\"fit\":%s,\"state\":\"%s\",\"calls\":%u,\"call_s\":%.6f,\"deviation\":%.6f,\"cached_share\":%.6f,\"tie_margin\":",
+                report->state == PROBE_FIT ? "true" : "false", states [report->state], report->calls, report->call_s, report->deviation,
+                report->cached_share);
     if (report->tie_margin >= 0)
         buf_printf (out, "%.6f", report->tie_margin);
     else
         buf_add_str (out, "null");
+    add_mends (report, out);
     json_write_key (out, "findings");
     buf_add_char (out, '[');
     for (size_t i = 0; i < report->n; i++) {
@@ -36,8 +58,13 @@ void probe_json (const probe_report_t *report, buf_t *out)
 
 status_t probe_verdict (const probe_report_t *report, const char *url, fault_t *fault)
 {
+    if (report->state == PROBE_FIT)
+        return OK;
+    buf_t all = { 0 };
     for (size_t i = 0; i < report->n; i++)
         if (report->finding [i].verdict == PROBE_WRONG)
-            return fault_set (fault, ERR_USAGE, "the judge at %s can't work: %s: %s", url, report->finding [i].what, report->finding [i].text);
-    return OK;
+            buf_printf (&all, "%s%s: %s", all.len ? "; " : "", report->finding [i].what, report->finding [i].text);
+    status_t status = fault_set (fault, ERR_USAGE, "the judge at %s can't work: %s", url, all.data ? all.data : states [report->state]);
+    buf_free (&all);
+    return status;
 }

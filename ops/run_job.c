@@ -3,8 +3,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ops/cmd.h"
+#include "ops/judge_check.h"
 #include "ops/outcome.h"
-#include "ops/probe.h"
 #include "ops/progress.h"
 #include "ops/report.h"
 #include "ops/setup.h"
@@ -54,20 +54,6 @@ static status_t tell (outcome_t *outcome, bool json, bool quiet, fault_t *fault)
     return status;
 }
 
-// A judge that this store has not met is asked one question before anything is spent, unless there is one call in all.
-static status_t check_judge (const setup_t *setup, fault_t *fault)
-{
-    const config_t *config = setup_config (setup);
-    if (!setup_judge_is_new (setup) || config->budget.max_calls == 1)
-        return OK;
-    probe_report_t report;
-    status_t status = probe_run (config, config->judge.urls.items [0], true, &report, fault);
-    for (size_t i = 0; status == OK && i < report.n; i++)
-        if (report.finding [i].verdict == PROBE_NOTE)
-            log_info ("judge: %s: %s", report.finding [i].what, report.finding [i].text);
-    return status == OK ? probe_verdict (&report, config->judge.urls.items [0], fault) : status;
-}
-
 static status_t budget_out (const outcome_t *outcome, fault_t *fault)
 {
     buf_t calls = { 0 };
@@ -94,7 +80,7 @@ static status_t stopped (const outcome_t *outcome, fault_t *fault)
     buf_add_str (&so_far, " of ");
     progress_count (&so_far, outcome->job.corpus_counts.pairs);
     buf_add_str (&so_far, " pairs are labelled and kept");
-    if (last->stage == STAGE_INGEST || last->stage == STAGE_OPEN) {
+    if (last->stage <= STAGE_PROBE) {
         buf_clear (&so_far);
         buf_add_str (&so_far, "what was read is kept");
     }
@@ -130,12 +116,16 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
         .dir = job->dir, .judge = setup_config (setup)->judge.name, .judge_note = job->judge_note, .config = job->config,
         .budget_calls = setup_config (setup)->budget.max_calls
     };
-    status = job->plan_only ? OK : check_judge (setup, fault);
+    // What costs nothing is told before the corpus is read: of a judge that this store has not met.
+    status = job->plan_only || !setup_judge_is_new (setup) ? OK : judge_check_reach (setup_config (setup), fault);
     if (status != OK) {
         setup_destroy (&setup);
         return status;
     }
     status = perform (job, quiet, &outcome, fault);
+    if (outcome.job.run [0])
+        setup_take_margin (setup, outcome.job.tie_margin);
+    outcome.config = job->config;
     if (status == ERR_STOPPED && job->plan_only && outcome.job.run [0])
         status = planned (&outcome, fault);
     else if (status == OK || status == ERR_STOPPED || outcome_budget_out (&outcome)) {

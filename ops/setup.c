@@ -2,15 +2,19 @@
 
 #include <math.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "ops/cmd.h"
 #include "ops/config_keys.h"
+#include "ops/judge_check.h"
 #include "ops/judge_setup.h"
 #include "ops/paths.h"
+#include "ops/probe.h"
 #include "ops/spec.h"
 #include "worker/judge.h"
 
@@ -244,6 +248,60 @@ bool setup_judge_is_new (const setup_t *setup)
     return !digest_equal (&identity, &setup->stored_judge);
 }
 
+// --- the tie margin ---------------------------------------------------------
+
+static void set_margin (setup_t *setup, double margin)
+{
+    char text [32];
+    fault_t fault = { 0 };
+    snprintf (text, sizeof text, "%.6f", margin);
+    if (config_set (setup->config, "run.tie_margin", "the probe", text, &fault) != OK) {
+        log_warn ("%s", fault.text);
+        return;
+    }
+    buf_clear (&setup->config_text);
+    config_print (setup->config, &setup->config_text);
+    setup->job.config = setup->config_text.data;
+}
+
+static void say_margin (double margin, double deviation)
+{
+    static const char other [] = "another one is set with --set run.tie_margin=X --new-run, which judges no cell again";
+    if (margin < 0)
+        log_warn ("judge: repeated answers differ too much for a tie margin (standard deviation %.3f); none is set, and labels will differ "
+                  "from run to run; %s", deviation, other);
+    else if (margin > 0)
+        log_info ("judge: the tie margin is %g, which covers the noise of repeated answers (standard deviation %.4f); %s", margin, deviation, other);
+    else
+        log_info ("judge: repeated answers are the same, so the tie margin is 0; %s", other);
+}
+
+// Before a run is begun: what asking the judge tells, and a tie margin from it where nobody gave one.
+static status_t ask_judge (void *ctx, store_t *store, const _Atomic bool *stop, fault_t *fault)
+{
+    setup_t *setup = ctx;
+    digest_t judge = judge_setup_identity (&setup->judge);
+    Rulemill__ProbeRecord *found = NULL;
+    status_t status = judge_check_ask (setup->config, &judge, store, stop, &found, fault);
+    if (status != OK)
+        return status;
+    if (found->measured && setup->job.margin_open) {
+        double margin = probe_margin (found->deviation, setup->spec.message.top);
+        say_margin (margin, found->deviation);
+        set_margin (setup, margin < 0 ? 0 : margin);
+        setup->spec.message.tie_margin = (uint32_t) lround (setup->config->run.tie_margin * MICRO);
+    } else if (setup->job.margin_open)
+        log_info ("judge: the noise of repeated answers was not measured, so the tie margin is 0; --set run.tie_margin=X sets another");
+    rulemill__probe_record__free_unpacked (found, NULL);
+    return OK;
+}
+
+void setup_take_margin (setup_t *setup, uint32_t margin)
+{
+    if (setup->job.margin_open && margin != (uint32_t) lround (setup->config->run.tie_margin * MICRO))
+        set_margin (setup, margin / (double) MICRO);
+}
+
 // A run that goes on must ask its judge as it did before, for its cells stand beside those that are there.
 static status_t set_judge (setup_t *setup, bool resume, fault_t *fault)
 {
@@ -254,9 +312,11 @@ static status_t set_judge (setup_t *setup, bool resume, fault_t *fault)
     job->judge_note = setup->judge_note = judge_setup_note (config);
     if (!judge_is_http (config))
         return OK;
-    // The call that the probe makes is of the budget too.
-    job->budget_calls = config->budget.max_calls > 1 ? config->budget.max_calls - 1 : config->budget.max_calls;
+    job->budget_calls = config->budget.max_calls;
     job->judge = &setup->judge.message;
+    job->margin_open = !resume && !config_given (config, "run.tie_margin");
+    job->before_run = ask_judge;
+    job->before_run_ctx = setup;
     status_t status = judge_setup_fill (config, &setup->judge, fault);
     if (status != OK || !resume)
         return status;

@@ -26,6 +26,9 @@ const config_t *setup_config (const setup_t *setup);
 // Is the job's judge behind HTTP and other than the one of the store's last run, so that nobody knows whether it can work?
 bool setup_judge_is_new (const setup_t *setup);
 
+// A run that was found in the store has this tie margin (1e-6): where nobody gave one, it is the configuration's from now on.
+void setup_take_margin (setup_t *setup, uint32_t margin);
+
 // Apply --config, --set and the flags that have a key, in this order of strength: file, then the others as they come.
 status_t setup_configure (config_t *config, const cli_t *cli, fault_t *fault) MUST_USE;
 

@@ -7,7 +7,8 @@
 //               "runid" + digest (32)                 run u32
 //               "lastrun"                             run u32
 //               "phase" + run u32 + name              PhaseRecord
-//               "counts" + run u32                    RunCounts
+//               "counts" + run u32                    RunCounts; run 0: the calls of probes that no run has taken in
+//               "probe" + judge identity (32)         ProbeRecord
 //               "blob" + sha256 (32)                  bytes
 //               "scores" + identity (32)              what was imported: storage/scores.c
 //               "name" + kind byte + digest (32)      dense number u32 ('J' judge identity, 'R' rule digest)
@@ -66,6 +67,8 @@ status_t record_get_phase (store_t *store, uint32_t run, const char *name, Rulem
 void record_put_phase (store_batch_t *batch, uint32_t run, const Rulemill__PhaseRecord *record);
 status_t record_get_counts (store_t *store, uint32_t run, Rulemill__RunCounts **out, fault_t *fault) MUST_USE; // zeroes where none
 void record_put_counts (store_batch_t *batch, uint32_t run, const Rulemill__RunCounts *record);
+status_t record_get_probe (store_t *store, const digest_t *judge, Rulemill__ProbeRecord **out, fault_t *fault) MUST_USE;
+void record_put_probe (store_batch_t *batch, const digest_t *judge, const Rulemill__ProbeRecord *record);
 status_t record_get_label (store_t *store, uint32_t run, uint64_t pair, Rulemill__Label **out, fault_t *fault) MUST_USE;
 status_t record_has_label (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault) MUST_USE;
 void record_put_label (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Label *label);

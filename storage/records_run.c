@@ -11,10 +11,10 @@ static record_key_t run_key (const char *word, uint32_t run)
     return key;
 }
 
-static record_key_t digest_key (const uint8_t *digest)
+static record_key_t digest_key (const char *word, const uint8_t *digest)
 {
     record_key_t key = { .len = 0 };
-    key_add_text (&key, "runid");
+    key_add_text (&key, word);
     key_add (&key, digest, DIGEST_BYTES);
     return key;
 }
@@ -67,7 +67,7 @@ status_t record_get_run (store_t *store, uint32_t run, Rulemill__RunRecord **out
 
 status_t record_find_run (store_t *store, const digest_t *digest, uint32_t *run, bool *found, fault_t *fault)
 {
-    record_key_t key = digest_key (digest->b);
+    record_key_t key = digest_key ("runid", digest->b);
     return get_number (store, &key, run, found, fault);
 }
 
@@ -80,7 +80,7 @@ status_t record_last_run (store_t *store, uint32_t *run, bool *found, fault_t *f
 void record_put_run (store_batch_t *batch, const Rulemill__RunRecord *record)
 {
     assert (record->digest.len == DIGEST_BYTES);
-    record_key_t key = run_key ("run", record->number), id = digest_key (record->digest.data);
+    record_key_t key = run_key ("run", record->number), id = digest_key ("runid", record->digest.data);
     record_put (batch, TABLE_META, &key, &record->base);
     put_number (batch, &id, record->number);
 }
@@ -116,6 +116,18 @@ status_t record_get_counts (store_t *store, uint32_t run, Rulemill__RunCounts **
 void record_put_counts (store_batch_t *batch, uint32_t run, const Rulemill__RunCounts *record)
 {
     record_key_t key = run_key ("counts", run);
+    record_put (batch, TABLE_META, &key, &record->base);
+}
+
+status_t record_get_probe (store_t *store, const digest_t *judge, Rulemill__ProbeRecord **out, fault_t *fault)
+{
+    record_key_t key = digest_key ("probe", judge->b);
+    return record_get (store, TABLE_META, &key, &rulemill__probe_record__descriptor, out, fault);
+}
+
+void record_put_probe (store_batch_t *batch, const digest_t *judge, const Rulemill__ProbeRecord *record)
+{
+    record_key_t key = digest_key ("probe", judge->b);
     record_put (batch, TABLE_META, &key, &record->base);
 }
 

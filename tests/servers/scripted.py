@@ -17,6 +17,8 @@ The script is a JSON object, each key optional:
   schedule    [[seconds, places], ...] since the first chat; begins anew after the last entry's time
   dead        [[from_s, to_s], ...] since the start: connections are cut, new ones refused
   answers_per_connection, idle_s     how long a connection is kept (llama: 100 and 5)
+  noise       how much answers to one question differ: the odds of Yes, as a power of e (0: not at all)
+  thinks      true: a reasoning preamble, unless chat_template_kwargs has enable_thinking false
   top_logprobs_max, refuse (names of parameters), context_tokens      answered with 400 when passed
   ratelimit   {"requests": N, "window_s": S}: x-ratelimit-* headers, 429 past it
   rules       a list of {"when": {...}, "do": NAME, ...}: the first that matches is done instead of an answer
@@ -373,11 +375,16 @@ class Connection(Misbehaviour, asyncio.Protocol):
             self.overflow(tokens, most)
             return
         server.counts["answered"] += 1
+        if server.script.get("thinks") and self.request.get("chat_template_kwargs", {}).get("enable_thinking") is not False:
+            self.send_json(200, shapes.reasoning(*self.facts()))
+            return
         self.send_json(200, self.right_answer(server.script.get("logprobs", True)))
 
     def facts(self):
         server = self.server
         p = shapes.probabilities(server.seed, self.response, self.rule_text)
+        if server.script.get("noise"):
+            p = shapes.noisy(p, server.script["noise"], f"{server.seed}/{self.number}")
         used = shapes.usage(max(1, len(self.text) // 4), 1, server.cached_tokens(self.text, self.rule_text))
         request = self.request if isinstance(self.request, dict) else {}
         return server.shape, server.model, request, p, server.script.get("mass", 0.98), used

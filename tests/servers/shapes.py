@@ -31,6 +31,14 @@ def probabilities(seed, response, rule):
     return tuple(weight / sum(weights) for weight in weights)
 
 
+def noisy(p, noise, word):
+    """The same with a Yes that is more or less probable, by a digest of word."""
+    digest = hashlib.sha256(word.encode()).digest()
+    yes = p[0] * math.exp(noise * (int.from_bytes(digest[:4], "big") / 2 ** 31 - 1))
+    total = yes + p[1] + p[2]
+    return yes / total, p[1] / total, p[2] / total
+
+
 def cell_digest(response, rule):
     """What the log calls a cell."""
     return hashlib.sha256(f"{response}\0{rule}".encode()).hexdigest()[:32]

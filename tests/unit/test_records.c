@@ -242,6 +242,30 @@ static void test_runs (void **state)
     store_iter_destroy (&iter);
 }
 
+static void test_probes (void **state)
+{
+    (void) state;
+    fault_t fault = { 0 };
+    digest_t judge = { .b = "a judge" }, other = { .b = "another" };
+    Rulemill__ProbeRecord *probe;
+    assert_int_equal (record_get_probe (store, &judge, &probe, &fault), OK);
+    assert_null (probe);
+    char finding [] = "http://host/v1: key: accepted", *findings [] = { finding };
+    Rulemill__ProbeRecord record = RULEMILL__PROBE_RECORD__INIT;
+    record.measured = true;
+    record.deviation = 0.0125;
+    record.finding = findings;
+    record.n_finding = 1;
+    record_put_probe (batch, &judge, &record);
+    write_all ();
+    assert_int_equal (record_get_probe (store, &judge, &probe, &fault), OK);
+    assert_true (probe->measured && probe->deviation == 0.0125 && probe->n_finding == 1);
+    assert_string_equal (probe->finding [0], finding);
+    rulemill__probe_record__free_unpacked (probe, NULL);
+    assert_int_equal (record_get_probe (store, &other, &probe, &fault), OK);
+    assert_null (probe);
+}
+
 static void test_phases_and_counts (void **state)
 {
     (void) state;
@@ -405,7 +429,7 @@ int main (void)
 #define TEST(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
     const struct CMUnitTest tests [] = {
         TEST (test_corpus), TEST (test_texts), TEST (test_index), TEST (test_pairs_in_order), TEST (test_rows_and_rejects),
-        TEST (test_runs), TEST (test_phases_and_counts), TEST (test_labels), TEST (test_cells_and_blobs),
+        TEST (test_runs), TEST (test_probes), TEST (test_phases_and_counts), TEST (test_labels), TEST (test_cells_and_blobs),
         TEST (test_numbering), TEST (test_unreadable),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

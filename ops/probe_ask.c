@@ -1,0 +1,253 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "ops/probe_parts.h"
+
+enum { MENDS_TRIED_MAX = 4 };
+
+const char probe_rule_known [] = "The response names the city that was asked for.";
+const char probe_rule_doubtful [] = "The response is of use to somebody who plans a journey.";
+
+// --- one question ----------------------------------------------------------
+
+static void build (probe_t *probe, const char *rule, buf_t *body)
+{
+    static char user [] = "user", assistant [] = "assistant", question [] = "What is the capital of France?";
+    static char said [] = "The capital of France is Paris. It lies on the river Seine.";
+    Rulemill__Turn turns [2] = { RULEMILL__TURN__INIT, RULEMILL__TURN__INIT };
+    turns [0].role = user, turns [0].content = question;
+    turns [1].role = assistant, turns [1].content = said;
+    Rulemill__Turn *first = &turns [0], *second = &turns [1];
+    Rulemill__Conversation prompt = RULEMILL__CONVERSATION__INIT, response = RULEMILL__CONVERSATION__INIT;
+    prompt.n_turns = response.n_turns = 1;
+    prompt.turns = &first;
+    response.turns = &second;
+    buf_t prefix = { 0 };
+    chat_request_begin (&probe->settings, probe->template, &prompt, &response, 0, &prefix);
+    chat_request_finish (&probe->settings, probe->template, &prefix, rule, CONSTRAIN_NONE, body);
+    buf_free (&prefix);
+}
+
+static bool may_call (probe_t *probe)
+{
+    const probe_options_t *options = probe->options;
+    if (options->may_call && !options->may_call (options->ctx)) {
+        probe->out_of_calls = true;
+        probe->reply.outcome = HTTP_UNREACHABLE;
+        probe->reply.status = 0;
+        return false;
+    }
+    probe->report->calls++;
+    if (options->usage)
+        options->usage->calls++;
+    return true;
+}
+
+static void count (probe_t *probe)
+{
+    judge_usage_t *usage = probe->options->usage;
+    const answer_t *answer = &probe->answer;
+    long status = probe->reply.status;
+    if (probe_answered (probe)) {
+        probe->seconds += probe->reply.seconds;
+        probe->answered++;
+    }
+    if (usage == NULL)
+        return;
+    usage->prompt_tokens += answer->prompt_tokens;
+    usage->cached_tokens += answer->cached_tokens;
+    usage->completion_tokens += answer->completion_tokens;
+    usage->refused += status == 429 || status == 503;
+}
+
+void probe_ask (probe_t *probe, const char *rule)
+{
+    buf_t body = { 0 };
+    build (probe, rule, &body);
+    char *url = mem_printf ("%s/chat/completions", probe->base);
+    unsigned waited_ms = 0;
+    do {
+        probe->answer = (answer_t) { .kind = ANSWER_MALFORMED };
+        if (!may_call (probe))
+            break;
+        probe_call (probe->http, url, probe->secret, &body, probe->setup.message.timeout_ms, probe->options->stop, &probe->reply);
+        answer_read (probe->doc, &probe->settings, probe->reply.body.data, probe->reply.body.len, &probe->answer);
+        count (probe);
+    } while (probe->reply.outcome == HTTP_ANSWERED && probe->reply.status == 503 && probe_wait (probe, &waited_ms));
+    free (url);
+    buf_free (&body);
+}
+
+bool probe_answered (const probe_t *probe)
+{
+    return probe->reply.outcome == HTTP_ANSWERED && probe->reply.status == 200;
+}
+
+static bool refused (const probe_t *probe)
+{
+    return probe->reply.outcome == HTTP_ANSWERED && (probe->reply.status == 400 || probe->reply.status == 422);
+}
+
+// --- what to change, by the words of the refusal ---------------------------
+
+// The last number that a text names, from 1 to below most; 0: none.
+static unsigned number_in (const char *text, unsigned most)
+{
+    unsigned found = 0;
+    for (const char *p = text; *p; ) {
+        size_t digits = strspn (p, "0123456789");
+        unsigned long number = digits > 0 && digits < 6 ? strtoul (p, NULL, 10) : 0;
+        if (number >= 1 && number < most)
+            found = (unsigned) number;
+        p += digits ? digits : 1;
+    }
+    return found;
+}
+
+static bool ask_with_top (probe_t *probe, unsigned top)
+{
+    probe->settings.top_logprobs = top;
+    probe_ask (probe, probe_rule_known);
+    return probe_answered (probe);
+}
+
+// The most that is accepted below what was refused: what the refusal names, else by halving. False: not even one is.
+static bool lower_top (probe_t *probe, const char *text)
+{
+    unsigned asked = probe->settings.top_logprobs, high = asked, low = 0, named = number_in (text, asked);
+    bool found = named > 0 && ask_with_top (probe, named);
+    low = found ? named : 0;
+    while (!found && high - low > 1 && !probe->out_of_calls) {
+        unsigned middle = low + (high - low) / 2;
+        bool good = ask_with_top (probe, middle);
+        if (!good && !refused (probe))
+            break;
+        *(good ? &low : &high) = middle;
+    }
+    if (low == 0) {
+        probe->settings.top_logprobs = asked;
+        return false;
+    }
+    if (probe->settings.top_logprobs != low)
+        ask_with_top (probe, low);
+    probe_find (probe, "top_logprobs", PROBE_WRONG, "%u are refused, %u are accepted; set judge.top_logprobs to %u", asked, low, low);
+    probe_mend (probe, "judge.top_logprobs", "%u", low);
+    return true;
+}
+
+static void without_logprobs (probe_t *probe)
+{
+    probe->settings.logprobs = false;
+    probe->settings.max_tokens = probe->settings.max_tokens > 8 ? probe->settings.max_tokens : 8;
+    probe_ask (probe, probe_rule_known);
+    probe_find (probe, "log-probabilities", PROBE_WRONG, "the server refuses to give them; set judge.logprobs to false, which reads the "
+                "answer's text and gives 1, -1 or 0");
+    probe_mend (probe, "judge.logprobs", "false");
+}
+
+static void other_token_limit (probe_t *probe)
+{
+    bool newer = !probe->settings.max_completion_tokens;
+    probe->settings.max_completion_tokens = newer;
+    probe_ask (probe, probe_rule_known);
+    probe_find (probe, "max_tokens", PROBE_WRONG, "the server refuses %s; set judge.max_completion_tokens to %s",
+                newer ? "max_tokens" : "max_completion_tokens", newer ? "true" : "false");
+    probe_mend (probe, "judge.max_completion_tokens", newer ? "true" : "false");
+}
+
+static void without_temperature (probe_t *probe)
+{
+    size_t n = probe->settings.n_omit;
+    probe->omit [n] = "temperature";
+    probe->settings.n_omit = n + 1;
+    probe_ask (probe, probe_rule_known);
+    probe_find (probe, "temperature", PROBE_WRONG, "the server refuses it; add temperature to judge.omit");
+    buf_t list = { 0 };
+    for (size_t i = 0; i <= n; i++)
+        buf_printf (&list, "%s%s", i ? ", " : "", probe->omit [i]);
+    probe_mend (probe, "judge.omit", "[%s]", list.data);
+    buf_free (&list);
+}
+
+static bool omits (const probe_t *probe, const char *name)
+{
+    for (size_t i = 0; i < probe->settings.n_omit; i++)
+        if (strcmp (probe->settings.omit [i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool has_mend (const probe_t *probe, const char *key)
+{
+    for (size_t i = 0; i < probe->report->n_mends; i++)
+        if (strcmp (probe->report->mend [i].key, key) == 0)
+            return true;
+    return false;
+}
+
+// Change what the refusal complains of, and ask again. False: nothing is known to change.
+static bool change (probe_t *probe)
+{
+    char text [256];
+    probe_error_text (probe, text);
+    bool logprobs = probe->settings.logprobs && strstr (text, "logprobs");
+    if (logprobs && strstr (text, "top_logprobs") && !has_mend (probe, "judge.top_logprobs") && lower_top (probe, text))
+        return true;
+    bool limit = strstr (text, "max_tokens") || strstr (text, "max_completion_tokens");
+    if (logprobs && !probe->out_of_calls)
+        without_logprobs (probe);
+    else if (limit && !has_mend (probe, "judge.max_completion_tokens"))
+        other_token_limit (probe);
+    else if (strstr (text, "temperature") && !omits (probe, "temperature") && probe->settings.n_omit + 1 < PROBE_OMIT_MAX)
+        without_temperature (probe);
+    else
+        return false;
+    return true;
+}
+
+void probe_ask_first (probe_t *probe)
+{
+    unsigned asked = probe->settings.top_logprobs;
+    probe_ask (probe, probe_rule_known);
+    for (int i = 0; i < MENDS_TRIED_MAX && refused (probe) && change (probe); i++)
+        continue;
+    if (probe_answered (probe) && probe->settings.logprobs && probe->settings.top_logprobs == asked && probe->options->depth == PROBE_FULL)
+        probe_find (probe, "top_logprobs", PROBE_GOOD, "%u are accepted", asked);
+}
+
+// --- no answer -------------------------------------------------------------
+
+static void find_error (probe_t *probe, long status)
+{
+    char text [256];
+    bool context;
+    answer_error (probe->doc, probe->reply.body.data, probe->reply.body.len, text, sizeof text, &context);
+    if (status == 404)
+        probe_find (probe, "model", PROBE_WRONG, "the server does not know %s (404 %s); %s%s", probe->config->judge.model, text,
+                    probe->models [0] ? "it has " : "check the URL and --model", probe->models);
+    else if (status == 401 || status == 403)
+        probe_find (probe, "key", PROBE_WRONG, "the server refuses the key (%ld %s); set OPENAI_API_KEY", status, text);
+    else if (status == 503)
+        probe_find_away (probe, "answers", PROBE_LOADING, "the server is not ready (503 %s); wait until its model is loaded", text);
+    else if (status == 429)
+        probe_find_away (probe, "answers", PROBE_AWAY, "the server refuses more requests (429 %s); wait, or raise its limit", text);
+    else if (status >= 500 || status == 408)
+        probe_find_away (probe, "answers", PROBE_AWAY, "the server fails (%ld %s); see its log", status, text);
+    else if (context)
+        probe_find (probe, "context", PROBE_WRONG, "a short question is too long for the model (%ld %s); serve it with a longer context",
+                    status, text);
+    else
+        probe_find (probe, "answers", PROBE_WRONG, "refused (%ld %s); see judge.omit and judge.extra", status, text);
+}
+
+void probe_find_no_answer (probe_t *probe)
+{
+    const probe_reply_t *reply = &probe->reply;
+    if (probe->out_of_calls)
+        probe_find (probe, "answers", PROBE_NOTE, "not asked: the budget leaves no further call");
+    else if (reply->outcome != HTTP_ANSWERED)
+        probe_find_away (probe, "answers", PROBE_AWAY, "no answer: %s; try again, or see the server's log", reply->why);
+    else
+        find_error (probe, reply->status);
+}
