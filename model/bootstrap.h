@@ -21,7 +21,7 @@
 
 #include "model/stats.h"
 
-enum { BOOTSTRAP_RESAMPLES = 2000, CLUSTER_WIDTH_MAX = 64 };
+enum { BOOTSTRAP_RESAMPLES = 2000, CLUSTER_WIDTH_MAX = 96 };
 
 // Zero means the default: BOOTSTRAP_RESAMPLES, STATS_LEVEL.
 typedef struct { uint64_t seed; size_t resamples; double level; } bootstrap_t;

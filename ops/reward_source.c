@@ -1,0 +1,78 @@
+#include "ops/reward_source.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+static bool begins (const char *text, const char *with)
+{
+    return strncmp (text, with, strlen (with)) == 0;
+}
+
+reward_source_t reward_source_read (const char *text)
+{
+    if (begins (text, "http://") || begins (text, "https://"))
+        return (reward_source_t) { SOURCE_SERVED, text, NULL };
+    if (strcmp (text, "judge") == 0)
+        return (reward_source_t) { SOURCE_JUDGE, text, NULL };
+    if (strcmp (text, "longer") == 0 || strcmp (text, "shorter") == 0)
+        return (reward_source_t) { SOURCE_LENGTH, text, NULL };
+    return (reward_source_t) { SOURCE_COLUMN, text, begins (text, "column:") ? text + strlen ("column:") : text };
+}
+
+static void fill_lengths (evaluate_rows_t *rows, unsigned model, int sign)
+{
+    evaluate_row_t *row;
+    for (size_t i = 0; (row = evaluate_rows_at (rows, i)); i++)
+        for (size_t r = 0; r < row->n_responses; r++)
+            row->reward [model] [r] = sign * (double) evaluate_rows_bytes (row->response [r]);
+}
+
+static status_t fill_served (evaluate_rows_t *rows, unsigned model, const served_options_t *served, fault_t *fault)
+{
+    size_t n = 0, at = 0;
+    evaluate_row_t *row;
+    for (size_t i = 0; (row = evaluate_rows_at (rows, i)); i++)
+        n += row->n_responses;
+    served_text_t *texts = mem_new (n * sizeof *texts);
+    double *reward = mem_new (n * sizeof *reward);
+    for (size_t i = 0; (row = evaluate_rows_at (rows, i)); i++)
+        for (size_t r = 0; r < row->n_responses; r++)
+            texts [at++] = (served_text_t) { row->prompt, row->response [r] };
+    served_counts_t counts;
+    status_t status = served_rewards (served, texts, n, reward, &counts, fault);
+    if (status == OK)
+        log_info ("%s: %zu rewards asked for, %zu known from before, %zu refused", served->url, counts.asked, counts.known, counts.refused);
+    at = 0;
+    for (size_t i = 0; status == OK && (row = evaluate_rows_at (rows, i)); i++)
+        for (size_t r = 0; r < row->n_responses; r++)
+            row->reward [model] [r] = reward [at++];
+    free (texts);
+    free (reward);
+    return status;
+}
+
+status_t reward_source_fill (const reward_source_t *source, evaluate_rows_t *rows, unsigned model, const served_options_t *served,
+                             char **note, fault_t *fault)
+{
+    status_t status = OK;
+    switch (source->kind) {
+    case SOURCE_LENGTH:
+        fill_lengths (rows, model, strcmp (source->text, "longer") == 0 ? 1 : -1);
+        *note = mem_printf ("preferring the %s", source->text);
+        break;
+    case SOURCE_SERVED: {
+        served_options_t options = *served;
+        options.url = source->text;
+        status = fill_served (rows, model, &options, fault);
+        *note = mem_printf ("%s at %s", options.model ? options.model : "?", source->text);
+        break;
+    }
+    default:
+        *note = mem_printf ("column %s", source->column);
+        break;
+    }
+    return status;
+}
