@@ -18,6 +18,8 @@ enum {
 
     // rules
     LIMIT_RULES = 1000,
+    LIMIT_JUDGES = 16,                          // of a panel
+    LIMIT_REPEATS = 8,                          // times that a cell is judged over
     LIMIT_RULE_TEXT_BYTES = 4096,
     LIMIT_RULE_ID_BYTES = 64,
     LIMIT_POOL_BYTES = 16 * 1024 * 1024,

@@ -268,7 +268,8 @@ static status_t make_serve (job_t *job, fault_t *fault)
     const kind_label_options_t kind = {
         .store = job->store, .run = job->run.record, .pool = job->run.pool, .limit = o->limit,
         .stored_cells = o->return_cells || o->scores != NULL || strcmp (job->run.record->spec->judge, "replay") == 0,
-        .second_copies = !o->judge_costly, .costs = o->budget_calls > 0, .judge = o->judge
+        .second_copies = !o->judge_costly, .costs = o->budget_calls > 0, .judges = o->judges, .n_judges = o->n_judges,
+        .repeats = o->repeats, .repeat_share = o->repeat_share
     };
     status_t status = kind_label_new (&kind, &job->kind, fault);
     if (status != OK)

@@ -63,7 +63,10 @@ typedef struct {
     const scores_options_t *scores; // NULL unless the judge is replay; rule ids and digests are filled in by the job
     bool judge_costly;
     bool return_cells;              // the judge's cells are stored
-    const Rulemill__JudgeSetup *judge;  // how a judge behind HTTP is asked; NULL for the others
+    const Rulemill__JudgeSetup *const *judges;  // how judges behind HTTP are asked: one, or the members of a panel in the spec's order
+    size_t n_judges;                // 0 for the others
+    unsigned repeats;               // times that a share of the cells is judged over, outside of labels
+    double repeat_share;
     const char *judge_note;
     uint64_t budget_calls;          // requests to a judge that costs, over all workers and starts of the run; 0: no limit
     uint64_t limit;                 // label a seeded sample of this many prompts; 0: all

@@ -107,7 +107,7 @@ static status_t begin (store_t *store, const job_options_t *options, Rulemill__R
     store_batch_t *batch = store_batch_new (store);
     record_put_blob (batch, &options->pool->blob_digest, options->pool_yaml, options->pool_yaml_len);
     record_put_run (batch, &record);
-    if (options->judge)
+    if (options->n_judges > 0)
         status = take_in_probes (store, batch, *number, fault);
     if (status == OK)
         status = store_commit (store, batch, fault);

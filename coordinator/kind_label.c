@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "coordinator/kind_label_parts.h"
+#include "storage/run.h"
 
 // --- phases ----------------------------------------------------------------
 
@@ -142,25 +143,31 @@ static const char *const *label_phase_end (kind_t *kind, const phase_t *phase)
 
 // --- what is due -----------------------------------------------------------
 
+// What must be known of a prompt to tell whether its pairs are due and what they cost.
+static status_t look_at_prompt (label_kind_t *self, uint64_t number, fault_t *fault)
+{
+    if (self->prompt_known && self->prompt == number)
+        return OK;
+    bool excluded = false, sampled = self->threshold != UINT64_MAX;
+    status_t status = record_is_excluded (self->options.store, self->run, number, &excluded, fault);
+    Rulemill__PromptRecord *prompt = NULL;
+    if (status == OK && (sampled || self->layers > self->members))
+        status = record_get_prompt (self->options.store, number, &prompt, fault);
+    self->prompt = number;
+    self->prompt_known = status == OK;
+    self->prompt_due = !excluded && (!sampled || prompt == NULL || limit_hash (self, prompt) <= self->threshold);
+    self->prompt_again = prompt && label_again (self, prompt);
+    if (prompt)
+        rulemill__prompt_record__free_unpacked (prompt, NULL);
+    return status;
+}
+
 static status_t prompt_is_due (label_kind_t *self, uint64_t number, bool *due, fault_t *fault)
 {
-    if (self->threshold == UINT64_MAX && !self->has_excluded) {
-        *due = true;
+    *due = true;
+    if (self->threshold == UINT64_MAX && !self->has_excluded)
         return OK;
-    }
-    status_t status = OK;
-    if (!self->prompt_known || self->prompt != number) {
-        bool excluded = false;
-        status = record_is_excluded (self->options.store, self->run, number, &excluded, fault);
-        Rulemill__PromptRecord *prompt = NULL;
-        if (status == OK && self->threshold != UINT64_MAX)
-            status = record_get_prompt (self->options.store, number, &prompt, fault);
-        self->prompt = number;
-        self->prompt_known = status == OK;
-        self->prompt_due = !excluded && (prompt == NULL || limit_hash (self, prompt) <= self->threshold);
-        if (prompt)
-            rulemill__prompt_record__free_unpacked (prompt, NULL);
-    }
+    status_t status = look_at_prompt (self, number, fault);
     *due = self->prompt_due;
     return status;
 }
@@ -175,15 +182,19 @@ static uint64_t rules_asked (const label_kind_t *self)
     return strcmp (spec->policy, "random") == 0 && spec->top < n ? spec->top : n;
 }
 
-// The calls that a pair needs: a cell for each rule asked and response, but for those that the store has. Where only some rules
+// The calls that a pair needs: a cell for each rule asked, response and layer, but for those that the store has. Where only some rules
 // are asked, which of the stored ones help is not looked at.
 static status_t price (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, uint64_t *cost, fault_t *fault)
 {
+    status_t seen = self->layers > self->members ? look_at_prompt (self, pair->prompt, fault) : OK;
+    if (seen != OK)
+        return seen;
+    size_t layers = label_layers (self, self->prompt_again);
     uint64_t asked = rules_asked (self);
-    *cost = 2 * asked;
+    *cost = 2 * asked * layers;
     for (int side = 1; side <= 2 && asked == self->options.pool->count; side++) {
         Rulemill__Cells *known = NULL;
-        status_t status = label_known (self, item, pair, side, &known, fault);
+        status_t status = label_known (self, item, pair, side, layers, &known, fault);
         if (status != OK)
             return status;
         if (known) {
@@ -301,7 +312,9 @@ static void label_setup (kind_t *kind, buf_t *setup)
     message.spec = self->options.run->spec;
     message.pool_blob = self->options.run->pool_blob;
     message.return_cells = self->options.stored_cells;
-    message.judge = (Rulemill__JudgeSetup *) (uintptr_t) self->options.judge;
+    message.judge = (Rulemill__JudgeSetup **) (uintptr_t) self->options.judges;
+    message.n_judge = self->options.n_judges;
+    message.repeats = (uint32_t) (self->layers / self->members - 1);
     wire_pack (&message.base, setup);
 }
 
@@ -364,6 +377,23 @@ static status_t number_rules (label_kind_t *self, fault_t *fault)
     return OK;
 }
 
+// The judges' numbers of all layers. What its cells are kept under has a number from the run's beginning.
+static status_t number_layers (label_kind_t *self, fault_t *fault)
+{
+    const Rulemill__RunSpec *spec = self->options.run->spec;
+    size_t repeats = self->options.repeat_share > 0 ? self->options.repeats : 0;
+    self->members = spec->n_panel ? spec->n_panel : 1;
+    self->layers = self->members * (1 + repeats);
+    self->layer_judge = mem_zero (self->layers, sizeof *self->layer_judge);
+    self->layer_judge [0] = self->options.run->judge;
+    status_t status = OK;
+    for (size_t layer = spec->n_panel ? 0 : 1; layer < self->layers && status == OK; layer++) {
+        digest_t judge = run_judge (spec, layer % self->members, (unsigned) (layer / self->members));
+        status = record_number_of (self->options.store, 'J', &judge, &self->layer_judge [layer], fault);
+    }
+    return status;
+}
+
 static status_t read_counts (label_kind_t *self, fault_t *fault)
 {
     Rulemill__RunCounts *counts = NULL;
@@ -382,13 +412,15 @@ status_t kind_label_new (const kind_label_options_t *options, kind_t **out, faul
     self->options = *options;
     self->run = options->run->number;
     self->class = label_class;
-    self->class.lease_min = options->judge ? WAITING_PAIRS : 0;
+    self->class.lease_min = options->n_judges > 0 ? WAITING_PAIRS : 0;
     self->class.second_copies = options->second_copies && !options->stored_cells;
     self->kind.class = &self->class;
     self->threshold = UINT64_MAX;
     self->has_excluded = options->run->excluded_prompts > 0;
     *out = &self->kind;
     status_t status = number_rules (self, fault);
+    if (status == OK)
+        status = number_layers (self, fault);
     if (status == OK)
         status = read_counts (self, fault);
     if (status != OK)
@@ -404,6 +436,7 @@ void kind_label_destroy (kind_t **kind)
     label_after_write (*kind);
     free (self->rule_number);
     free (self->rule_index);
+    free (self->layer_judge);
     free (self);
     *kind = NULL;
 }
@@ -411,74 +444,4 @@ void kind_label_destroy (kind_t **kind)
 const Rulemill__RunCounts *kind_label_counts (const kind_t *kind)
 {
     return &((const label_kind_t *) kind)->counts;
-}
-
-// --- retry -----------------------------------------------------------------
-
-enum { RETRY_BATCH = 4096 };
-
-// Forget up to RETRY_BATCH quarantined labels from *from on; *from moves on, *done says that there are no more.
-static status_t retry_some (store_t *store, uint32_t run, store_batch_t *batch, uint64_t *from, uint64_t *n, bool *done, fault_t *fault)
-{
-    store_iter_t *labels = record_walk_labels (store, run, *from);
-    buf_t key = { 0 };
-    status_t status = OK;
-    *n = 0;
-    for (; *n < RETRY_BATCH && store_iter_valid (labels); store_iter_next (labels)) {
-        uint64_t item = record_pair_at (labels);
-        Rulemill__Label *label = record_read_label (labels, fault);
-        if (label == NULL) {
-            status = fault->code;
-            break;
-        }
-        if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED) {
-            record_delete_label (batch, run, item);
-            label_retry_key (run, item, &key);
-            store_batch_put (batch, TABLE_LABELS, key.data, key.len, "", 0);
-            (*n)++;
-        }
-        rulemill__label__free_unpacked (label, NULL);
-        *from = item + 1;
-    }
-    *done = !store_iter_valid (labels);
-    buf_free (&key);
-    store_iter_destroy (&labels);
-    return status;
-}
-
-status_t kind_label_retry (store_t *store, uint32_t run, Rulemill__RunCounts *counts, uint64_t *n, fault_t *fault)
-{
-    store_batch_t *batch = store_batch_new (store);
-    status_t status = OK;
-    uint64_t from = 0;
-    bool done = false;
-    *n = 0;
-    while (status == OK && !done) {
-        uint64_t some;
-        status = retry_some (store, run, batch, &from, &some, &done, fault);
-        if (status == OK && some > 0) {
-            counts->quarantined -= some < counts->quarantined ? some : counts->quarantined;
-            record_put_counts (batch, run, counts);
-            status = store_commit (store, batch, fault);
-            *n += some;
-        }
-        store_batch_clear (batch);
-    }
-    store_batch_destroy (&batch);
-    return status;
-}
-
-status_t kind_label_retry_now (kind_t *kind, uint64_t *n, fault_t *fault)
-{
-    label_kind_t *self = (label_kind_t *) kind;
-    // The stored counts are those of the labels on disk; ours count results that are not there yet.
-    Rulemill__RunCounts *stored = NULL;
-    status_t status = record_get_counts (self->options.store, self->run, &stored, fault);
-    if (status != OK)
-        return status;
-    self->retrying = true;
-    status = kind_label_retry (self->options.store, self->run, stored, n, fault);
-    self->counts.quarantined -= *n < self->counts.quarantined ? *n : self->counts.quarantined;
-    rulemill__run_counts__free_unpacked (stored, NULL);
-    return status;
 }

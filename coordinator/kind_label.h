@@ -20,7 +20,10 @@ typedef struct {
     bool stored_cells;                  // the judge's cells are in the store: send them along, keep new ones
     bool second_copies;                 // the judge costs nothing
     bool costs;                         // calls are budgeted: an item costs the cells that it lacks
-    const Rulemill__JudgeSetup *judge;  // sent to the workers; NULL: the judge asks nobody
+    const Rulemill__JudgeSetup *const *judges;  // sent to the workers, one for each member of the run's panel, or one
+    size_t n_judges;                    // 0: the judge asks nobody
+    unsigned repeats;                   // how often cells of the share below are judged over; at most LIMIT_REPEATS
+    double repeat_share;                // of prompts' groups, drawn by the run's seed
     uint64_t limit;                     // label the groups of a seeded sample of at least this many prompts; 0: all
 } kind_label_options_t;
 

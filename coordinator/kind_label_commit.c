@@ -147,18 +147,19 @@ static void insert_cell (Rulemill__Cells *cells, size_t at, uint32_t rule, int32
     cells->n_rule = cells->n_score = cells->n_relevance = cells->n_mass = n + 1;
 }
 
-// The stored cells of a response with room for more, in the overlay.
-static status_t overlay_get (label_kind_t *self, uint64_t response, size_t room, overlay_t **out, fault_t *fault)
+// The stored cells of a response in one layer with room for more, in the overlay.
+static status_t overlay_get (label_kind_t *self, uint64_t response, size_t layer, size_t room, overlay_t **out, fault_t *fault)
 {
-    HASH_FIND (hh, self->overlay, &response, sizeof response, *out);
+    const overlay_key_t key = { response, layer };
+    HASH_FIND (hh, self->overlay, &key, sizeof key, *out);
     Rulemill__Cells *old = *out ? (*out)->cells : NULL;
     if (old == NULL) {
-        status_t status = record_get_cells (self->options.store, response, self->options.run->judge, &old, fault);
+        status_t status = record_get_cells (self->options.store, response, self->layer_judge [layer], &old, fault);
         if (status != OK)
             return status;
         *out = mem_zero (1, sizeof **out);
-        (*out)->response = response;
-        HASH_ADD (hh, self->overlay, response, sizeof response, *out);
+        (*out)->key = key;
+        HASH_ADD (hh, self->overlay, key, sizeof key, *out);
     }
     size_t n = old && old->n_score == old->n_rule && old->n_relevance == old->n_rule && old->n_mass == old->n_rule ? old->n_rule : 0;
     Rulemill__Cells *cells = label_cells_new (n + room);
@@ -173,27 +174,28 @@ static status_t overlay_get (label_kind_t *self, uint64_t response, size_t room,
 
 static bool cells_readable (const label_kind_t *self, const Rulemill__Cells *cells)
 {
-    size_t n = cells->n_rule;
-    if (cells->n_score != n || cells->n_relevance != n || cells->n_mass != n || n > self->options.pool->count)
+    size_t n = cells->n_rule, places = self->options.pool->count * self->layers;
+    if (cells->n_score != n || cells->n_relevance != n || cells->n_mass != n || n > places)
         return false;
     for (size_t i = 0; i < n; i++)
-        if (cells->rule [i] >= self->options.pool->count || (i > 0 && cells->rule [i] <= cells->rule [i - 1])
+        if (cells->rule [i] >= places || (i > 0 && cells->rule [i] <= cells->rule [i - 1])
             || cells->score [i] < -MICRO || cells->score [i] > MICRO || cells->relevance [i] > MICRO || cells->mass [i] > 2 * MICRO)
             return false;
     return true;
 }
 
-// Merge new cells of one response; *stale becomes true where the store has another value for one of them.
-static status_t merge (label_kind_t *self, store_batch_t *batch, uint64_t response, const Rulemill__Cells *fresh, bool *stale, fault_t *fault)
+// Merge new cells of one response and layer, those from `from` up to `end`; *stale becomes true where the store has another value for
+// one of them.
+static status_t merge_layer (label_kind_t *self, store_batch_t *batch, uint64_t response, const Rulemill__Cells *fresh, size_t from, size_t end,
+                             bool *stale, fault_t *fault)
 {
-    if (fresh == NULL || fresh->n_rule == 0)
-        return OK;
+    size_t rules = self->options.pool->count, layer = fresh->rule [from] / rules;
     overlay_t *overlay;
-    status_t status = overlay_get (self, response, fresh->n_rule, &overlay, fault);
+    status_t status = overlay_get (self, response, layer, end - from, &overlay, fault);
     if (status != OK)
         return status;
-    for (size_t i = 0; i < fresh->n_rule; i++) {
-        uint32_t rule = self->rule_number [fresh->rule [i]];
+    for (size_t i = from; i < end; i++) {
+        uint32_t rule = self->rule_number [fresh->rule [i] % rules];
         size_t at = cell_place (overlay->cells, rule);
         if (at == overlay->cells->n_rule || overlay->cells->rule [at] != rule) {
             insert_cell (overlay->cells, at, rule, fresh->score [i], fresh->relevance [i], fresh->mass [i]);
@@ -202,17 +204,29 @@ static status_t merge (label_kind_t *self, store_batch_t *batch, uint64_t respon
         else if (overlay->cells->score [at] != fresh->score [i] || overlay->cells->relevance [at] != fresh->relevance [i])
             *stale = true;
     }
-    record_put_cells (batch, response, self->options.run->judge, overlay->cells);
+    record_put_cells (batch, response, self->layer_judge [layer], overlay->cells);
     return OK;
+}
+
+static status_t merge (label_kind_t *self, store_batch_t *batch, uint64_t response, const Rulemill__Cells *fresh, bool *stale, fault_t *fault)
+{
+    status_t status = OK;
+    size_t n = fresh ? fresh->n_rule : 0, rules = self->options.pool->count;
+    for (size_t from = 0, end; from < n && status == OK; from = end) {
+        for (end = from; end < n && fresh->rule [end] / rules == fresh->rule [from] / rules;)
+            end++;
+        status = merge_layer (self, batch, response, fresh, from, end, stale, fault);
+    }
+    return status;
 }
 
 static status_t tell_known (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, buf_t *known, fault_t *fault)
 {
     bool swapped = label_swapped (self, pair);
     Rulemill__LabelKnown message = RULEMILL__LABEL_KNOWN__INIT;
-    status_t status = label_known (self, item, pair, swapped ? 2 : 1, &message.known_a, fault);
+    status_t status = label_known (self, item, pair, swapped ? 2 : 1, self->layers, &message.known_a, fault);
     if (status == OK)
-        status = label_known (self, item, pair, swapped ? 1 : 2, &message.known_b, fault);
+        status = label_known (self, item, pair, swapped ? 1 : 2, self->layers, &message.known_b, fault);
     if (status == OK)
         wire_pack (&message.base, known);
     if (message.known_a)

@@ -43,45 +43,70 @@ void label_cells_add (Rulemill__Cells *cells, uint32_t rule, int32_t score, uint
     cells->n_rule = cells->n_score = cells->n_relevance = cells->n_mass = n + 1;
 }
 
-// Stored cells (dense rule numbers) as the wire has them (indices in the pool); rules of other pools fall away.
-static Rulemill__Cells *as_indices (const label_kind_t *self, const Rulemill__Cells *stored)
+// Add one layer's stored cells (dense rule numbers) as the wire has them, in the order of the pool; rules of other pools fall away.
+static void add_layer (const label_kind_t *self, size_t layer, const Rulemill__Cells *stored, Rulemill__Cells **out)
 {
-    Rulemill__Cells *cells = label_cells_new (stored->n_rule);
-    cells->raw = stored->raw;
-    size_t n = stored->n_rule;
+    size_t rules = self->options.pool->count, n = stored->n_rule;
     if (stored->n_score != n || stored->n_relevance != n || stored->n_mass != n)
-        n = 0;
+        return;
+    if (*out == NULL)
+        *out = label_cells_new (rules * self->layers);
+    (*out)->raw = (*out)->raw || stored->raw;
+    size_t *place = mem_zero (rules, sizeof *place);        // 1 + where the rule's cell stands
     for (size_t i = 0; i < n; i++) {
-        uint32_t number = stored->rule [i];
-        int32_t index = number < self->rule_index_n ? self->rule_index [number] : -1;
+        int32_t index = stored->rule [i] < self->rule_index_n ? self->rule_index [stored->rule [i]] : -1;
         if (index >= 0)
-            label_cells_add (cells, (uint32_t) index, stored->score [i], stored->relevance [i], stored->mass [i]);
+            place [index] = i + 1;
     }
-    return cells;
+    for (size_t r = 0; r < rules; r++)
+        if (place [r] > 0) {
+            size_t i = place [r] - 1;
+            label_cells_add (*out, (uint32_t) (layer * rules + r), stored->score [i], stored->relevance [i], stored->mass [i]);
+        }
+    free (place);
 }
 
-status_t label_known (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, int side, Rulemill__Cells **out, fault_t *fault)
+static status_t add_known (label_kind_t *self, uint64_t item, uint64_t response, int side, size_t layer, Rulemill__Cells **out, fault_t *fault)
 {
-    *out = NULL;
-    if (!self->options.stored_cells)
-        return OK;
-    uint64_t response = side == 1 ? pair->response_a : pair->response_b;
+    const overlay_key_t key = { response, layer };
     overlay_t *fresh;
-    HASH_FIND (hh, self->overlay, &response, sizeof response, fresh);
+    HASH_FIND (hh, self->overlay, &key, sizeof key, fresh);
     Rulemill__Cells *stored = NULL;
-    uint32_t judge = self->options.run->judge;
+    uint32_t judge = self->layer_judge [layer];
     status_t status = record_get_pair_cells (self->options.store, item, judge, side, &stored, fault);
     if (status == OK && stored == NULL && fresh) {
-        *out = as_indices (self, fresh->cells);
+        add_layer (self, layer, fresh->cells, out);
         return OK;
     }
     if (status == OK && stored == NULL)
         status = record_get_cells (self->options.store, response, judge, &stored, fault);
     if (status == OK && stored)
-        *out = as_indices (self, stored);
+        add_layer (self, layer, stored, out);
     if (stored)
         rulemill__cells__free_unpacked (stored, NULL);
     return status;
+}
+
+status_t label_known (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, int side, size_t layers, Rulemill__Cells **out,
+                      fault_t *fault)
+{
+    *out = NULL;
+    status_t status = OK;
+    uint64_t response = side == 1 ? pair->response_a : pair->response_b;
+    for (size_t layer = 0; layer < layers && self->options.stored_cells && status == OK; layer++)
+        status = add_known (self, item, response, side, layer, out, fault);
+    return status;
+}
+
+bool label_again (const label_kind_t *self, const Rulemill__PromptRecord *prompt)
+{
+    content_key_t group = label_key (&prompt->group_key);
+    return self->layers > self->members && group_in_share (self->options.run->spec->seed, "repeat", &group, self->options.repeat_share);
+}
+
+size_t label_layers (const label_kind_t *self, bool again)
+{
+    return again ? self->layers : self->members;
 }
 
 // --- texts -----------------------------------------------------------------
@@ -168,10 +193,12 @@ static status_t fill_item (label_kind_t *self, uint64_t number, body_parts_t *pa
         status = add_response (self, item->response_a, &item->text_a, &parts->a, fault);
     if (status == OK)
         status = add_response (self, item->response_b, &item->text_b, &parts->b, fault);
+    item->again = status == OK && label_again (self, parts->prompt);
+    size_t layers = label_layers (self, item->again);
     if (status == OK)
-        status = label_known (self, number, pair, swapped ? 2 : 1, &parts->known_a, fault);
+        status = label_known (self, number, pair, swapped ? 2 : 1, layers, &parts->known_a, fault);
     if (status == OK)
-        status = label_known (self, number, pair, swapped ? 1 : 2, &parts->known_b, fault);
+        status = label_known (self, number, pair, swapped ? 1 : 2, layers, &parts->known_b, fault);
     item->known_a = parts->known_a;
     item->known_b = parts->known_b;
     return status;

@@ -10,9 +10,11 @@
 
 enum { SENT_MAX = 2048 };
 
-// Cells of a response that a batch not yet written will change.
+// Cells of a response in one layer that a batch not yet written will change.
+typedef struct { uint64_t response, layer; } overlay_key_t;
+
 typedef struct {
-    uint64_t response;
+    overlay_key_t key;
     Rulemill__Cells *cells;         // with dense rule numbers, ascending
     UT_hash_handle hh;
 } overlay_t;
@@ -27,6 +29,10 @@ typedef struct {
     uint64_t prompts;               // of the corpus
     bool has_excluded;
 
+    // layers (PROTOCOL.md, "The labelling kind"): the members' cells first, then each repeat of them
+    size_t members, layers;
+    uint32_t *layer_judge;          // [layers] dense numbers of judges in the store
+
     // the pool's rules by their dense numbers in the store, and back
     uint32_t *rule_number;          // [pool->count]
     int32_t *rule_index;            // [rule_index_n] by dense number; -1: not of this pool
@@ -35,6 +41,7 @@ typedef struct {
     // the last prompt that was asked about
     uint64_t prompt;
     bool prompt_known, prompt_due;
+    bool prompt_again;              // it is in the share that is judged over
 
     // what the present batch of a lease has brought already
     uint64_t sent_prompt;
@@ -49,8 +56,13 @@ typedef struct {
 status_t label_body (kind_t *kind, uint64_t item, bool first, buf_t *body, fault_t *fault);
 bool label_swapped (const label_kind_t *self, const Rulemill__PairRecord *pair);
 content_key_t label_key (const ProtobufCBinaryData *bytes);
-// The cells of the response on one side of a pair (1 A, 2 B as stored), rules by index in the pool; NULL where there are none.
-status_t label_known (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, int side, Rulemill__Cells **out, fault_t *fault) MUST_USE;
+// Are a prompt's pairs judged over, and in how many layers is such a pair judged?
+bool label_again (const label_kind_t *self, const Rulemill__PromptRecord *prompt);
+size_t label_layers (const label_kind_t *self, bool again);
+// The cells of the response on one side of a pair (1 A, 2 B as stored) in its first `layers` layers, numbered as on the wire; NULL where
+// there are none.
+status_t label_known (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, int side, size_t layers, Rulemill__Cells **out,
+                      fault_t *fault) MUST_USE;
 Rulemill__Cells *label_cells_new (size_t room);
 void label_cells_add (Rulemill__Cells *cells, uint32_t rule, int32_t score, uint32_t relevance, uint32_t mass);
 

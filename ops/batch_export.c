@@ -60,9 +60,10 @@ static status_t read_setup (export_t *self, fault_t *fault)
 static status_t begin (export_t *self, const batch_export_options_t *options, fault_t *fault)
 {
     batch_run_t *run = self->run;
+    const Rulemill__JudgeSetup *judge = &run->judge.message;
     const kind_label_options_t kind = {
         .store = self->store, .run = run->opened.run, .pool = run->opened.pool, .stored_cells = true, .limit = options->limit,
-        .judge = &run->judge.message
+        .judges = &judge, .n_judges = 1
     };
     Rulemill__CorpusState *corpus = NULL;
     status_t status = kind_label_new (&kind, &self->kind, fault);

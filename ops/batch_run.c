@@ -17,6 +17,9 @@ static status_t read_judge (batch_run_t *run, fault_t *fault)
     if (record->spec == NULL || strcmp (record->spec->judge, "openai") != 0)
         return fault_set (fault, ERR_USAGE, "%s judges with \"%s\", which needs no batches; name a run whose judge is openai with --run",
                           name, record->spec ? record->spec->judge : "");
+    if (record->spec->n_panel > 0)
+        return fault_set (fault, ERR_USAGE, "%s judges with a panel of %zu; batches are written for one judge at a time: label with each of "
+                          "them by itself through batches first, a panel then uses their cells", name, record->spec->n_panel);
     run->config = config_new ();
     status_t status = config_inherit (run->config, "stored configuration", record->config, "", fault);
     if (status == OK)

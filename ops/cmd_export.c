@@ -91,7 +91,7 @@ static status_t export_stored (const cli_t *cli, config_t *config, const char *d
         options.rules = opened.rules;
         options.rule_digests = opened.digests;
         options.n_rules = opened.pool->count;
-        note = judge_setup_note_stored (opened.run->spec->judge, opened.run->config);
+        note = judge_setup_note_stored (opened.run->spec, opened.run->config);
         options.judge_note = note;
         cmd_on_interrupt (interrupt);
         status = dataset_export (opened.store, opened.run, &options, &progress, report, fault);

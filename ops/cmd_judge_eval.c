@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "ops/eval_show.h"
+#include "ops/judge_members.h"
 #include "ops/judge_setup.h"
 #include "ops/setup.h"
 #include "ops/spec.h"
@@ -41,7 +42,7 @@ static status_t load (work_t *work, const cli_t *cli, const char *path, parity_t
 {
     buf_t yaml = { 0 };
     status_t status = setup_configure (work->config, cli, fault);
-    if (status == OK && judge_is_http (work->config))
+    if (status == OK && judge_is_http (work->config) && !judge_has_panel (work->config))
         status = judge_setup_endpoint (work->config, fault);
     if (status == OK)
         status = spec_pool (work->config, &work->pool, &yaml, fault);

@@ -45,6 +45,11 @@ typedef struct {
         char *ca_file, *key_file, *key_command;
         uint64_t timeout_ms, tries, places_max;
         double requests_per_minute, tokens_per_minute;
+        // several of them, and repeats
+        config_names_t panel, panel_weights;
+        char *combine;
+        double repeat_share;
+        uint64_t repeats;
     } judge;
     struct { uint64_t max_calls; } budget;
     struct {
@@ -101,6 +106,9 @@ bool config_names_a_run_but_for (const config_t *config, const char *key);  // n
 
 // The whole configuration as YAML that config_load reads back to the same. No secrets are in it: keys are files' names.
 void config_print (const config_t *config, buf_t *out);
+
+// What decides labels below prefix and differs: "judge.model was "a" and is "b"; " for each key.
+void config_difference (const config_t *began, const config_t *now, const char *prefix, buf_t *out);
 
 // All keys with type, default and meaning, for `rulemill help config`; the meaning of one, NULL where there is none.
 void config_describe (buf_t *out);

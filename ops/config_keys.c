@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "model/panel.h"
 #include "model/selection.h"
 #include "ops/config_judge.h"
 #include "ops/number.h"
@@ -27,6 +28,12 @@ CHOICES (constrain_words, "none", "structured_outputs", "guided_choice", "respon
 CHOICES (long_words, "set-aside", "cut")
 CHOICES (orientation_words, "hashed", "stored")
 CHOICES (format_words, "explicit", "implicit", "text", "rewardbench")
+
+static const char *const *combine_words (size_t *count)
+{
+    *count = COMBINE_COUNT;
+    return combine_names ();
+}
 
 static const char *const *policy_words (size_t *count)
 {
@@ -140,6 +147,16 @@ static const config_key_t keys [] = {
       "openai: limit for all workers of the job together; 0: none" },
     { "judge.tokens_per_minute", CONFIG_REAL, AT (judge.tokens_per_minute), "0", 0, 1000000000000, NULL, NULL, false,
       "openai: limit for all workers of the job together; 0: none" },
+    { "judge.panel", CONFIG_NAMES, AT (judge.panel), NULL, 0, 0, NULL, NULL, true,
+      "openai: files of a panel's judges, each with the judge.* keys of one; labels are made of what they say together" },
+    { "judge.panel_weights", CONFIG_NAMES, AT (judge.panel_weights), NULL, 0, 0, NULL, config_judge_weight, true,
+      "panel: weight of each judge, in their order; without them, equal" },
+    { "judge.combine", CONFIG_CHOICE, AT (judge.combine), "mean", 0, 0, combine_words, NULL, true,
+      "panel: mean of the probabilities, or majority of the first choices" },
+    { "judge.repeat_share", CONFIG_REAL, AT (judge.repeat_share), "0", 0, 1, NULL, NULL, false,
+      "openai: share of the prompts whose cells are judged again, to see how far judgements scatter; enters no label" },
+    { "judge.repeats", CONFIG_WHOLE, AT (judge.repeats), "1", 1, LIMIT_REPEATS, NULL, NULL, false,
+      "openai: how often those are judged again" },
     { "budget.max_calls", CONFIG_WHOLE, AT (budget.max_calls), "0", 0, UINT64_MAX, NULL, NULL, false,
       "openai: requests that the run may send in all, retries included; 0: no limit" },
     { "policy.name", CONFIG_CHOICE, AT (policy.name), "exhaustive", 0, 0, policy_words, NULL, true,

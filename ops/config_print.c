@@ -89,6 +89,31 @@ void config_print (const config_t *config, buf_t *out)
     }
 }
 
+void config_difference (const config_t *began, const config_t *now, const char *prefix, buf_t *out)
+{
+    size_t count;
+    const config_key_t *keys = config_keys (&count);
+    buf_t a = { 0 }, b = { 0 };
+    for (size_t i = 0; i < count; i++) {
+        if (!keys [i].decides || strncmp (keys [i].name, prefix, strlen (prefix)) != 0)
+            continue;
+        buf_clear (&a);
+        buf_clear (&b);
+        if (is_unset (began, &keys [i]))
+            buf_add_str (&a, "unset");
+        else
+            print_value (began, &keys [i], &a);
+        if (is_unset (now, &keys [i]))
+            buf_add_str (&b, "unset");
+        else
+            print_value (now, &keys [i], &b);
+        if (a.len != b.len || memcmp (a.data, b.data, a.len) != 0)
+            buf_printf (out, "%s was %.*s and is %.*s; ", keys [i].name, (int) a.len, a.data, (int) b.len, b.data);
+    }
+    buf_free (&a);
+    buf_free (&b);
+}
+
 static void describe_range (const config_key_t *key, buf_t *out)
 {
     static const char *const types [] = { "true or false", "whole number", "number", "text", "one of", "list" };

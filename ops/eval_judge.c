@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "ops/eval_cells.h"
+#include "ops/judge_members.h"
 #include "ops/judge_setup.h"
 #include "ops/spec.h"
 #include "worker/judge.h"
@@ -165,20 +166,18 @@ static status_t open_kept (work_t *work, const digest_t *identity)
     return eval_cells_open (work->options->out, identity, &work->kept, work->fault);
 }
 
-static status_t ask_judge (work_t *work, const spec_t *spec)
+static status_t ask_judge (work_t *work, judge_members_t *judges, const spec_t *spec)
 {
-    const config_t *config = work->options->config;
-    judge_setup_t setup = { 0 };
     Rulemill__LabelSetup message = RULEMILL__LABEL_SETUP__INIT;
     Rulemill__RunSpec run = spec->message;
     message.spec = &run;
     status_t status = OK;
-    if (judge_is_http (config)) {
-        status = judge_setup_fill (config, &setup, work->fault);
-        setup.message.workers = 1;
-        message.judge = &setup.message;
-        if (status == OK)
-            status = open_kept (work, &spec->judge_identity);
+    if (judges) {
+        for (size_t i = 0; i < judges->n; i++)
+            judges->member [i].setup.message.workers = 1;
+        message.judge = (Rulemill__JudgeSetup **) (uintptr_t) judges->setups;
+        message.n_judge = judges->n;
+        status = open_kept (work, &spec->judge_identity);
     }
     const judge_sink_t sink = { .done = answered, .cell = keep_cell, .allow = may_call, .ctx = work };
     if (status == OK)
@@ -193,7 +192,6 @@ static status_t ask_judge (work_t *work, const spec_t *spec)
         *work->fault = late;
         status = late.code;
     }
-    judge_setup_clear (&setup);
     return status;
 }
 
@@ -214,7 +212,16 @@ status_t eval_judge_cells (const eval_judge_t *options, cell_t *cells, eval_judg
         return eval_replay_cells (options, cells, told, fault);
     work_t work = { .options = options, .cells = cells, .told = told, .calls_max = options->config->budget.max_calls, .fault = fault };
     work.rows = eval_rows_all (options->rows, &work.n_rows);
+    bool http = judge_is_http (options->config);
+    judge_members_t judges = { .n = 0 };
     spec_t spec;
-    status_t status = spec_build (options->config, options->pool, &spec, fault);
-    return status == OK ? ask_judge (&work, &spec) : status;
+    status_t status = http ? judge_members_load (options->config, &judges, fault) : OK;
+    if (status == OK && judges.panel)
+        status = fault_set (fault, ERR_USAGE, "a panel can't be held against answers of people; evaluate its judges one by one");
+    if (status == OK)
+        status = spec_build (options->config, http ? &judges : NULL, options->pool, &spec, fault);
+    if (status == OK)
+        status = ask_judge (&work, http ? &judges : NULL, &spec);
+    judge_members_clear (&judges);
+    return status;
 }

@@ -11,7 +11,7 @@
 #include "ops/eval_rows.h"
 
 typedef struct {
-    const config_t *config;         // judge.*, budget.max_calls (of this command), run.seed
+    config_t *config;               // judge.*, budget.max_calls (of this command), run.seed
     const char *out;                // DIR; a judge behind HTTP needs one
     const rulepool_t *pool;         // eval_map_resolve was called with it
     const eval_map_t *map;

@@ -165,7 +165,7 @@ static status_t read_labels (const places_t *places, evaluate_rows_t *rows, char
     for (size_t i = 0; status == OK && (row = evaluate_rows_at (rows, i)); i++)
         status = read_row (&opened, names, i, row, fault);
     if (status == OK) {
-        char *judge = judge_setup_note_stored (opened.run->spec->judge, opened.run->config);
+        char *judge = judge_setup_note_stored (opened.run->spec, opened.run->config);
         *note = mem_printf ("rules of %s judged by %s, policy %s", opened.pool->name, judge, opened.run->spec->policy);
         free (judge);
     }

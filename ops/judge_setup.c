@@ -236,16 +236,6 @@ digest_t judge_setup_identity (const judge_setup_t *setup)
     return hasher_end (&hasher);
 }
 
-status_t judge_setup_identify (const config_t *config, digest_t *out, fault_t *fault)
-{
-    judge_setup_t setup;
-    status_t status = judge_setup_fill (config, &setup, fault);
-    if (status == OK)
-        *out = judge_setup_identity (&setup);
-    judge_setup_clear (&setup);
-    return status;
-}
-
 // --- its name --------------------------------------------------------------
 
 char *judge_setup_note (const config_t *config)
@@ -255,12 +245,24 @@ char *judge_setup_note (const config_t *config)
     return mem_string (cmd_judge_note (config->judge.name));
 }
 
-char *judge_setup_note_stored (const char *judge, const char *yaml)
+char *judge_setup_panel_note (const Rulemill__RunSpec *spec)
 {
+    buf_t names = { 0 };
+    for (size_t i = 0; i < spec->n_panel; i++)
+        buf_printf (&names, "%s%.100s", i ? ", " : "", spec->panel [i]->name);
+    char *note = mem_printf ("openai: %s of a panel of %zu: %s", spec->combine, spec->n_panel, names.len ? names.data : "");
+    buf_free (&names);
+    return note;
+}
+
+char *judge_setup_note_stored (const Rulemill__RunSpec *spec, const char *yaml)
+{
+    if (spec->n_panel > 0)
+        return judge_setup_panel_note (spec);
     config_t *config = config_new ();
     fault_t ignored = { 0 };
-    bool known = strcmp (judge, "openai") == 0 && config_inherit (config, "stored configuration", yaml, "judge.", &ignored) == OK;
-    char *note = known ? judge_setup_note (config) : mem_string (cmd_judge_note (judge));
+    bool known = strcmp (spec->judge, "openai") == 0 && config_inherit (config, "stored configuration", yaml, "judge.", &ignored) == OK;
+    char *note = known ? judge_setup_note (config) : mem_string (cmd_judge_note (spec->judge));
     config_destroy (&config);
     return note;
 }

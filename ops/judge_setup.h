@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "ops/config.h"
+#include "proto/record.pb-c.h"
 #include "proto/wire.pb-c.h"
 
 typedef struct {
@@ -32,13 +33,11 @@ void judge_setup_clear (judge_setup_t *setup);
 
 digest_t judge_setup_identity (const judge_setup_t *setup);
 
-// Fill, take the identity, clear.
-status_t judge_setup_identify (const config_t *config, digest_t *out, fault_t *fault) MUST_USE;
-
 // What a judge is called wherever people read of it: "openai: MODEL" for those behind HTTP. The caller frees it.
 char *judge_setup_note (const config_t *config);
 
-// The same of a run that a store has, by its stored configuration.
-char *judge_setup_note_stored (const char *judge, const char *yaml);
+// The same of a run that a store has, with its stored configuration; of a run's panel.
+char *judge_setup_note_stored (const Rulemill__RunSpec *spec, const char *yaml);
+char *judge_setup_panel_note (const Rulemill__RunSpec *spec);
 
 #endif

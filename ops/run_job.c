@@ -54,6 +54,16 @@ static status_t tell (outcome_t *outcome, bool json, bool quiet, fault_t *fault)
     return status;
 }
 
+// Can the endpoints of all judges be reached?
+static status_t check_reach (const setup_t *setup, fault_t *fault)
+{
+    const judge_members_t *judges = setup_judges (setup);
+    status_t status = OK;
+    for (size_t i = 0; i < judges->n && status == OK; i++)
+        status = judge_check_reach (judges->member [i].config, fault);
+    return status;
+}
+
 static status_t budget_out (const outcome_t *outcome, fault_t *fault)
 {
     buf_t calls = { 0 };
@@ -117,7 +127,7 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
         .budget_calls = setup_config (setup)->budget.max_calls
     };
     // What costs nothing is told before the corpus is read: of a judge that this store has not met.
-    status = job->plan_only || !setup_judge_is_new (setup) ? OK : judge_check_reach (setup_config (setup), fault);
+    status = job->plan_only || !setup_judge_is_new (setup) ? OK : check_reach (setup, fault);
     if (status != OK) {
         setup_destroy (&setup);
         return status;

@@ -12,6 +12,7 @@
 #include "ops/cmd.h"
 #include "ops/config_keys.h"
 #include "ops/judge_check.h"
+#include "ops/judge_members.h"
 #include "ops/judge_setup.h"
 #include "ops/paths.h"
 #include "ops/probe.h"
@@ -28,9 +29,9 @@ struct setup {
     buf_t pool_yaml;
     spec_t spec;
     scores_options_t scores;
-    judge_setup_t judge;
+    judge_members_t judges;     // those behind HTTP
     char *judge_note;
-    digest_t stored_judge;      // identity of the last run's judge, where that goes on
+    Rulemill__RunRecord *last;  // the store's last run; NULL: none
     char program [PROGRAM_BYTES];
     job_options_t job;
 };
@@ -45,6 +46,7 @@ const cli_flag_t setup_corpus_flags [] = {
 const cli_flag_t setup_run_flags [] = {
     { "--judge", "NAME|URL[,URL]", NULL, "judge.name", false },
     { "--model", "NAME", NULL, "judge.model", false },
+    { "--panel", "FILE,FILE[,...]", NULL, "judge.panel", false },
     { "--max-calls", "N", NULL, "budget.max_calls", false },
     { "--scores", "FILE", NULL, "judge.scores", false },
     { "--compat", "published", NULL, "judge.compat", false },
@@ -89,6 +91,8 @@ static status_t apply_flag (config_t *config, const cli_t *cli, const cli_flag_t
         return OK;
     if (strcmp (flag->name, "--judge") == 0)
         return judge_setup_flag (config, value, fault);
+    if (strcmp (flag->name, "--panel") == 0)
+        return judge_panel_flag (config, value, fault);
     if (flag->many)
         return apply_list (config, cli, flag, fault);
     return config_set (config, flag->key, flag->name, value ? value : "true", fault);
@@ -140,26 +144,8 @@ dataset_options_t setup_dataset (const config_t *config)
 
 // --- what the store knows --------------------------------------------------
 
-// What is there to go on with.
-typedef struct {
-    bool store, run;
-    bool http;                  // the run's judge is behind HTTP
-    digest_t judge;             // its identity
-    buf_t config;               // with which the run was begun
-} past_t;
-
-static void read_past (const Rulemill__RunRecord *run, past_t *past)
-{
-    buf_add_str (&past->config, run->config);
-    if (run->spec == NULL)
-        return;
-    past->http = strcmp (run->spec->judge, "openai") == 0;
-    if (run->spec->judge_identity.len == DIGEST_BYTES)
-        memcpy (past->judge.b, run->spec->judge_identity.data, DIGEST_BYTES);
-}
-
-// The store is closed again.
-static status_t look_back (const char *dir, past_t *past, fault_t *fault)
+// The last run is kept, the store is closed again. *there: it has one, with or without runs.
+static status_t look_back (const char *dir, bool *there, Rulemill__RunRecord **last, fault_t *fault)
 {
     const store_options_t options = { .read_only = true };
     store_t *store = NULL;
@@ -168,41 +154,35 @@ static status_t look_back (const char *dir, past_t *past, fault_t *fault)
         return OK;
     if (status != OK)
         return status;
-    past->store = true;
+    *there = true;
     uint32_t number;
-    status = record_last_run (store, &number, &past->run, fault);
-    Rulemill__RunRecord *run = NULL;
-    if (status == OK && past->run)
-        status = record_get_run (store, number, &run, fault);
-    if (run) {
-        read_past (run, past);
-        rulemill__run_record__free_unpacked (run, NULL);
-    }
+    bool any = false;
+    status = record_last_run (store, &number, &any, fault);
+    if (status == OK && any)
+        status = record_get_run (store, number, last, fault);
     store_close (&store);
     return status;
 }
 
 // Does the last run go on? A judge that is only said to be reached elsewhere makes no other run.
-static bool goes_on (const config_t *config, const past_t *past)
+static bool goes_on (const config_t *config, const Rulemill__RunRecord *last)
 {
-    if (!past->run)
+    if (last == NULL)
         return false;
-    bool same_judge = past->http && judge_is_http (config);
+    bool same_judge = last->spec && strcmp (last->spec->judge, "openai") == 0 && judge_is_http (config);
     return same_judge ? !config_names_a_run_but_for (config, "judge.name") : !config_names_a_run (config);
 }
 
 // *resume: the last run goes on.
 static status_t take_over (setup_t *setup, const cli_t *cli, const char *dir, bool *resume, fault_t *fault)
 {
-    past_t past = { 0 };
-    status_t status = look_back (dir, &past, fault);
-    *resume = goes_on (setup->config, &past) && !cli_has (cli, "--new-run");
-    setup->stored_judge = past.judge;
-    if (status == OK && !past.store && setup->corpus.count == 0)
+    bool there = false;
+    status_t status = look_back (dir, &there, &setup->last, fault);
+    *resume = goes_on (setup->config, setup->last) && !cli_has (cli, "--new-run");
+    if (status == OK && !there && setup->corpus.count == 0)
         status = fault_set (fault, ERR_USAGE, "%s holds no job yet, so it needs a corpus: rulemill label CORPUS... --out %s", dir, dir);
-    if (status == OK && past.config.len > 0)
-        status = config_inherit (setup->config, "stored configuration", past.config.data, *resume ? "" : "corpus.", fault);
-    buf_free (&past.config);
+    if (status == OK && setup->last && *setup->last->config)
+        status = config_inherit (setup->config, "stored configuration", setup->last->config, *resume ? "" : "corpus.", fault);
     return status;
 }
 
@@ -244,8 +224,9 @@ bool setup_judge_is_new (const setup_t *setup)
 {
     if (!judge_is_http (setup->config))
         return false;
-    digest_t identity = judge_setup_identity (&setup->judge);
-    return !digest_equal (&identity, &setup->stored_judge);
+    digest_t identity = judge_members_identity (&setup->judges);
+    const Rulemill__RunSpec *last = setup->last ? setup->last->spec : NULL;
+    return last == NULL || last->judge_identity.len != DIGEST_BYTES || memcmp (last->judge_identity.data, identity.b, DIGEST_BYTES) != 0;
 }
 
 // --- the tie margin ---------------------------------------------------------
@@ -276,23 +257,47 @@ static void say_margin (double margin, double deviation)
         log_info ("judge: repeated answers are the same, so the tie margin is 0; %s", other);
 }
 
-// Before a run is begun: what asking the judge tells, and a tie margin from it where nobody gave one.
+// What asking each judge tells, and from it the noise of what they say together; *measured is false where one of them was not asked
+// often enough. Noises of a mean are independent; a vote can change with the noise of any.
+static status_t ask_all (setup_t *setup, store_t *store, const _Atomic bool *stop, bool *measured, double *deviation, fault_t *fault)
+{
+    const judge_members_t *judges = &setup->judges;
+    bool mean = !judges->panel || strcmp (judges->combine, "mean") == 0;
+    double weights = 0, squares = 0, largest = 0;
+    *measured = true;
+    for (size_t i = 0; i < judges->n; i++) {
+        const judge_member_t *member = &judges->member [i];
+        Rulemill__ProbeRecord *found = NULL;
+        status_t status = judge_check_ask (member->config, &member->identity, store, stop, &found, fault);
+        if (status != OK)
+            return status;
+        double weight = judges->panel ? member->record.weight : 1;
+        weights += weight;
+        squares += weight * weight * found->deviation * found->deviation;
+        largest = found->deviation > largest ? found->deviation : largest;
+        *measured = *measured && found->measured;
+        rulemill__probe_record__free_unpacked (found, NULL);
+    }
+    *deviation = mean ? sqrt (squares) / weights : largest;
+    return OK;
+}
+
+// Before a run is begun: a tie margin from the judges' noise where nobody gave one.
 static status_t ask_judge (void *ctx, store_t *store, const _Atomic bool *stop, fault_t *fault)
 {
     setup_t *setup = ctx;
-    digest_t judge = judge_setup_identity (&setup->judge);
-    Rulemill__ProbeRecord *found = NULL;
-    status_t status = judge_check_ask (setup->config, &judge, store, stop, &found, fault);
+    bool measured;
+    double deviation;
+    status_t status = ask_all (setup, store, stop, &measured, &deviation, fault);
     if (status != OK)
         return status;
-    if (found->measured && setup->job.margin_open) {
-        double margin = probe_margin (found->deviation, setup->spec.message.top);
-        say_margin (margin, found->deviation);
+    if (measured && setup->job.margin_open) {
+        double margin = probe_margin (deviation, setup->spec.message.top);
+        say_margin (margin, deviation);
         set_margin (setup, margin < 0 ? 0 : margin);
         setup->spec.message.tie_margin = (uint32_t) lround (setup->config->run.tie_margin * MICRO);
     } else if (setup->job.margin_open)
         log_info ("judge: the noise of repeated answers was not measured, so the tie margin is 0; --set run.tie_margin=X sets another");
-    rulemill__probe_record__free_unpacked (found, NULL);
     return OK;
 }
 
@@ -309,22 +314,22 @@ static status_t set_judge (setup_t *setup, bool resume, fault_t *fault)
     config_t *config = setup->config;
     job->judge_costly = judge_is_http (config) || (strcmp (config->judge.name, "replay") == 0 && judge_replay_class.costly);
     job->return_cells = judge_is_http (config) || config->judge.store_cells;
-    job->judge_note = setup->judge_note = judge_setup_note (config);
-    if (!judge_is_http (config))
-        return OK;
+    if (!judge_is_http (config)) {
+        job->judge_note = setup->judge_note = judge_setup_note (config);
+        return judge_panel_check (config, fault);
+    }
+    job->judge_note = setup->judge_note = judge_members_note (&setup->judges);
     job->budget_calls = config->budget.max_calls;
-    job->judge = &setup->judge.message;
     job->margin_open = !resume && !config_given (config, "run.tie_margin");
     job->before_run = ask_judge;
     job->before_run_ctx = setup;
-    status_t status = judge_setup_fill (config, &setup->judge, fault);
-    if (status != OK || !resume)
-        return status;
-    if (!setup_judge_is_new (setup))
+    job->judges = setup->judges.setups;
+    job->n_judges = setup->judges.n;
+    job->repeats = (unsigned) config->judge.repeats;
+    job->repeat_share = config->judge.repeat_share;
+    if (!resume || !setup_judge_is_new (setup))
         return OK;
-    return fault_set (fault, ERR_MISMATCH, "the judge is asked otherwise than when the run began%s%s; put it back, or begin another "
-                      "run with --new-run", config->judge.template ? ", the prompt differs: " : "",
-                      config->judge.template ? config->judge.template : "");
+    return judge_members_differ (&setup->judges, config, setup->last->spec, fault);
 }
 
 static status_t set_run (setup_t *setup, const cli_t *cli, bool resume, fault_t *fault)
@@ -333,11 +338,11 @@ static status_t set_run (setup_t *setup, const cli_t *cli, bool resume, fault_t 
     const config_t *config = setup->config;
     status_t status = cli_whole (cli, "--limit", 1, UINT64_MAX, &job->limit, fault);
     if (status == OK && judge_is_http (config))
-        status = judge_setup_endpoint (setup->config, fault);
+        status = judge_members_load (setup->config, &setup->judges, fault);
     if (status == OK && !resume) {
         status = spec_pool (config, &setup->pool, &setup->pool_yaml, fault);
         if (status == OK)
-            status = spec_build (config, setup->pool, &setup->spec, fault);
+            status = spec_build (config, judge_is_http (config) ? &setup->judges : NULL, setup->pool, &setup->spec, fault);
         job->spec = &setup->spec.message;
         job->pool = setup->pool;
         job->pool_yaml = setup->pool_yaml.data;
@@ -369,7 +374,8 @@ static status_t set_local (setup_t *setup, fault_t *fault)
     setup->program [n] = '\0';
     setup->job.program = setup->program;
     setup->job.local_workers = setup->config->workers ? (unsigned) setup->config->workers : cores ();
-    setup->judge.message.workers = setup->job.local_workers;
+    for (size_t i = 0; i < setup->judges.n; i++)
+        setup->judges.member [i].setup.message.workers = setup->job.local_workers;
     return OK;
 }
 
@@ -457,7 +463,9 @@ void setup_destroy (setup_t **setup)
     buf_free (&(*setup)->pool_yaml);
     paths_clear (&(*setup)->corpus);
     rulepool_destroy (&(*setup)->pool);
-    judge_setup_clear (&(*setup)->judge);
+    judge_members_clear (&(*setup)->judges);
+    if ((*setup)->last)
+        rulemill__run_record__free_unpacked ((*setup)->last, NULL);
     free ((*setup)->judge_note);
     free (*setup);
     *setup = NULL;
@@ -471,4 +479,9 @@ job_options_t *setup_job (setup_t *setup)
 const config_t *setup_config (const setup_t *setup)
 {
     return setup->config;
+}
+
+const judge_members_t *setup_judges (const setup_t *setup)
+{
+    return &setup->judges;
 }

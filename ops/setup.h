@@ -8,6 +8,7 @@
 #include "coordinator/job.h"
 #include "ops/cli.h"
 #include "ops/config.h"
+#include "ops/judge_members.h"
 
 typedef struct setup setup_t;
 
@@ -22,6 +23,9 @@ void setup_destroy (setup_t **setup);
 // Ready for job_run but for on_progress; owned by setup.
 job_options_t *setup_job (setup_t *setup);
 const config_t *setup_config (const setup_t *setup);
+
+// The job's judges that are behind HTTP; none for the others.
+const judge_members_t *setup_judges (const setup_t *setup);
 
 // Is the job's judge behind HTTP and other than the one of the store's last run, so that nobody knows whether it can work?
 bool setup_judge_is_new (const setup_t *setup);

@@ -45,14 +45,16 @@ scores_options_t spec_scores (const config_t *config)
     };
 }
 
-static status_t judge_identity (const config_t *config, const rulepool_t *pool, digest_t *out, fault_t *fault)
+static status_t judge_identity (const config_t *config, const judge_members_t *judges, const rulepool_t *pool, digest_t *out, fault_t *fault)
 {
     if (strcmp (config->judge.name, "lexicon") == 0) {
         *out = lexicon_identity (pool);
         return OK;
     }
-    if (judge_is_http (config))
-        return judge_setup_identify (config, out, fault);
+    if (judge_is_http (config)) {
+        *out = judge_members_identity (judges);
+        return OK;
+    }
     scores_options_t scores = spec_scores (config);
     const char **ids = mem_zero (pool->count, sizeof *ids);
     digest_t *digests = mem_zero (pool->count, sizeof *digests);
@@ -163,14 +165,16 @@ static void set_run (const config_t *config, Rulemill__RunSpec *spec)
     spec->missing = replay ? config->judge.missing : quarantine;
 }
 
-status_t spec_build (const config_t *config, const rulepool_t *pool, spec_t *out, fault_t *fault)
+status_t spec_build (const config_t *config, judge_members_t *judges, const rulepool_t *pool, spec_t *out, fault_t *fault)
 {
     rulemill__run_spec__init (&out->message);
     status_t status = check_contradictions (config, fault);
     if (status == OK)
+        status = judge_panel_check (config, fault);
+    if (status == OK)
         status = check_fixed (config, pool, fault);
     if (status == OK)
-        status = judge_identity (config, pool, &out->judge_identity, fault);
+        status = judge_identity (config, judges, pool, &out->judge_identity, fault);
     if (status != OK)
         return status;
 
@@ -180,6 +184,8 @@ status_t spec_build (const config_t *config, const rulepool_t *pool, spec_t *out
     spec->pool = (ProtobufCBinaryData) { DIGEST_BYTES, out->pool.b };
     spec->judge = config->judge.name;
     spec->judge_identity = (ProtobufCBinaryData) { DIGEST_BYTES, out->judge_identity.b };
+    if (judges)
+        judge_members_describe (judges, spec);
     set_policy (config, pool, spec);
     set_run (config, spec);
     return OK;

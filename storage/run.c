@@ -158,6 +158,22 @@ void run_name (const digest_t *digest, char out [20])
     hex_encode (digest->b, NAME_DIGITS / 2, out + sizeof name_prefix - 1);
 }
 
+digest_t run_judge (const Rulemill__RunSpec *spec, size_t member, unsigned repeat)
+{
+    const ProtobufCBinaryData *identity = member < spec->n_panel ? &spec->panel [member]->identity : &spec->judge_identity;
+    digest_t own = { { 0 } };
+    if (identity->len == DIGEST_BYTES)
+        memcpy (own.b, identity->data, DIGEST_BYTES);
+    if (repeat == 0)
+        return own;
+    hasher_t *hasher = hasher_new ();
+    static const char what [] = "rulemill repeat";
+    hasher_add (hasher, what, sizeof what);
+    hasher_add (hasher, own.b, sizeof own.b);
+    hasher_add_u64 (hasher, repeat);
+    return hasher_end (&hasher);
+}
+
 // --- finding one ---
 
 // The digits of what the user typed, lower-case; false where it can't be a name.

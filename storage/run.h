@@ -16,6 +16,10 @@ void run_difference (const Rulemill__RunSpec *stored, const Rulemill__RunSpec *a
 // The folder's and the command line's name of a run: "run-" and the first 12 digits of its digest.
 void run_name (const digest_t *digest, char out [20]);
 
+// The judge that a run's cells of one member of its panel (0 where it has none) are kept under: for repeat 0 its own identity, for the
+// repeats one that is made of it.
+digest_t run_judge (const Rulemill__RunSpec *spec, size_t member, unsigned repeat);
+
 // Find a run by name, by a unique prefix of its digest (4 digits or more), or the last one (text NULL).
 // *out is freed with rulemill__run_record__free_unpacked. ERR_NOT_FOUND lists those there are.
 status_t run_find (store_t *store, const char *text, Rulemill__RunRecord **out, fault_t *fault) MUST_USE;

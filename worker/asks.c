@@ -65,11 +65,16 @@ void ask_begin_prefix (ask_t *ask)
     ask->tokens = ask->prefix.len / BYTES_PER_TOKEN + 64;
 }
 
-// The next rule that is needed and not known, from `from` on; the pool's size where there is none.
-static uint32_t next_rule (const ask_t *ask, uint32_t from)
+static uint32_t rule_at (const ask_t *ask, uint32_t turn)
+{
+    return ask->question->order && turn < ask->asks->options.pool->count ? ask->question->order [turn] : turn;
+}
+
+// The next turn of a rule that is needed and not known, from `from` on; the pool's size where there is none.
+static uint32_t next_turn (const ask_t *ask, uint32_t from)
 {
     uint32_t n = (uint32_t) ask->asks->options.pool->count;
-    while (from < n && (!ask->question->need [from] || ask->question->cells [from].known))
+    while (from < n && (!ask->question->need [rule_at (ask, from)] || ask->question->cells [rule_at (ask, from)].known))
         from++;
     return from;
 }
@@ -97,9 +102,10 @@ void ask_make_ready (ask_t *ask)
     DL_PREPEND (ask->asks->ready, ask);
 }
 
-static void begin_rule (ask_t *ask, uint32_t rule)
+static void begin_rule (ask_t *ask, uint32_t turn)
 {
-    ask->rule = rule;
+    ask->turn = turn;
+    ask->rule = rule_at (ask, turn);
     ask->tries = ask->sample = 0;
     ask->score_sum = ask->relevance_sum = 0;
     ask->constrain = CONSTRAIN_NONE;
@@ -113,19 +119,19 @@ void asks_add (asks_t *asks, judge_question_t *question)
     ask->question = question;
     ask->endpoint = ASK_NOBODY;
     ask_begin_prefix (ask);
-    begin_rule (ask, next_rule (ask, 0));
+    begin_rule (ask, next_turn (ask, 0));
     asks->n++;
     DL_APPEND (asks->ready, ask);       // without a rule to ask for it ends when its turn comes
 }
 
 void ask_next_or_end (ask_t *ask)
 {
-    uint32_t rule = next_rule (ask, ask->rule + 1);
-    if (rule == ask->asks->options.pool->count) {
+    uint32_t turn = next_turn (ask, ask->turn + 1);
+    if (turn == ask->asks->options.pool->count) {
         ask_end (ask, OK, NULL);
         return;
     }
-    begin_rule (ask, rule);
+    begin_rule (ask, turn);
     ask_make_ready (ask);
 }
 
@@ -153,6 +159,21 @@ static void came (void *ctx, const http_answer_t *http)
 
 // --- sending ---------------------------------------------------------------
 
+// An endpoint for the question; ASK_NOBODY: none now. One that is to be avoided is taken where all others are broken.
+static int choose (const ask_t *ask)
+{
+    upstream_t *upstream = ask->asks->options.upstream;
+    size_t n = ask->asks->options.n_urls;
+    int avoid = n > 1 ? (int) ask->question->avoid - 1 : ASK_NOBODY;
+    int other = upstream_choose_but (upstream, avoid);
+    if (other != ASK_NOBODY || avoid == ASK_NOBODY)
+        return other;
+    for (size_t e = 0; e < n; e++)
+        if ((int) e != avoid && !upstream_is_open (upstream, e))
+            return ASK_NOBODY;
+    return upstream_choose (upstream);
+}
+
 // A place at the question's endpoint, where the rules before were asked. It moves where that one has more questions than places
 // and another has fewer, as after that one was dead: else the other would wait for new responses.
 static bool take_place (ask_t *ask, int64_t *wait_ms)
@@ -165,7 +186,7 @@ static bool take_place (ask_t *ask, int64_t *wait_ms)
     if (asks->options.n_urls == 1 || asks->at [own] <= upstream_places (upstream, own))
         return false;
     int64_t unused;
-    int other = upstream_choose (upstream);
+    int other = choose (ask);
     if (other == ASK_NOBODY || asks->at [other] >= upstream_places (upstream, (size_t) other) ||
         !upstream_take (upstream, (size_t) other, ask->tokens, &unused))
         return false;
@@ -185,7 +206,7 @@ static bool launch (ask_t *ask, int64_t *wait_ms)
         return true;
     }
     if (ask->endpoint == ASK_NOBODY || upstream_is_open (o->upstream, (size_t) ask->endpoint))
-        assign (ask, upstream_choose (o->upstream));
+        assign (ask, choose (ask));
     if (ask->endpoint == ASK_NOBODY) {
         *wait_ms = 100;
         return false;
@@ -201,6 +222,7 @@ static bool launch (ask_t *ask, int64_t *wait_ms)
     buf_t body = { 0 };
     chat_request_finish (&o->settings, o->template, &ask->prefix, o->pool->rules [ask->rule].text, ask->constrain, &body);
     asks->usage.calls++;
+    ask->question->endpoint = (unsigned) ask->endpoint + 1;
     ask->request = http_begin (o->http, o->urls [ask->endpoint], o->secret, body.data, body.len, o->timeout_ms, came, ask);
     buf_free (&body);
     DL_APPEND (asks->flying, ask);

@@ -15,6 +15,7 @@ struct ask {
     judge_question_t *question;
     buf_t prefix;               // of the request, shared by all rules
     uint32_t rule;              // in hand
+    uint32_t turn;              // its place in the order in which rules are asked
     int endpoint;               // ASK_NOBODY: to be chosen
     uint64_t request;           // in flight; 0: none
     bool stale;                 // the last loss was a kept connection's: try again at once

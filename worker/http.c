@@ -185,6 +185,11 @@ uint64_t http_begin (http_t *http, const char *url, const char *secret, const vo
     return call->number;
 }
 
+int http_fd (const http_t *http)
+{
+    return http->epoll_fd;
+}
+
 static void take_out (http_t *http, http_call_t *call)
 {
     curl_multi_remove_handle (http->multi, call->easy);

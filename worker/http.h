@@ -62,6 +62,7 @@ void http_cancel (http_t *http, uint64_t request);      // done is not called
 // Go on with all requests for at most timeout_ms, until some have ended; waits, too, where none is in flight. Returns how many are
 // in flight. done may begin and cancel requests.
 unsigned http_step (http_t *http, int timeout_ms);
+int http_fd (const http_t *http);                       // readable when a socket of a request is ready
 void http_destroy (http_t **http);                      // cancels what is in flight
 
 #endif

@@ -39,18 +39,28 @@ static const judge_class_t *find_class (const char *name)
     return NULL;
 }
 
-status_t judge_open (judge_t *judge, const Rulemill__LabelSetup *setup, const rulepool_t *pool,
-                     const judge_sink_t *sink, fault_t *fault)
+status_t judge_open_member (judge_t *judge, const Rulemill__LabelSetup *setup, size_t member, const rulepool_t *pool,
+                            const judge_sink_t *sink, fault_t *fault)
 {
     const Rulemill__RunSpec *spec = setup->spec;
     const judge_class_t *class = find_class (spec->judge);
     if (class) {
-        *judge = (judge_t) { .class = class, .pool = pool, .setup = setup->judge, .sink = *sink };
+        *judge = (judge_t) { .class = class, .pool = pool, .sink = *sink, .run = setup,
+                             .setup = member < setup->n_judge ? setup->judge [member] : NULL };
         return class->open (judge, spec, pool, fault);
     }
     const char *nearest = nearest_name (spec->judge, names, JUDGES);
     return fault_set (fault, ERR_USAGE, "unknown judge \"%.64s\"; %s \"%s\"", spec->judge,
                       nearest ? "did you mean" : "the embedded one is", nearest ? nearest : names [0]);
+}
+
+status_t judge_open (judge_t *judge, const Rulemill__LabelSetup *setup, const rulepool_t *pool,
+                     const judge_sink_t *sink, fault_t *fault)
+{
+    if (setup->spec->n_panel == 0 && setup->repeats == 0)
+        return judge_open_member (judge, setup, 0, pool, sink, fault);
+    *judge = (judge_t) { .class = &judge_panel_class, .pool = pool, .sink = *sink, .run = setup };
+    return judge_panel_class.open (judge, setup->spec, pool, fault);
 }
 
 void judge_ask (judge_t *judge, judge_question_t *question)

@@ -13,13 +13,18 @@
 
 typedef struct judge judge_t;
 
-// One response to be judged against the rules that need names (n_rules flags). Texts stay valid until done is called.
+// One response to be judged against the rules that need names (n_rules flags). Texts stay valid until done is called. A judge with
+// several layers (worker/label_layers.h) has n_rules flags and cells of each.
 typedef struct {
     const Rulemill__Conversation *prompt;
     const Rulemill__Conversation *response;
     const bool *need;
-    cell_t *cells;              // n_rules; those needed are filled, with known set
+    cell_t *cells;              // those needed are filled, with known set
     void *owner;                // handed to done
+    const uint32_t *order;      // in which the n_rules rules are asked; NULL: the pool's
+    unsigned avoid;             // 1 + an endpoint to be left out where there is another; 0: none
+    unsigned endpoint;          // set by the judge: 1 + where it was asked; 0: nowhere
+    bool gave_up;               // set by a judge with layers: repeats could not be judged, which ends no question
 } judge_question_t;
 
 // What requests cost, as the server counts it.
@@ -47,19 +52,24 @@ typedef struct {
     void (*ask) (judge_t *judge, judge_question_t *question);
     bool (*step) (judge_t *judge, int timeout_ms);      // false: nothing in flight; NULL for judges that answer at once
     void (*close) (judge_t *judge);
+    int (*fd) (const judge_t *judge);                   // readable when step has something to do at once; NULL: never known
 } judge_class_t;
 
 struct judge {
     const judge_class_t *class;
     const rulepool_t *pool;     // outlives the judge, as setup does
     const Rulemill__JudgeSetup *setup;  // NULL: the judge asks nobody
+    const Rulemill__LabelSetup *run;    // the whole setup
     judge_sink_t sink;
     void *self;                 // the class's own state
 };
 
-// Make the judge that setup's run names. ERR_USAGE with the nearest known name for an unknown one.
+// Make the judge that setup's run names: one, or where the setup has several layers, one that asks each of them. ERR_USAGE with the nearest known name for an unknown one.
 status_t judge_open (judge_t *judge, const Rulemill__LabelSetup *setup, const rulepool_t *pool,
                      const judge_sink_t *sink, fault_t *fault) MUST_USE;
+// One member of the setup's panel, or its one judge.
+status_t judge_open_member (judge_t *judge, const Rulemill__LabelSetup *setup, size_t member, const rulepool_t *pool,
+                            const judge_sink_t *sink, fault_t *fault) MUST_USE;
 void judge_ask (judge_t *judge, judge_question_t *question);
 bool judge_step (judge_t *judge, int timeout_ms);
 void judge_close (judge_t *judge);
@@ -72,6 +82,7 @@ void judge_add (const judge_class_t *class);
 
 extern const judge_class_t judge_lexicon_class;     // judge_lexicon.c
 extern const judge_class_t judge_openai_class;      // judge_openai.c: any OpenAI-compatible server
+extern const judge_class_t judge_panel_class;       // judge_panel.c: several of them, and repeats
 extern const judge_class_t judge_replay_class;      // judge_replay.c: knows nothing itself; cells travel with the lease
 
 #endif

@@ -121,6 +121,11 @@ static bool openai_step (judge_t *judge, int timeout_ms)
     return asks_step (((self_t *) judge->self)->asks, timeout_ms);
 }
 
+static int openai_fd (const judge_t *judge)
+{
+    return http_fd (((const self_t *) judge->self)->http);
+}
+
 const judge_class_t judge_openai_class = {
-    .name = "openai", .costly = true, .open = openai_open, .ask = openai_ask, .step = openai_step, .close = openai_close,
+    .name = "openai", .costly = true, .open = openai_open, .ask = openai_ask, .step = openai_step, .close = openai_close, .fd = openai_fd,
 };

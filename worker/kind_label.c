@@ -16,9 +16,9 @@ struct worker_kind {
     label_table_t table;
     size_t in_flight;           // questions
     bool unfit;                 // the judge refuses this worker: nothing more is asked
-    // room for one pair's work, n_rules each
+    // room for one pair's work: of all layers, and what labels are made of
     bool *need, *stored [2];
-    cell_t *cells [2];
+    cell_t *cells [2], *combined [2];
     selected_t selected;
     buf_t body;
     judge_usage_t usage;        // not told yet
@@ -53,7 +53,7 @@ static void send_body (worker_kind_t *kind, label_item_t *item)
 // Both sides' cells into kind->cells: what was judged here, and over it what the store has.
 static void gather (worker_kind_t *kind, const label_item_t *item)
 {
-    size_t n = kind->table.n_rules;
+    size_t n = kind->table.n_cells;
     for (int side = 0; side < 2; side++) {
         memcpy (kind->cells [side], item->side [side]->cells, n * sizeof (cell_t));
         label_known_apply (item->known [side], kind->cells [side]);
@@ -62,25 +62,36 @@ static void gather (worker_kind_t *kind, const label_item_t *item)
             kind->stored [side][item->known [side]->rule [i]] = true;
     }
     selection_need (&kind->setup.select, &item->prompt_key, &item->pair_key, kind->need);
+    label_layers_spread (&kind->setup.layers, item->again, kind->need);
 }
 
-// Is a needed cell of this side missing?
-static bool lacks (const worker_kind_t *kind, int side)
+// How many of a side's cells may be waited for: those of labels, and the repeats' while the judge has given up nothing.
+static size_t wanted (const worker_kind_t *kind, const label_response_t *response)
 {
-    for (size_t r = 0; r < kind->table.n_rules; r++)
-        if (kind->need [r] && !kind->cells [side][r].known)
+    return response->gave_up || response->failure ? label_layers_label (&kind->setup.layers) : kind->table.n_cells;
+}
+
+// Is one of the side's first n cells needed and missing?
+static bool lacks (const worker_kind_t *kind, int side, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (kind->need [i] && !kind->cells [side][i].known)
             return true;
     return false;
 }
 
 static void label (worker_kind_t *kind, label_item_t *item)
 {
-    selection_label (&kind->setup.select, &item->prompt_key, &item->pair_key, kind->cells [0], kind->cells [1],
+    const label_layers_t *layers = &kind->setup.layers;
+    for (int side = 0; side < 2; side++)
+        label_layers_combine (layers, kind->cells [side], kind->combined [side]);
+    selection_label (&kind->setup.select, &item->prompt_key, &item->pair_key, kind->combined [0], kind->combined [1],
                      &kind->selected);
     label_made_t made = {
-        .spec = &kind->setup.select, .swapped = item->swapped, .a = kind->cells [0], .b = kind->cells [1],
+        .spec = &kind->setup.select, .swapped = item->swapped, .combined = { kind->combined [0], kind->combined [1] },
         .selected = &kind->selected, .need = returns_cells (kind) ? kind->need : NULL,
-        .stored_a = kind->stored [0], .stored_b = kind->stored [1],
+        .stored = { kind->stored [0], kind->stored [1] }, .cells = { kind->cells [0], kind->cells [1] },
+        .n_cells = kind->table.n_cells, .n_label = label_layers_label (layers),
     };
     label_result_pack (&made, &kind->body);
     send_body (kind, item);
@@ -98,7 +109,7 @@ static bool try_label (worker_kind_t *kind, label_item_t *item)
     gather (kind, item);
     bool waits = false;
     for (int side = 0; side < 2; side++) {
-        if (!lacks (kind, side))
+        if (!lacks (kind, side, wanted (kind, item->side [side])))
             continue;
         waits = true;
         if (item->side [side]->failure) {
@@ -114,16 +125,16 @@ static bool try_label (worker_kind_t *kind, label_item_t *item)
 
 // --- judging -----------------------------------------------------------------------
 
-// The rules that waiting items need of a response and nobody has judged; how many.
+// The rules, in all layers, that waiting items need of a response and nobody has judged; how many.
 static size_t missing_rules (worker_kind_t *kind, label_response_t *response)
 {
-    size_t n = kind->table.n_rules, count = 0;
+    size_t n = kind->table.n_cells, count = 0;
     memset (response->need, 0, n * sizeof *response->need);
     for (size_t i = 0; i < response->n_waiting; i++) {
         const label_item_t *item = response->waiting [i];
         int side = item->side [0] == response ? 0 : 1;
         gather (kind, item);
-        for (size_t r = 0; r < n; r++) {
+        for (size_t r = 0; r < wanted (kind, response); r++) {
             bool missing = kind->need [r] && !kind->cells [side][r].known && !response->need [r];
             response->need [r] |= missing;
             count += missing;
@@ -166,6 +177,7 @@ static void answered (void *ctx, judge_question_t *question, status_t status, co
     worker_kind_t *kind = ctx;
     label_response_t *response = question->owner;
     response->asked = false;
+    response->gave_up = response->gave_up || question->gave_up;
     kind->in_flight--;
     if (status == ERR_LIMIT) {
         if (!response->lease->over) {
@@ -290,7 +302,7 @@ static status_t read_batch (worker_kind_t *kind, batch_t *batch, const void *con
 {
     for (; batch->n < n; batch->n++) {
         label_body_t *body = &batch->bodies [batch->n];
-        status_t status = label_body_read (body, bodies [batch->n], lens [batch->n], kind->table.n_rules, fault);
+        status_t status = label_body_read (body, bodies [batch->n], lens [batch->n], kind->table.n_cells, fault);
         if (status == OK) {
             status = take_body (kind, batch, body, fault);
             if (status != OK)
@@ -310,6 +322,7 @@ static void begin_item (worker_kind_t *kind, batch_t *batch, uint64_t number, la
     item->prompt_key = body->prompt_key;
     item->pair_key = body->pair_key;
     item->swapped = body->swapped;
+    item->again = body->again;
     for (int side = 0; side < 2; side++) {
         item->known [side] = body->known [side];
         body->known [side] = NULL;
@@ -367,11 +380,11 @@ static status_t label_again (worker_kind_t *kind, uint64_t lease, uint64_t numbe
         return fault_set (fault, ERR_NOT_FOUND, "nothing is kept of item %llu of lease %llu to compute it again",
                           (unsigned long long) number, (unsigned long long) lease);
     Rulemill__Cells *stored [2];
-    status_t status = label_known_read (stored, known, len, kind->table.n_rules, fault);
+    status_t status = label_known_read (stored, known, len, kind->table.n_cells, fault);
     if (status != OK)
         return status;
     for (int side = 0; side < 2; side++)
-        item->known [side] = label_known_merge (item->known [side], stored [side], kind->table.n_rules);
+        item->known [side] = label_known_merge (item->known [side], stored [side], kind->table.n_cells);
     bool waits = !try_label (kind, item);
     if (waits && item->labelled)
         return fault_set (fault, ERR_NOT_FOUND, "item %llu lacks cells; it has to be leased again", (unsigned long long) number);
@@ -431,6 +444,7 @@ static void label_close (worker_kind_t **out)
     for (int side = 0; side < 2; side++) {
         free (kind->stored [side]);
         free (kind->cells [side]);
+        free (kind->combined [side]);
     }
     buf_free (&kind->body);
     free (kind);
@@ -451,11 +465,12 @@ static status_t label_open (worker_kind_t **out, const void *setup, size_t setup
         free (kind);
         return status;
     }
-    size_t n = kind->table.n_rules = kind->setup.pool->count;
+    size_t n = kind->table.n_cells = label_layers_cells (&kind->setup.layers);
     kind->need = mem_zero (n, sizeof (bool));
     for (int side = 0; side < 2; side++) {
         kind->stored [side] = mem_zero (n, sizeof (bool));
         kind->cells [side] = mem_zero (n, sizeof (cell_t));
+        kind->combined [side] = mem_zero (kind->setup.pool->count, sizeof (cell_t));
     }
     *out = kind;
     return OK;

@@ -6,13 +6,13 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-static bool good_cells (const Rulemill__Cells *cells, size_t n_rules)
+static bool good_cells (const Rulemill__Cells *cells, size_t n_cells)
 {
     size_t n = cells->n_rule;
     if (cells->n_score != n || cells->n_relevance != n || cells->n_mass != n)
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (cells->rule [i] >= n_rules || (i > 0 && cells->rule [i] <= cells->rule [i - 1]))
+        if (cells->rule [i] >= n_cells || (i > 0 && cells->rule [i] <= cells->rule [i - 1]))
             return false;
         if (cells->score [i] < -MICRO || cells->score [i] > MICRO || cells->relevance [i] > MICRO || cells->mass [i] > MICRO)
             return false;
@@ -21,12 +21,12 @@ static bool good_cells (const Rulemill__Cells *cells, size_t n_rules)
 }
 
 // Take cells out of a message; *out is NULL where there are none.
-static status_t take_cells (Rulemill__Cells **from, size_t n_rules, Rulemill__Cells **out, fault_t *fault)
+static status_t take_cells (Rulemill__Cells **from, size_t n_cells, Rulemill__Cells **out, fault_t *fault)
 {
     *out = NULL;
     if (*from == NULL || (*from)->n_rule == 0)
         return OK;
-    if (!good_cells (*from, n_rules))
+    if (!good_cells (*from, n_cells))
         return fault_set (fault, ERR_FORMAT, "an item's known cells are out of order or out of range");
     *out = *from;
     *from = NULL;
@@ -45,7 +45,7 @@ static Rulemill__Conversation *take_text (Rulemill__Conversation **from)
     return text;
 }
 
-static status_t take_item (label_body_t *body, Rulemill__LabelItem *item, size_t n_rules, fault_t *fault)
+static status_t take_item (label_body_t *body, Rulemill__LabelItem *item, size_t n_cells, fault_t *fault)
 {
     if (item->prompt_key.len != KEY_BYTES || item->pair_key.len != KEY_BYTES)
         return fault_set (fault, ERR_FORMAT, "an item's keys are not %d bytes long", KEY_BYTES);
@@ -57,24 +57,25 @@ static status_t take_item (label_body_t *body, Rulemill__LabelItem *item, size_t
     memcpy (body->pair_key.b, item->pair_key.data, KEY_BYTES);
     body->same_prompt = item->same_prompt;
     body->swapped = item->swapped;
+    body->again = item->again;
     body->response [0] = item->response_a;
     body->response [1] = item->response_b;
     body->prompt = take_text (&item->prompt);
     body->text [0] = take_text (&item->text_a);
     body->text [1] = take_text (&item->text_b);
-    status_t status = take_cells (&item->known_a, n_rules, &body->known [0], fault);
+    status_t status = take_cells (&item->known_a, n_cells, &body->known [0], fault);
     if (status == OK)
-        status = take_cells (&item->known_b, n_rules, &body->known [1], fault);
+        status = take_cells (&item->known_b, n_cells, &body->known [1], fault);
     return status;
 }
 
-status_t label_body_read (label_body_t *body, const void *bytes, size_t len, size_t n_rules, fault_t *fault)
+status_t label_body_read (label_body_t *body, const void *bytes, size_t len, size_t n_cells, fault_t *fault)
 {
     *body = (label_body_t) { 0 };
     Rulemill__LabelItem *item = rulemill__label_item__unpack (NULL, len, bytes);
     if (item == NULL)
         return fault_set (fault, ERR_FORMAT, "an item's body is no LabelItem");
-    status_t status = take_item (body, item, n_rules, fault);
+    status_t status = take_item (body, item, n_cells, fault);
     rulemill__label_item__free_unpacked (item, NULL);
     if (status != OK)
         label_body_free (body);
@@ -103,15 +104,15 @@ void label_body_free (label_body_t *body)
     *body = (label_body_t) { 0 };
 }
 
-status_t label_known_read (Rulemill__Cells *known [2], const void *bytes, size_t len, size_t n_rules, fault_t *fault)
+status_t label_known_read (Rulemill__Cells *known [2], const void *bytes, size_t len, size_t n_cells, fault_t *fault)
 {
     Rulemill__LabelKnown *message = rulemill__label_known__unpack (NULL, len, bytes);
     known [0] = known [1] = NULL;
     if (message == NULL)
         return fault_set (fault, ERR_FORMAT, "the store's cells of an item can't be read");
-    status_t status = take_cells (&message->known_a, n_rules, &known [0], fault);
+    status_t status = take_cells (&message->known_a, n_cells, &known [0], fault);
     if (status == OK)
-        status = take_cells (&message->known_b, n_rules, &known [1], fault);
+        status = take_cells (&message->known_b, n_cells, &known [1], fault);
     rulemill__label_known__free_unpacked (message, NULL);
     if (status != OK) {
         free_cells (known [0]);
@@ -128,21 +129,21 @@ void label_known_apply (const Rulemill__Cells *known, cell_t *cells)
         };
 }
 
-Rulemill__Cells *label_known_merge (Rulemill__Cells *older, Rulemill__Cells *newer, size_t n_rules)
+Rulemill__Cells *label_known_merge (Rulemill__Cells *older, Rulemill__Cells *newer, size_t n_cells)
 {
     if (older == NULL || newer == NULL)
         return older ? older : newer;
-    cell_t *cells = mem_zero (n_rules, sizeof *cells);
+    cell_t *cells = mem_zero (n_cells, sizeof *cells);
     label_known_apply (older, cells);
     label_known_apply (newer, cells);
     free_cells (older);
-    size_t most = n_rules;
+    size_t most = n_cells;
     newer->rule = mem_resize (newer->rule, most * sizeof *newer->rule);
     newer->score = mem_resize (newer->score, most * sizeof *newer->score);
     newer->relevance = mem_resize (newer->relevance, most * sizeof *newer->relevance);
     newer->mass = mem_resize (newer->mass, most * sizeof *newer->mass);
     size_t n = 0;
-    for (uint32_t r = 0; r < n_rules; r++)
+    for (uint32_t r = 0; r < n_cells; r++)
         if (cells [r].known) {
             newer->rule [n] = r;
             newer->score [n] = cells [r].score;

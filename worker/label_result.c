@@ -1,13 +1,30 @@
 #include "worker/label_result.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
 #include "proto/wire.h"
 
 // The values of one side's cells, as protobuf wants them: parallel lists.
 typedef struct {
-    uint32_t rule [LIMIT_RULES], relevance [LIMIT_RULES], mass [LIMIT_RULES];
-    int32_t score [LIMIT_RULES];
+    uint32_t *rule, *relevance, *mass;
+    int32_t *score;
     size_t n;
 } columns_t;
+
+static columns_t columns_new (size_t room)
+{
+    return (columns_t) { .rule = mem_zero (room + 1, sizeof (uint32_t)), .relevance = mem_zero (room + 1, sizeof (uint32_t)),
+                         .mass = mem_zero (room + 1, sizeof (uint32_t)), .score = mem_zero (room + 1, sizeof (int32_t)) };
+}
+
+static void columns_free (columns_t *columns)
+{
+    free (columns->rule);
+    free (columns->relevance);
+    free (columns->mass);
+    free (columns->score);
+}
 
 static void add_cell (columns_t *columns, uint32_t rule, const cell_t *cell)
 {
@@ -18,13 +35,12 @@ static void add_cell (columns_t *columns, uint32_t rule, const cell_t *cell)
 }
 
 // What was judged here: needed, and not from the store. NULL where that is nothing.
-static Rulemill__Cells *new_cells (const label_made_t *made, const cell_t *cells, const bool *stored, columns_t *columns,
-                                   Rulemill__Cells *out)
+static Rulemill__Cells *new_cells (const label_made_t *made, int side, columns_t *columns, Rulemill__Cells *out)
 {
-    columns->n = 0;
-    for (uint32_t r = 0; made->need && r < made->spec->n_rules; r++)
-        if (made->need [r] && !stored [r])
-            add_cell (columns, r, &cells [r]);
+    const cell_t *cells = made->cells [side];
+    for (uint32_t i = 0; i < made->n_cells; i++)
+        if (made->need [i] && !made->stored [side][i] && cells [i].known)
+            add_cell (columns, i, &cells [i]);
     if (columns->n == 0)
         return NULL;
     *out = (Rulemill__Cells) RULEMILL__CELLS__INIT;
@@ -74,11 +90,10 @@ static Rulemill__TieReason reason_of (tie_reason_t reason)
 static void add_selected (const label_made_t *made, columns_t *a, columns_t *b, Rulemill__Label *label)
 {
     const selected_t *selected = made->selected;
-    a->n = b->n = 0;
     for (size_t i = 0; i < selected->n_rules; i++) {
         uint32_t rule = selected->rule [i];
-        add_cell (a, rule, &made->a [rule]);
-        add_cell (b, rule, &made->b [rule]);
+        add_cell (a, rule, &made->combined [0][rule]);
+        add_cell (b, rule, &made->combined [1][rule]);
     }
     label->n_rule = label->n_score_a = label->n_score_b = label->n_relevance_a = label->n_relevance_b = a->n;
     label->rule = a->rule;
@@ -94,7 +109,9 @@ static void add_selected (const label_made_t *made, columns_t *a, columns_t *b, 
 
 void label_result_pack (const label_made_t *made, buf_t *out)
 {
-    columns_t selected_a, selected_b, judged_a, judged_b;
+    size_t n_selected = made->selected->n_rules, n_cells = made->need ? made->n_cells : 0;
+    columns_t selected_a = columns_new (n_selected), selected_b = columns_new (n_selected);
+    columns_t judged_a = columns_new (n_cells), judged_b = columns_new (n_cells);
     Rulemill__Cells cells_a, cells_b;
     Rulemill__Label label = label_of (made->spec, made->swapped);
     add_selected (made, &selected_a, &selected_b, &label);
@@ -102,15 +119,19 @@ void label_result_pack (const label_made_t *made, buf_t *out)
     result.label = &label;
     uint8_t digest [8];
     if (made->need) {
-        result.new_a = new_cells (made, made->a, made->stored_a, &judged_a, &cells_a);
-        result.new_b = new_cells (made, made->b, made->stored_b, &judged_b, &cells_b);
-        uint64_t hash = selection_cells_digest (made->need, made->a, made->b, made->spec->n_rules);
+        result.new_a = new_cells (made, 0, &judged_a, &cells_a);
+        result.new_b = new_cells (made, 1, &judged_b, &cells_b);
+        uint64_t hash = selection_cells_digest (made->need, made->cells [0], made->cells [1], made->n_label);
         for (int i = 0; i < 8; i++)
             digest [i] = (uint8_t) (hash >> (56 - 8 * i));
         result.cells_digest.data = digest;
         result.cells_digest.len = sizeof digest;
     }
     wire_pack (&result.base, out);
+    columns_free (&selected_a);
+    columns_free (&selected_b);
+    columns_free (&judged_a);
+    columns_free (&judged_b);
 }
 
 static void pack_alone (Rulemill__Label *label, buf_t *out)
@@ -136,16 +157,15 @@ void label_result_quarantined (const selection_spec_t *spec, bool swapped, const
     pack_alone (&label, out);
 }
 
-void label_result_cell (bool side_a, uint32_t rule, const cell_t *cell, buf_t *out)
+void label_result_cell (bool side_a, uint32_t place, const cell_t *cell, buf_t *out)
 {
-    columns_t columns = { .n = 0 };
-    add_cell (&columns, rule, cell);
+    cell_t copy = *cell;
     Rulemill__Cells cells = RULEMILL__CELLS__INIT;
     cells.n_rule = cells.n_score = cells.n_relevance = cells.n_mass = 1;
-    cells.rule = columns.rule;
-    cells.score = columns.score;
-    cells.relevance = columns.relevance;
-    cells.mass = columns.mass;
+    cells.rule = &place;
+    cells.score = &copy.score;
+    cells.relevance = &copy.relevance;
+    cells.mass = &copy.mass;
     Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
     *(side_a ? &result.new_a : &result.new_b) = &cells;
     wire_pack (&result.base, out);

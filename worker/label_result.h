@@ -7,21 +7,23 @@
 #include "proto/wire.pb-c.h"
 #include "worker/judge.h"
 
-// What a label was computed from. a and b: n_rules cells as the run presents A and B.
+// A label and what it was computed from, [0] being A as the run presents it.
 typedef struct {
     const selection_spec_t *spec;
     bool swapped;
-    const cell_t *a, *b;
+    const cell_t *combined [2];     // n_rules, of which the label was made
     const selected_t *selected;
-    // where cells are returned, else NULL: which rules were needed, and of each side which of them the store had
-    const bool *need, *stored_a, *stored_b;
+    // where cells are returned (need is not NULL): the cells of all layers, which of them were needed and which the store had
+    const bool *need, *stored [2];
+    const cell_t *cells [2];
+    size_t n_cells, n_label;        // the first n_label ones are those that were combined
 } label_made_t;
 
 // Append the packed LabelResult to out.
 void label_result_pack (const label_made_t *made, buf_t *out);
 
-// One judged cell of side A or B, without a label; and what requests cost, behind any of these.
-void label_result_cell (bool side_a, uint32_t rule, const cell_t *cell, buf_t *out);
+// One judged cell of side A or B by its place among all layers', without a label; and what requests cost, behind any of these.
+void label_result_cell (bool side_a, uint32_t place, const cell_t *cell, buf_t *out);
 void label_result_usage (const judge_usage_t *usage, buf_t *out);
 
 // The same for a pair of equal responses, and for one that can't be judged.

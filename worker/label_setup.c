@@ -105,6 +105,8 @@ status_t label_setup_read (label_setup_t *setup, const void *bytes, size_t len, 
         read_rules (setup);
         status = read_fixed (setup, fault);
     }
+    if (status == OK)
+        status = label_layers_read (&setup->layers, setup->message, setup->pool->count, fault);
     if (status != OK)
         label_setup_free (setup);
     return status;

@@ -6,6 +6,7 @@
 #include "model/selection.h"
 #include "proto/wire.pb-c.h"
 #include "worker/kind.h"
+#include "worker/label_layers.h"
 
 typedef struct {
     Rulemill__LabelSetup *message;
@@ -14,6 +15,7 @@ typedef struct {
     int8_t *polarity;
     digest_t *rule_digest;
     uint32_t *fixed;
+    label_layers_t layers;
 } label_setup_t;
 
 // Read a LabelSetup and the pool among the blobs. ERR_FORMAT, ERR_USAGE (unknown policy, rule), ERR_MISMATCH (another method

@@ -52,8 +52,8 @@ label_response_t *label_response_new (const label_table_t *table, label_lease_t 
     response->number = number;
     response->lease = lease;
     response->prompt_key = *prompt_key;
-    response->cells = mem_zero (table->n_rules, sizeof *response->cells);
-    response->need = mem_zero (table->n_rules, sizeof *response->need);
+    response->cells = mem_zero (table->n_cells, sizeof *response->cells);
+    response->need = mem_zero (table->n_cells, sizeof *response->need);
     HASH_ADD (hh, lease->responses, number, sizeof response->number, response);
     return response;
 }

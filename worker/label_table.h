@@ -31,12 +31,13 @@ struct label_response {
     Rulemill__Conversation *text;
     bool in_batch;
     // the judge's
-    cell_t *cells;                  // n_rules, judged here
-    bool *need;                     // n_rules, of the question in flight
+    cell_t *cells;                  // n_cells, judged here
+    bool *need;                     // n_cells, of the question in flight
     judge_question_t question;
     bool asked;                     // it is in flight
     bool answered;                  // it has come back and stands in the table's list
     char *failure;                  // why the judge can't answer; NULL
+    bool gave_up;                   // its repeats can't be judged and are waited for no more
     label_response_t *next_answered;
     // whoever wants it
     label_item_t **waiting;         // items without a label
@@ -51,6 +52,7 @@ struct label_item {
     label_lease_t *lease;
     content_key_t prompt_key, pair_key;
     bool swapped;
+    bool again;                     // the layers of repeats are needed too
     bool labelled;                  // its result was sent
     label_response_t *side [2];     // A, B; NULL where they are needed no more
     Rulemill__Cells *known [2];     // the store's; NULL: none
@@ -69,7 +71,7 @@ struct label_lease {
 };
 
 typedef struct {
-    size_t n_rules;
+    size_t n_cells;                 // of a response, in all layers
     label_lease_t *leases;          // hash by number
     label_item_t *items;            // hash by number: an item that comes again takes the place of the older one
     label_response_t *answered;     // responses whose question has come back

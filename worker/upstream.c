@@ -121,13 +121,18 @@ static int64_t pause_ms (const server_t *server, int64_t now_ms)
 
 int upstream_choose (upstream_t *upstream)
 {
+    return upstream_choose_but (upstream, -1);
+}
+
+int upstream_choose_but (upstream_t *upstream, int avoid)
+{
     int64_t now_ms = now_of (upstream), wait_ms;
     int best = -1;
     double least = INFINITY;
     for (size_t e = 0; e < upstream->n; e++) {
         server_t *server = &upstream->servers [e];
         double load = (server->busy + 1) / server->weight;
-        if (load < least && breaker_allows (&server->breaker, now_ms, &wait_ms) && pause_ms (server, now_ms) == 0 &&
+        if ((int) e != avoid && load < least && breaker_allows (&server->breaker, now_ms, &wait_ms) && pause_ms (server, now_ms) == 0 &&
             places_free (&server->places, server->busy, now_ms, &wait_ms)) {
             best = (int) e;
             least = load;

@@ -71,7 +71,7 @@ static void slow_close (judge_t *judge)
     (void) judge;
 }
 
-static const judge_class_t slow_class = { "slow", true, slow_open, slow_ask, slow_step, slow_close };
+static const judge_class_t slow_class = { .name = "slow", .costly = true, .open = slow_open, .ask = slow_ask, .step = slow_step, .close = slow_close };
 
 // --- the executor's side -------------------------------------------------------------
 

@@ -11,6 +11,7 @@
 #include "coordinator/kind_label.h"
 #include "coordinator/kind_label_parts.h"
 #include "model/selection.h"
+#include "storage/run.h"
 #include "tests/unit/folder_fixture.h"
 
 static const char pool_yaml [] =
@@ -646,6 +647,100 @@ static void excluded_prompts_are_not_due (void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, setup, teardown)
 
+// --- layers ------------------------------------------------------------------------
+
+// Cells of a panel of two, judged over once: 12 places, of which every third is missing.
+static void cells_of_all_layers (Rulemill__LabelResult *result, Rulemill__Cells *cells, uint32_t rule [12], int32_t score [12], uint32_t ones [12])
+{
+    size_t n = 0;
+    for (uint32_t place = 0; place < 12; place++) {
+        ones [place] = MICRO;
+        if (place % RULES == 2)
+            continue;
+        rule [n] = place;
+        score [n++] = (int32_t) place * 1000;
+    }
+    *cells = (Rulemill__Cells) RULEMILL__CELLS__INIT;
+    cells->n_rule = cells->n_score = cells->n_relevance = cells->n_mass = n;
+    cells->rule = rule;
+    cells->score = score;
+    cells->relevance = cells->mass = ones;
+    *result = (Rulemill__LabelResult) RULEMILL__LABEL_RESULT__INIT;
+    result->new_a = cells;
+}
+
+static void layers_are_kept_under_their_own_judges (void **state)
+{
+    fixture_t *f = *state;
+    uint8_t first [DIGEST_BYTES] = { 1 }, second [DIGEST_BYTES] = { 2 };
+    Rulemill__PanelMember members [2] = { RULEMILL__PANEL_MEMBER__INIT, RULEMILL__PANEL_MEMBER__INIT };
+    Rulemill__PanelMember *panel [2] = { &members [0], &members [1] };
+    members [0].identity = (ProtobufCBinaryData) { DIGEST_BYTES, first };
+    members [1].identity = (ProtobufCBinaryData) { DIGEST_BYTES, second };
+    f->spec.panel = panel;
+    f->spec.n_panel = 2;
+    f->options.stored_cells = f->options.costs = true;
+    f->options.repeats = 1;
+    f->options.repeat_share = 1;
+    open_kind (f);
+    next_phase (f);
+    due_t due [PAIRS];
+    look (f, due);
+    assert_int_equal (due [0].cost, 2 * RULES * 4);
+
+    Rulemill__LabelResult result;
+    Rulemill__Cells cells;
+    uint32_t rule [12], ones [12];
+    int32_t score [12];
+    buf_t known = { 0 };
+    cells_of_all_layers (&result, &cells, rule, score, ones);
+    assert_int_equal (give_full (f, 0, &result, false, &known), VERDICT_PARTIAL);
+    Rulemill__LabelItem *item = body_of (f, 0, true);         // from what is not written yet
+    assert_true (item->again);
+    assert_int_equal (item->known_a->n_rule, 8);
+    rulemill__label_item__free_unpacked (item, NULL);
+    commit (f);
+    look (f, due);
+    assert_int_equal (due [0].cost, 2 * RULES * 4 - 8);
+    item = body_of (f, 0, true);
+    assert_int_equal (item->known_a->n_rule, 8);
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal (item->known_a->rule [i], rule [i]);
+        assert_int_equal (item->known_a->score [i], score [i]);
+    }
+    uint64_t response = item->response_a;
+    rulemill__label_item__free_unpacked (item, NULL);
+
+    for (unsigned layer = 0; layer < 4; layer++) {      // each under its own number, by rule
+        digest_t judge = run_judge (&f->spec, layer % 2, layer / 2);
+        uint32_t number;
+        Rulemill__Cells *stored = NULL;
+        assert_int_equal (record_number_of (f->store, 'J', &judge, &number, &f->fault), OK);
+        assert_int_equal (record_get_cells (f->store, response, number, &stored, &f->fault), OK);
+        assert_non_null (stored);
+        assert_int_equal (stored->n_rule, 2);
+        assert_int_equal (stored->score [1], (int32_t) (layer * RULES + 1) * 1000);
+        rulemill__cells__free_unpacked (stored, NULL);
+    }
+    score [3]++;                                        // another value for what is stored
+    assert_int_equal (give_full (f, 0, &result, false, &known), VERDICT_STALE);
+    rule [7] = 12;
+    assert_int_equal (give_full (f, 0, &result, false, &known), VERDICT_BAD);
+    buf_free (&known);
+
+    f->spec.n_panel = 0;                                // a run of the second member alone knows its cells
+    f->spec.judge_identity = (ProtobufCBinaryData) { DIGEST_BYTES, second };
+    digest_t judge = run_judge (&f->spec, 0, 0);
+    assert_int_equal (record_number_of (f->store, 'J', &judge, &f->run.judge, &f->fault), OK);
+    f->options.repeats = 0;
+    open_kind (f);
+    item = body_of (f, 0, true);
+    assert_false (item->again);
+    assert_int_equal (item->known_a->n_rule, 2);
+    assert_int_equal (item->known_a->score [0], RULES * 1000);
+    rulemill__label_item__free_unpacked (item, NULL);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests [] = {
@@ -653,6 +748,7 @@ int main (void)
         TEST (margins_and_published_ties_are_checked_as_selection_makes_them), TEST (a_quarantined_pair_can_be_tried_again),
         TEST (the_first_cell_wins), TEST (cells_that_can_not_be_are_refused), TEST (a_batch_brings_each_text_once),
         TEST (the_setup_names_the_pool), TEST (a_sample_takes_whole_prompts), TEST (excluded_prompts_are_not_due),
+        TEST (layers_are_kept_under_their_own_judges),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

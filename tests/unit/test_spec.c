@@ -27,7 +27,7 @@ static status_t build (digest_t *digest, fault_t *fault, ...)
         status = spec_pool (config, &pool, &yaml, fault);
     spec_t spec;
     if (status == OK)
-        status = spec_build (config, pool, &spec, fault);
+        status = spec_build (config, NULL, pool, &spec, fault);
     if (status == OK)
         *digest = run_digest (&spec.message);
     rulepool_destroy (&pool);
@@ -100,7 +100,7 @@ static void test_published (void **state)
     buf_t yaml = { 0 };
     assert_int_equal (spec_pool (config, &pool, &yaml, &fault), OK);
     spec_t spec;
-    assert_int_equal (spec_build (config, pool, &spec, &fault), OK);
+    assert_int_equal (spec_build (config, NULL, pool, &spec, &fault), OK);
     assert_string_equal (spec.message.ties, "b");
     assert_string_equal (spec.message.orientation, "stored");
     assert_int_equal (spec.message.tie_margin, 0);
@@ -108,7 +108,7 @@ static void test_published (void **state)
     assert_true (spec_scores (config).raw);
 
     assert_int_equal (config_assign (config, "run.orientation=hashed", &fault), OK);
-    assert_int_equal (spec_build (config, pool, &spec, &fault), ERR_USAGE);
+    assert_int_equal (spec_build (config, NULL, pool, &spec, &fault), ERR_USAGE);
     rulepool_destroy (&pool);
     buf_free (&yaml);
     config_destroy (&config);

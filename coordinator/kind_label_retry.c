@@ -1,0 +1,70 @@
+// Quarantined pairs that are taken up again.
+#include "coordinator/kind_label_parts.h"
+
+enum { RETRY_BATCH = 4096 };
+
+// Forget up to RETRY_BATCH quarantined labels from *from on; *from moves on, *done says that there are no more.
+static status_t retry_some (store_t *store, uint32_t run, store_batch_t *batch, uint64_t *from, uint64_t *n, bool *done, fault_t *fault)
+{
+    store_iter_t *labels = record_walk_labels (store, run, *from);
+    buf_t key = { 0 };
+    status_t status = OK;
+    *n = 0;
+    for (; *n < RETRY_BATCH && store_iter_valid (labels); store_iter_next (labels)) {
+        uint64_t item = record_pair_at (labels);
+        Rulemill__Label *label = record_read_label (labels, fault);
+        if (label == NULL) {
+            status = fault->code;
+            break;
+        }
+        if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED) {
+            record_delete_label (batch, run, item);
+            label_retry_key (run, item, &key);
+            store_batch_put (batch, TABLE_LABELS, key.data, key.len, "", 0);
+            (*n)++;
+        }
+        rulemill__label__free_unpacked (label, NULL);
+        *from = item + 1;
+    }
+    *done = !store_iter_valid (labels);
+    buf_free (&key);
+    store_iter_destroy (&labels);
+    return status;
+}
+
+status_t kind_label_retry (store_t *store, uint32_t run, Rulemill__RunCounts *counts, uint64_t *n, fault_t *fault)
+{
+    store_batch_t *batch = store_batch_new (store);
+    status_t status = OK;
+    uint64_t from = 0;
+    bool done = false;
+    *n = 0;
+    while (status == OK && !done) {
+        uint64_t some;
+        status = retry_some (store, run, batch, &from, &some, &done, fault);
+        if (status == OK && some > 0) {
+            counts->quarantined -= some < counts->quarantined ? some : counts->quarantined;
+            record_put_counts (batch, run, counts);
+            status = store_commit (store, batch, fault);
+            *n += some;
+        }
+        store_batch_clear (batch);
+    }
+    store_batch_destroy (&batch);
+    return status;
+}
+
+status_t kind_label_retry_now (kind_t *kind, uint64_t *n, fault_t *fault)
+{
+    label_kind_t *self = (label_kind_t *) kind;
+    // The stored counts are those of the labels on disk; ours count results that are not there yet.
+    Rulemill__RunCounts *stored = NULL;
+    status_t status = record_get_counts (self->options.store, self->run, &stored, fault);
+    if (status != OK)
+        return status;
+    self->retrying = true;
+    status = kind_label_retry (self->options.store, self->run, stored, n, fault);
+    self->counts.quarantined -= *n < self->counts.quarantined ? *n : self->counts.quarantined;
+    rulemill__run_counts__free_unpacked (stored, NULL);
+    return status;
+}
