@@ -132,6 +132,14 @@ unsigned children_alive (const children_t *children)
     return alive;
 }
 
+bool children_have (const children_t *children, pid_t pid)
+{
+    for (unsigned i = 0; i < children->n; i++)
+        if (children->child [i].pid == pid && pid != 0)
+            return true;
+    return false;
+}
+
 static void nap (void)
 {
     nanosleep (&(struct timespec) { .tv_nsec = 5 * 1000 * 1000 }, NULL);

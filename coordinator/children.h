@@ -22,6 +22,7 @@ typedef void children_died_fn (void *ctx, pid_t pid, const char *how);
 bool children_step (children_t *children, int64_t now_ms, children_died_fn *died, void *ctx);
 
 unsigned children_alive (const children_t *children);
+bool children_have (const children_t *children, pid_t pid);         // is it one of them?
 
 // Wait up to timeout_ms for all to end, then kill what is left; frees.
 void children_end (children_t **children, int timeout_ms);

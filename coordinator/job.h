@@ -37,6 +37,8 @@ typedef struct {
     unsigned workers;               // welcomed and alive
     unsigned leases;                // out
     uint64_t workers_died, leases_lost, messages_refused;       // since the start
+    uint64_t workers_unfit;         // that said they can't do this work, since the start
+    char unfit [FAULT_TEXT_MAX];    // what the last of them said
 } job_snapshot_t;
 
 typedef struct {

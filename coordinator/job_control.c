@@ -54,6 +54,7 @@ static status_t answer_status (job_t *job, buf_t *out)
     put_count (out, "refused", s->refused);
     put_count (out, "workers", s->workers);
     put_count (out, "leases", s->leases);
+    put_count (out, "workers_unfit", s->workers_unfit);
     put_count (out, "workers_died", s->workers_died);
     put_count (out, "leases_lost", s->leases_lost);
     put_count (out, "messages_refused", s->messages_refused);

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "coordinator/job_parts.h"
@@ -36,6 +37,8 @@ static void read_serve (job_t *job)
     s->workers = state.workers;
     s->leases = state.leases;
     s->workers_died = state.workers_died;
+    s->workers_unfit = state.workers_unfit;
+    snprintf (s->unfit, sizeof s->unfit, "%s", state.unfit);
     s->leases_lost = state.leases_lost;
     s->messages_refused = state.messages_refused;
     s->draining = state.draining;

@@ -66,7 +66,8 @@ void serve_state (const serve_t *serve, serve_state_t *out)
         .workers = HASH_COUNT (serve->peers), .leases = (unsigned) leases_active (serve->leases),
         .items_done = serve->items_done, .position = serve->window.low, .end = serve->phase.end,
         .workers_died = serve->workers_died, .leases_lost = serve->leases_lost,
-        .messages_refused = serve->messages_refused + hub_denied (serve->options.hub), .draining = serve->stop
+        .messages_refused = serve->messages_refused + hub_denied (serve->options.hub), .workers_unfit = serve->workers_unfit, .unfit = serve->unfit,
+        .draining = serve->stop
     };
 }
 
@@ -132,11 +133,7 @@ static void dispatch (serve_t *serve, const peer_id_t *from, const char *user, c
     case RULEMILL__TO_COORDINATOR__BODY_BEAT: peer_beat (serve, peer, message->beat); break;
     case RULEMILL__TO_COORDINATOR__BODY_GIVE_BACK: give_back (serve, peer, message->give_back); break;
     case RULEMILL__TO_COORDINATOR__BODY_BYE: peer_lost (serve, peer, false, message->bye->reason); break;
-    case RULEMILL__TO_COORDINATOR__BODY_UNFIT:
-        log_warn ("worker %" PRIu32 " on %s can't work: %s", peer->number, peer->host, message->unfit->reason);
-        snprintf (serve->unfit, sizeof serve->unfit, "%s", message->unfit->reason);
-        peer_lost (serve, peer, false, "it is unfit");
-        break;
+    case RULEMILL__TO_COORDINATOR__BODY_UNFIT: peer_unfit (serve, peer, message->unfit->reason); break;
     default: break;
     }
 }
@@ -288,6 +285,8 @@ static status_t run_phase (serve_t *serve, fault_t *fault)
         *fault = serve->fatal;
         return fault->code;
     }
+    if (serve->own_unfit)
+        return fault_set (fault, ERR_USAGE, "no worker can do this work: %s", serve->unfit);
     if (serve->stop)
         return fault_set (fault, ERR_STOPPED, "stopped on request; run the same command again to go on");
     if (serve->budget_out)

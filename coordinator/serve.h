@@ -41,6 +41,8 @@ typedef struct {
     uint64_t items_done;            // final results since the start
     uint64_t position, end;         // low-water mark and end of the phase
     uint64_t workers_died, leases_lost, messages_refused;
+    uint64_t workers_unfit;
+    const char *unfit;              // what the last unfit worker said, "" where none was; lives as long as serve
     bool draining;
 } serve_state_t;
 
@@ -48,7 +50,8 @@ serve_t *serve_new (const serve_options_t *options);
 void serve_state (const serve_t *serve, serve_state_t *out);
 
 // Work through all phases. OK: nothing is due any more. ERR_STOPPED: drained, or told to stop by serve_stop. ERR_LIMIT: the
-// budget is used up. ERR_USAGE: no worker can do this work (what the last one said). Others: the store failed.
+// budget is used up. ERR_USAGE: a worker of our own, and so each of them, can't do
+// this work (what it said). Others: the store failed.
 status_t serve_run (serve_t *serve, fault_t *fault) MUST_USE;
 
 // Drain (finish and commit what is in hand), or stop at once. Takes effect at the next turn of the loop.

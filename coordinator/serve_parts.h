@@ -98,7 +98,8 @@ struct serve {
     int64_t drain_since_ms;
     int64_t tick_ms;
     char unfit [FAULT_TEXT_MAX];    // what the last unfit worker said
-    uint64_t items_done, workers_died, leases_lost, messages_refused;
+    bool own_unfit;                 // it was one of our own: we stop
+    uint64_t items_done, workers_unfit, workers_died, leases_lost, messages_refused;
     fault_t fatal;                  // the store failed: the loop ends
 };
 
@@ -111,6 +112,7 @@ peer_t *peer_find_pid (serve_t *serve, uint32_t pid);
 void peer_hello (serve_t *serve, const peer_id_t *id, const char *user, const Rulemill__Hello *hello);
 void peer_blob (serve_t *serve, peer_t *peer, const Rulemill__BlobGet *get);
 void peer_beat (serve_t *serve, peer_t *peer, const Rulemill__Beat *beat);
+void peer_unfit (serve_t *serve, peer_t *peer, const char *reason);            // frees it, too
 void peer_lost (serve_t *serve, peer_t *peer, bool killed, const char *why);   // frees it
 void peers_check (serve_t *serve);                          // silent and hung ones
 void peers_forgive (serve_t *serve);                        // after the loop itself stood still

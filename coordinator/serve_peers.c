@@ -237,6 +237,19 @@ void peer_lost (serve_t *serve, peer_t *peer, bool killed, const char *why)
     free (peer);
 }
 
+// What one of our own lacks (a key that is accepted, a way to the judge) all of them lack: what is in hand is finished and kept.
+void peer_unfit (serve_t *serve, peer_t *peer, const char *reason)
+{
+    log_warn ("worker %" PRIu32 " on %s can't work: %s", peer->number, peer->host, reason);
+    snprintf (serve->unfit, sizeof serve->unfit, "%s", reason);
+    serve->workers_unfit++;
+    if (serve->children && children_have (serve->children, (pid_t) peer->pid) && peer_find_pid (serve, peer->pid) == peer)
+        serve->own_unfit = true;
+    peer_lost (serve, peer, false, "it is unfit");
+    if (serve->own_unfit)
+        serve_stop (serve, false);
+}
+
 // A hung worker keeps its place, but what it holds is taken away, and it gets nothing more until it moves.
 static void check_hung (serve_t *serve, peer_t *peer, int64_t now)
 {

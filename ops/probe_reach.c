@@ -16,6 +16,7 @@ static void get (probe_t *probe, const char *url)
     while (probe->reply.outcome == HTTP_ANSWERED && probe->reply.status == 503 && probe_wait (probe, &waited_ms));
 }
 
+// A key may ask a model and yet not list the models (403): the first question tells.
 static bool judge_reply (probe_t *probe)
 {
     const probe_reply_t *reply = &probe->reply;
@@ -34,12 +35,15 @@ static bool judge_reply (probe_t *probe)
         return false;
     }
     probe_find (probe, "reachable", PROBE_GOOD, "%s, in %.0f ms", probe->url, 1000 * reply->seconds);
-    if (reply->status == 401 || reply->status == 403) {
+    if (reply->status == 401) {
         probe_find (probe, "key", PROBE_WRONG, "%s (%ld %s); set OPENAI_API_KEY, judge.key_file or judge.key_command",
                     probe->secret ? "the server refuses the key" : "the server wants a key", reply->status, text);
         return false;
     }
-    probe_find (probe, "key", PROBE_GOOD, "%s", probe->secret ? "accepted" : "none given, none wanted so far");
+    if (reply->status == 403)
+        probe_find (probe, "key", PROBE_NOTE, "it may not list the models (403 %s)", text);
+    else
+        probe_find (probe, "key", PROBE_GOOD, "%s", probe->secret ? "accepted" : "none given, none wanted so far");
     return true;
 }
 

@@ -179,6 +179,8 @@ static void add_usage (const outcome_t *outcome, buf_t *out)
     add_real (out, "workers_cpu_s", seconds (workers.ru_utime) + seconds (workers.ru_stime));
     add_count (out, "coordinator_memory_kb_max", (uint64_t) own.ru_maxrss);
     add_count (out, "workers_died", last->workers_died);
+    add_count (out, "workers_unfit", last->workers_unfit);
+    add_text (out, "unfit", last->unfit [0] ? last->unfit : NULL);
     add_count (out, "leases_lost", last->leases_lost);
     add_count (out, "messages_refused", last->messages_refused);
     buf_add_char (out, '}');
@@ -214,7 +216,7 @@ static void add_versions (buf_t *out)
 void report_json (const outcome_t *outcome, buf_t *out)
 {
     const char *end = outcome->status == OK ? "complete" : outcome->status == ERR_STOPPED ? "stopped"
-                    : outcome_budget_out (outcome) ? "budget used up" : "failed";
+                    : outcome_budget_out (outcome) ? "budget used up" : outcome_unfit (outcome) ? "workers unfit" : "failed";
     buf_add_char (out, '{');
     add_text (out, "outcome", end);
     add_text (out, "run", outcome->job.run [0] ? outcome->job.run : NULL);

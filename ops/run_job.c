@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ops/cmd.h"
+#include "ops/exit_codes.h"
 #include "ops/judge_check.h"
 #include "ops/outcome.h"
 #include "ops/progress.h"
@@ -111,6 +112,22 @@ static status_t planned (const outcome_t *outcome, fault_t *fault)
     return status;
 }
 
+// A job that is complete or can go on: its summary and report, then why it stopped.
+static status_t end (outcome_t *outcome, bool json, bool quiet, fault_t *fault)
+{
+    fault_t untold = { 0 };
+    status_t status = tell (outcome, json, quiet, &untold);
+    if (status != OK) {
+        *fault = untold;
+        return status;
+    }
+    if (outcome->status == OK)
+        return OK;
+    if (outcome->status == ERR_STOPPED)
+        return stopped (outcome, fault);
+    return outcome_budget_out (outcome) ? budget_out (outcome, fault) : unfit (outcome, fault);
+}
+
 status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
 {
     bool quiet = cli_has (cli, "--quiet"), json = cli_has (cli, "--json");
@@ -138,11 +155,8 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
     outcome.config = job->config;
     if (status == ERR_STOPPED && job->plan_only && outcome.job.run [0])
         status = planned (&outcome, fault);
-    else if (status == OK || status == ERR_STOPPED || outcome_budget_out (&outcome)) {
-        status_t told = tell (&outcome, json, quiet, fault);
-        status = told != OK ? told : status == OK ? OK : status == ERR_STOPPED ? stopped (&outcome, fault) : budget_out (&outcome, fault);
-    } else if (outcome_unfit (&outcome))
-        status = unfit (&outcome, fault);
+    else if (status == OK || outcome_exit_code (&outcome) == EXIT_RESUMABLE)
+        status = end (&outcome, json, quiet, fault);
     *exit_code = outcome_exit_code (&outcome);
     setup_destroy (&setup);
     return status;

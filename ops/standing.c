@@ -62,6 +62,7 @@ static void take_answer (const json_value_t *members, standing_t *out)
     at->refused = count_of (members, "refused");
     at->workers = (unsigned) count_of (members, "workers");
     at->leases = (unsigned) count_of (members, "leases");
+    at->workers_unfit = count_of (members, "workers_unfit");
     at->workers_died = count_of (members, "workers_died");
     at->leases_lost = count_of (members, "leases_lost");
     at->messages_refused = count_of (members, "messages_refused");
@@ -245,6 +246,7 @@ static void add_moving (const standing_t *standing, buf_t *out)
                 at->draining ? "true" : "false", at->stage_s, at->rate, at->eta_s);
     add_count (out, "workers", at->workers);
     add_count (out, "leases", at->leases);
+    add_count (out, "workers_unfit", at->workers_unfit);
     add_count (out, "workers_died", at->workers_died);
     add_count (out, "leases_lost", at->leases_lost);
     add_count (out, "messages_refused", at->messages_refused);

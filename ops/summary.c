@@ -124,6 +124,17 @@ static void add_length (const outcome_t *outcome, buf_t *out)
     buf_add_str (out, " of unequal lengths\n");
 }
 
+// Workers that left because they could not work: the others did theirs, but somebody should look.
+static void add_unfit (const outcome_t *outcome, buf_t *out)
+{
+    const job_snapshot_t *last = &outcome->job.last;
+    if (last->workers_unfit == 0)
+        return;
+    head (out, "Unfit");
+    counted (out, last->workers_unfit, "worker", "workers");
+    buf_printf (out, " could not work and left: %s\n", last->unfit);
+}
+
 static void add_usage (const outcome_t *outcome, buf_t *out)
 {
     const Rulemill__RunCounts *counts = &outcome->job.counts;
@@ -216,6 +227,7 @@ void summary_text (const outcome_t *outcome, buf_t *out)
     add_length (outcome, out);
     add_scores (outcome, out);
     add_usage (outcome, out);
+    add_unfit (outcome, out);
     add_times (outcome, out);
     add_dataset (outcome, out);
     add_next (outcome, out);

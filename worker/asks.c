@@ -298,6 +298,7 @@ bool asks_step (asks_t *asks, int timeout_ms)
         pause = closed;
     if (asks->n > 0)
         http_step (asks->options.http, (int) pause);
-    send_ready (asks);
+    if (!asks->denied)
+        send_ready (asks);
     return asks->n > 0;
 }

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "worker/asks.h"
 #include "worker/chat_setup.h"
+#include "worker/reach.h"
 #include "worker/secret.h"
 
 enum { TIMEOUT_MS = 120000, TRIES_MAX = 8, ENDPOINTS_MAX = 64 };
@@ -42,7 +43,8 @@ static status_t open_http (self_t *self, const Rulemill__JudgeSetup *setup, faul
         self->urls [self->n_urls++] = mem_printf ("%.*s/chat/completions", (int) len, setup->url [i]);
     }
     const http_options_t http = { .ca_file = setup->ca_file [0] ? setup->ca_file : NULL };
-    return http_new (&http, &self->http, fault);
+    status_t status = http_new (&http, &self->http, fault);
+    return status == OK ? reach (self->http, (const char *const *) setup->url, setup->n_url, self->secret, fault) : status;
 }
 
 static void open_upstream (self_t *self, const Rulemill__JudgeSetup *setup, uint64_t seed)

@@ -15,7 +15,8 @@ struct worker_kind {
     judge_t judge;
     label_table_t table;
     size_t in_flight;           // questions
-    bool unfit;                 // the judge refuses this worker: nothing more is asked
+    char *unfit;                // why the judge refuses this worker: nothing more is asked. NULL: it does not
+    bool unfit_told;
     // room for one pair's work: of all layers, and what labels are made of
     bool *need, *stored [2];
     cell_t *cells [2], *combined [2];
@@ -186,8 +187,8 @@ static void answered (void *ctx, judge_question_t *question, status_t status, co
         }
         response->lease->over = true;
     } else if (status == ERR_DENIED) {
-        kind->unfit = true;
-        kind->sink.unfit (kind->sink.ctx, why ? why : "the judge refused this worker");
+        if (kind->unfit == NULL)
+            kind->unfit = mem_string (why ? why : "the judge refused this worker");
     } else if (status != OK && response->failure == NULL)
         response->failure = mem_string (why && why [0] ? why : "the judge gave no answer");
     response->answered = true;
@@ -247,10 +248,23 @@ static void work_answers (worker_kind_t *kind)
     }
 }
 
+// Answers that were under way when the judge refused this worker have come by then, and are kept.
+static void tell_unfit (worker_kind_t *kind)
+{
+    label_lease_t *lease, *next;
+    HASH_ITER (hh, kind->table.leases, lease, next)
+        say_spent (kind, lease);
+    kind->sink.unfit (kind->sink.ctx, kind->unfit);
+    kind->unfit_told = true;
+}
+
 static void show_rest (worker_kind_t *kind)
 {
-    if (kind->in_flight == 0)
-        kind->sink.progress (kind->sink.ctx, false, 0);
+    if (kind->in_flight > 0)
+        return;
+    if (kind->unfit && !kind->unfit_told)
+        tell_unfit (kind);
+    kind->sink.progress (kind->sink.ctx, false, 0);
 }
 
 // --- batches -------------------------------------------------------------------------
@@ -438,6 +452,7 @@ static void label_close (worker_kind_t **out)
         return;
     judge_close (&kind->judge);
     forget_questions (kind);
+    free (kind->unfit);
     label_table_free (&kind->table);
     label_setup_free (&kind->setup);
     free (kind->need);

@@ -1,0 +1,12 @@
+// reach: before its first lease a worker looks whether it gets through to its judge at all.
+#ifndef WORKER_REACH_H
+#define WORKER_REACH_H
+
+#include "worker/http.h"
+
+// One GET of models at each endpoint, all at once, which costs no call; whatever one answers, it is there. One that answers is enough,
+// and where none does all are tried again a few times. urls: without "/chat/completions". ERR_DENIED where each that answers refuses
+// the key, ERR_IO where none answers; the fault says why.
+status_t reach (http_t *http, const char *const *urls, size_t n, const char *secret, fault_t *fault) MUST_USE;
+
+#endif
