@@ -47,6 +47,7 @@ typedef enum {
 typedef struct {
     const char *name;
     size_t lease_min;       // items that keep a worker busy while it waits for answers; 0: a few
+    bool shares;                // its workers share limits: each is told how many they are
     bool second_copies;     // idle workers may take copies of the slowest leases (work that costs nothing)
 
     // What a worker needs: the kind's setup message, and the blobs that it names. Asked for before each phase; where it

@@ -413,6 +413,7 @@ status_t kind_label_new (const kind_label_options_t *options, kind_t **out, faul
     self->run = options->run->number;
     self->class = label_class;
     self->class.lease_min = options->n_judges > 0 ? WAITING_PAIRS : 0;
+    self->class.shares = options->n_judges > 0;
     self->class.second_copies = options->second_copies && !options->stored_cells;
     self->kind.class = &self->class;
     self->threshold = UINT64_MAX;

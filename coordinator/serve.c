@@ -178,6 +178,7 @@ static void tick (serve_t *serve)
         peers_forgive (serve);
     else
         peers_check (serve);
+    share_tell (serve);
     if (serve->children && !serve->stop && !children_step (serve->children, now, child_died, serve)) {
         fault_t fault = { 0 };
         fault_set (&fault, ERR_USAGE, "no worker can do this work: %s", *serve->unfit ? serve->unfit : "each ended as soon as it was started");

@@ -3,6 +3,7 @@
 //   serve.c          the loop, phases, timers, draining
 //   serve_peers.c    who is there, hello and goodbye, blobs, the lost
 //   serve_work.c     finding what is due, granting leases, sending batches
+//   serve_share.c    how many workers share what a job may use at a time
 //   serve_results.c  results into a batch, group commit, acknowledgements
 #ifndef COORDINATOR_SERVE_PARTS_H
 #define COORDINATOR_SERVE_PARTS_H
@@ -31,6 +32,8 @@ struct peer {
     bool busy;                      // as its last Beat said
     bool hung;                      // gets nothing more until it moves
     uint64_t item, progress;
+    int64_t worked_ms;              // when it last held a lease
+    unsigned sharing;               // as it was last told; 0: nothing
     double rate;                    // items a second, smoothed; 0: unknown
     bool waiting;                   // in the queue of those that want leases
     peer_t *wait_prev, *wait_next;
@@ -137,6 +140,9 @@ void work_take_back (serve_t *serve);                       // all leases that a
 void work_end_phase (serve_t *serve);
 void work_queue (serve_t *serve, peer_t *peer);             // into the queue of those that want leases, if it does
 void work_unqueue (serve_t *serve, peer_t *peer);
+
+// serve_share.c
+void share_tell (serve_t *serve);                           // where the number has changed
 
 // serve_results.c
 void results_take (serve_t *serve, const peer_id_t *from, peer_t *peer, const Rulemill__Results *results);

@@ -140,6 +140,7 @@ void peer_hello (serve_t *serve, const peer_id_t *id, const char *user, const Ru
     work_unqueue (serve, peer);
     peer->wants = 0;
     peer->credit = 0;
+    peer->sharing = 0;
     peer->busy = peer->hung = false;
     peer->heard_ms = serve_now (serve);
     welcome (serve, peer);

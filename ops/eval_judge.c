@@ -173,8 +173,6 @@ static status_t ask_judge (work_t *work, judge_members_t *judges, const spec_t *
     message.spec = &run;
     status_t status = OK;
     if (judges) {
-        for (size_t i = 0; i < judges->n; i++)
-            judges->member [i].setup.message.workers = 1;
         message.judge = (Rulemill__JudgeSetup **) (uintptr_t) judges->setups;
         message.n_judge = judges->n;
         status = open_kept (work, &spec->judge_identity);

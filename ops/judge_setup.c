@@ -154,7 +154,6 @@ static void set_plain (const config_t *config, Rulemill__JudgeSetup *message)
     message->tries_max = (uint32_t) config->judge.tries;
     message->requests_per_minute = config->judge.requests_per_minute;
     message->tokens_per_minute = config->judge.tokens_per_minute;
-    message->workers = (uint32_t) config->workers;
     message->places_max = (uint32_t) config->judge.places_max;
     message->ca_file = or_empty (config->judge.ca_file);
     message->key_file = or_empty (config->judge.key_file);

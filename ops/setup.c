@@ -374,8 +374,6 @@ static status_t set_local (setup_t *setup, fault_t *fault)
     setup->program [n] = '\0';
     setup->job.program = setup->program;
     setup->job.local_workers = setup->config->workers ? (unsigned) setup->config->workers : cores ();
-    for (size_t i = 0; i < setup->judges.n; i++)
-        setup->judges.member [i].setup.message.workers = setup->job.local_workers;
     return OK;
 }
 

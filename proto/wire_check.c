@@ -132,6 +132,7 @@ status_t wire_check_to_worker (Rulemill__ToWorker *message, fault_t *fault)
     case RULEMILL__TO_WORKER__BODY_REVOKE:
     case RULEMILL__TO_WORKER__BODY_WHO:
     case RULEMILL__TO_WORKER__BODY_DRAIN:
+    case RULEMILL__TO_WORKER__BODY_SHARE:
         return OK;
     case RULEMILL__TO_WORKER__BODY_FINISHED:
         wire_clean_text (message->finished->reason);

@@ -139,6 +139,7 @@ void ask_wait (ask_t *ask, int64_t ms)
 {
     ask->wait_until_ms = clock_ms (NULL) + ms;
     DL_APPEND (ask->asks->waiting, ask);
+    ask->asks->n_waiting++;
 }
 
 // A request has ended. What it used is known before its place is given back.
@@ -263,6 +264,7 @@ static int64_t wake_waiting (asks_t *asks)
         int64_t left = ask->wait_until_ms - now;
         if (left <= 0) {
             DL_DELETE (asks->waiting, ask);
+            asks->n_waiting--;
             ask_make_ready (ask);
         }
         else if (soonest < 0 || left < soonest)
@@ -281,8 +283,15 @@ static void deny_all (asks_t *asks)
     }
     DL_FOREACH_SAFE (asks->waiting, ask, next) {
         DL_DELETE (asks->waiting, ask);
+        asks->n_waiting--;
         ask_end (ask, ERR_DENIED, asks->denied_why);
     }
+}
+
+bool asks_hungry (const asks_t *asks)
+{
+    size_t places = upstream_places_all (asks->options.upstream);
+    return asks->n - asks->n_waiting < places + places / 8;
 }
 
 bool asks_step (asks_t *asks, int timeout_ms)

@@ -42,6 +42,9 @@ void asks_add (asks_t *asks, judge_question_t *question);
 // Send what may be sent, take what has come, for at most timeout_ms. False: nothing is in hand.
 bool asks_step (asks_t *asks, int timeout_ms);
 
+// Are there about as few questions in hand as places at the servers? More would be asked at once; rules of one response are not.
+bool asks_hungry (const asks_t *asks);
+
 // Forget everything in hand; nothing more is told.
 void asks_destroy (asks_t **asks);
 

@@ -182,6 +182,8 @@ static upstream_result_t result_of (const http_answer_t *http)
             return UPSTREAM_OVERLOADED;
         return http->status == 408 || http->status >= 500 ? UPSTREAM_FAILED : UPSTREAM_REFUSED;
     }
+    if (http->outcome == HTTP_UNREACHABLE)
+        return UPSTREAM_UNREACHABLE;
     return http->outcome == HTTP_BROKEN && !http->fresh_connection ? UPSTREAM_STALE : UPSTREAM_FAILED;
 }
 
@@ -201,7 +203,7 @@ static void failed (ask_t *ask, const http_answer_t *http, upstream_result_t res
     else
         snprintf (why, sizeof why, "%s", http->why);
     // Nobody there, or too busy, is no fault of the question.
-    bool counts = result == UPSTREAM_FAILED && http->outcome != HTTP_UNREACHABLE;
+    bool counts = result == UPSTREAM_FAILED;
     try_later (ask, counts, http->retry_after_ms, why);
 }
 

@@ -35,7 +35,7 @@ struct asks {
     ask_t *ready;               // may be sent, in this order
     ask_t *waiting;             // until a time
     ask_t *flying;
-    size_t n;
+    size_t n, n_waiting;
     size_t *at;                 // of them, those of each endpoint
     judge_usage_t usage;        // since it was last told
     bool denied;

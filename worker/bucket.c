@@ -30,3 +30,11 @@ void bucket_take (bucket_t *bucket, double units)
     if (bucket->per_ms > 0)
         bucket->balance = fmin (bucket->most, bucket->balance - units);
 }
+
+void bucket_rate (bucket_t *bucket, double per_minute, int64_t now_ms)
+{
+    (void) bucket_wait_ms (bucket, now_ms);     // what has come in until now
+    double balance = bucket->balance;
+    bucket_init (bucket, per_minute, now_ms);
+    bucket->balance = fmin (balance, bucket->most);
+}

@@ -17,6 +17,9 @@ typedef struct {
 // No more than per_minute units in any minute. 0 or less: no limit.
 void bucket_init (bucket_t *bucket, double per_minute, int64_t now_ms);
 
+// Another rate from now on; a debt stays one.
+void bucket_rate (bucket_t *bucket, double per_minute, int64_t now_ms);
+
 // Milliseconds until a request may be sent; 0: now.
 int64_t bucket_wait_ms (bucket_t *bucket, int64_t now_ms);
 

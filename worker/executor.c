@@ -178,6 +178,13 @@ void executor_again (executor_t *executor, uint64_t lease, uint64_t item, const 
     push (executor, command, len);
 }
 
+void executor_share (executor_t *executor, unsigned workers)
+{
+    command_t *command = command_new (COMMAND_SHARE);
+    command->workers = workers;
+    push (executor, command, 0);
+}
+
 void executor_settled (executor_t *executor, const uint64_t *items, size_t n)
 {
     command_t *command = command_new (COMMAND_SETTLED);
@@ -231,7 +238,7 @@ void executor_woken (executor_t *executor)
 
 executor_state_t executor_state (executor_t *executor)
 {
-    return (executor_state_t) { executor->busy, executor->item, executor->progress };
+    return (executor_state_t) { executor->busy, executor->hungry, executor->item, executor->progress };
 }
 
 bool executor_overrun (executor_t *executor)

@@ -63,6 +63,7 @@ void executor_close (executor_t *executor);         // the first two of these al
 // grant: budget units that the lease may use; 0: no limit.
 void executor_batch (executor_t *executor, uint64_t lease, uint64_t grant, Rulemill__ToWorker *message);
 void executor_again (executor_t *executor, uint64_t lease, uint64_t item, const void *known, size_t len);
+void executor_share (executor_t *executor, unsigned workers);       // how many share the job's limits
 void executor_settled (executor_t *executor, const uint64_t *items, size_t n);
 
 // Drop what is not begun of a lease; returns the serial number after which nothing of it is queued.
@@ -76,8 +77,8 @@ void executor_event_free (executor_event_t **event);
 int executor_wake_fd (const executor_t *executor);      // readable when events should be looked at soon
 void executor_woken (executor_t *executor);             // looked at: not readable any more
 
-// What it is doing: for the Beat.
-typedef struct { bool busy; uint64_t item, progress; } executor_state_t;
+// What it is doing: for the Beat; and whether it could do more at once.
+typedef struct { bool busy, hungry; uint64_t item, progress; } executor_state_t;
 executor_state_t executor_state (executor_t *executor);
 bool executor_overrun (executor_t *executor);
 

@@ -8,7 +8,7 @@
 
 #include "worker/executor.h"
 
-typedef enum { COMMAND_OPEN, COMMAND_CLOSE, COMMAND_BATCH, COMMAND_AGAIN, COMMAND_SETTLED, COMMAND_REVOKE } command_type_t;
+typedef enum { COMMAND_OPEN, COMMAND_CLOSE, COMMAND_BATCH, COMMAND_AGAIN, COMMAND_SHARE, COMMAND_SETTLED, COMMAND_REVOKE } command_type_t;
 
 // What a kind is opened with; it may keep pointers into it until it is closed.
 typedef struct {
@@ -26,6 +26,7 @@ struct command {
     opening_t *opening;             // OPEN
     uint64_t grant;                 // BATCH
     Rulemill__ToWorker *message;    // BATCH
+    unsigned workers;               // SHARE
     buf_t known;                    // AGAIN
     uint64_t *items;                // SETTLED
     size_t n_items;
@@ -50,7 +51,7 @@ struct executor {
     bool abandoned;                 // nobody waits for the end: the thread frees all this
 
     // read by both, written by the executor's thread
-    _Atomic bool busy;
+    _Atomic bool busy, hungry;
     _Atomic uint64_t item, progress;
 
     // the executor's thread alone

@@ -109,7 +109,7 @@ static void close_kind (executor_t *executor)
         executor->opening->class->close (&executor->kind);
     executor->kind = NULL;
     executor->in_flight = false;
-    executor->busy = false;
+    executor->busy = executor->hungry = false;
     opening_free (&executor->opening);
 }
 
@@ -181,7 +181,10 @@ static void run_command (executor_t *executor, command_t *command)
         compute_again (executor, command);
     else if (command->type == COMMAND_REVOKE)
         executor->opening->class->revoke (executor->kind, command->lease);
-    else
+    else if (command->type == COMMAND_SHARE) {
+        if (executor->opening->class->share)
+            executor->opening->class->share (executor->kind, command->workers);
+    } else
         for (size_t i = 0; i < command->n_items; i++)
             executor->opening->class->settled (executor->kind, command->items [i]);
     executor->progress++;
@@ -189,7 +192,9 @@ static void run_command (executor_t *executor, command_t *command)
 
 static void step (executor_t *executor, bool more_waiting)
 {
-    executor->in_flight = executor->opening->class->step (executor->kind, more_waiting ? 0 : STEP_MS);
+    const worker_kind_class_t *class = executor->opening->class;
+    executor->in_flight = class->step (executor->kind, more_waiting ? 0 : STEP_MS);
+    executor->hungry = executor->in_flight && class->hungry && class->hungry (executor->kind);
     if (executor->in_flight)
         return;
     executor->busy = false;

@@ -73,6 +73,17 @@ bool judge_step (judge_t *judge, int timeout_ms)
     return judge->class->step ? judge->class->step (judge, timeout_ms) : false;
 }
 
+void judge_share (judge_t *judge, unsigned workers)
+{
+    if (judge->class->share)
+        judge->class->share (judge, workers);
+}
+
+bool judge_hungry (const judge_t *judge)
+{
+    return judge->class->hungry && judge->class->hungry (judge);
+}
+
 void judge_close (judge_t *judge)
 {
     if (judge->class)

@@ -51,6 +51,8 @@ typedef struct {
     status_t (*open) (judge_t *judge, const Rulemill__RunSpec *spec, const rulepool_t *pool, fault_t *fault);
     void (*ask) (judge_t *judge, judge_question_t *question);
     bool (*step) (judge_t *judge, int timeout_ms);      // false: nothing in flight; NULL for judges that answer at once
+    void (*share) (judge_t *judge, unsigned workers);   // how many share its limits; 0: it has no part in them. NULL: there are none
+    bool (*hungry) (const judge_t *judge);              // more questions could be asked now than there are. NULL: never
     void (*close) (judge_t *judge);
     int (*fd) (const judge_t *judge);                   // readable when step has something to do at once; NULL: never known
 } judge_class_t;
@@ -72,6 +74,8 @@ status_t judge_open_member (judge_t *judge, const Rulemill__LabelSetup *setup, s
                             const judge_sink_t *sink, fault_t *fault) MUST_USE;
 void judge_ask (judge_t *judge, judge_question_t *question);
 bool judge_step (judge_t *judge, int timeout_ms);
+void judge_share (judge_t *judge, unsigned workers);        // at first it has its limits alone
+bool judge_hungry (const judge_t *judge);
 void judge_close (judge_t *judge);
 
 // The names there are, for messages.

@@ -49,10 +49,8 @@ static status_t open_http (self_t *self, const Rulemill__JudgeSetup *setup, faul
 
 static void open_upstream (self_t *self, const Rulemill__JudgeSetup *setup, uint64_t seed)
 {
-    double share = setup->workers ? 1.0 / setup->workers : 1.0;
     const upstream_options_t options = {
-        .requests_per_minute = setup->requests_per_minute * share, .tokens_per_minute = setup->tokens_per_minute * share,
-        .places_max = setup->places_max, .seed = seed
+        .requests_per_minute = setup->requests_per_minute, .tokens_per_minute = setup->tokens_per_minute, .places_max = setup->places_max, .seed = seed
     };
     double weights [ENDPOINTS_MAX];
     for (size_t i = 0; i < setup->n_url; i++)
@@ -128,6 +126,17 @@ static int openai_fd (const judge_t *judge)
     return http_fd (((const self_t *) judge->self)->http);
 }
 
+static void openai_share (judge_t *judge, unsigned workers)
+{
+    upstream_share (((self_t *) judge->self)->upstream, workers);
+}
+
+static bool openai_hungry (const judge_t *judge)
+{
+    return asks_hungry (((const self_t *) judge->self)->asks);
+}
+
 const judge_class_t judge_openai_class = {
-    .name = "openai", .costly = true, .open = openai_open, .ask = openai_ask, .step = openai_step, .close = openai_close, .fd = openai_fd,
+    .name = "openai", .costly = true, .open = openai_open, .ask = openai_ask, .step = openai_step,
+    .share = openai_share, .hungry = openai_hungry, .close = openai_close, .fd = openai_fd,
 };

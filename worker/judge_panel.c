@@ -267,6 +267,25 @@ static bool panel_step (judge_t *judge, int timeout_ms)
     return self->asked != NULL;
 }
 
+// Each member has its own limits, and as many share them.
+static void panel_share (judge_t *judge, unsigned workers)
+{
+    panel_judge_t *self = judge->self;
+    for (size_t m = 0; m < self->layers.panel.n_members; m++)
+        judge_share (&self->member [m].judge, workers);
+}
+
+// A response needs all members, so one that is busy sets the pace.
+static bool panel_hungry (const judge_t *judge)
+{
+    const panel_judge_t *self = judge->self;
+    for (size_t m = 0; m < self->layers.panel.n_members; m++)
+        if (!judge_hungry (&self->member [m].judge))
+            return false;
+    return true;
+}
+
 const judge_class_t judge_panel_class = {
-    .name = "panel", .costly = true, .open = panel_open, .ask = panel_ask, .step = panel_step, .close = panel_close,
+    .name = "panel", .costly = true, .open = panel_open, .ask = panel_ask, .step = panel_step,
+    .share = panel_share, .hungry = panel_hungry, .close = panel_close,
 };

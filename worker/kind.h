@@ -36,6 +36,9 @@ typedef struct {
                       const worker_sink_t *sink, fault_t *fault);
     // Budget units that a lease may use in all; told before its first batch where there is a limit. NULL: it spends nothing.
     void (*grant) (worker_kind_t *kind, uint64_t lease, uint64_t units);
+    // So many workers, this one included, share the job's limits from now on; 0, and before it was told: it has no part in them.
+    // NULL: it has none.
+    void (*share) (worker_kind_t *kind, unsigned workers);
     // Take the items of one batch, in order. ERR_FORMAT: the batch can't be read (the lease is returned).
     // Items of a batch may refer to earlier ones of the same batch. May answer some or all at once.
     status_t (*begin) (worker_kind_t *kind, uint64_t lease, const uint64_t *items, const void *const *bodies,
@@ -48,6 +51,8 @@ typedef struct {
     void (*revoke) (worker_kind_t *kind, uint64_t lease);
     // Go on with what is in flight for at most timeout_ms; false: nothing is.
     bool (*step) (worker_kind_t *kind, int timeout_ms);
+    // Could it do more at once than it has items for? Another lease is asked for then. NULL: never.
+    bool (*hungry) (const worker_kind_t *kind);
     void (*close) (worker_kind_t **kind);
 } worker_kind_class_t;
 

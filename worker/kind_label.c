@@ -433,6 +433,16 @@ static bool label_step (worker_kind_t *kind, int timeout_ms)
     return kind->in_flight > 0;
 }
 
+static void label_share (worker_kind_t *kind, unsigned workers)
+{
+    judge_share (&kind->judge, workers);
+}
+
+static bool label_hungry (const worker_kind_t *kind)
+{
+    return judge_hungry (&kind->judge);
+}
+
 // Questions that were cut off by closing the judge are nobody's any more.
 static void forget_questions (worker_kind_t *kind)
 {
@@ -480,6 +490,7 @@ static status_t label_open (worker_kind_t **out, const void *setup, size_t setup
         free (kind);
         return status;
     }
+    judge_share (&kind->judge, 0);      // until it is told
     size_t n = kind->table.n_cells = label_layers_cells (&kind->setup.layers);
     kind->need = mem_zero (n, sizeof (bool));
     for (int side = 0; side < 2; side++) {
@@ -492,6 +503,6 @@ static status_t label_open (worker_kind_t **out, const void *setup, size_t setup
 }
 
 const worker_kind_class_t worker_kind_label = {
-    .name = "label", .open = label_open, .grant = label_grant, .begin = label_begin, .again = label_again, .settled = label_settled,
-    .revoke = label_revoke, .step = label_step, .close = label_close,
+    .name = "label", .open = label_open, .grant = label_grant, .share = label_share, .begin = label_begin, .again = label_again, .settled = label_settled,
+    .revoke = label_revoke, .step = label_step, .hungry = label_hungry, .close = label_close,
 };

@@ -12,7 +12,9 @@
 enum {
     PLACES_MIN = 1, PLACES_FIRST = 8, PLACES_MAX = 1024,
     BACKOFF_FIRST_MS = 250, BACKOFF_MAX_MS = 60000,
-    FAILURES_TO_OPEN = 5, OPEN_MS = 5000, OPEN_GROWTH_MAX = 3,
+    FAILURES_TO_OPEN = 5, OPEN_MS = 1000, OPEN_MAX_MS = 10000, UNREACHABLE_MS = 2000,
+    UNSHARED_MS = 100,
+    RENEWED_MS = 1000,          // how long that is believed without a word of the server
     PAUSE_MS_MAX = 24 * 3600 * 1000
 };
 
@@ -26,6 +28,7 @@ static const double STANDBY = 1e-9;             // the weight of those that have
 typedef struct {
     int64_t left;               // -1: not known
     int64_t until_ms;
+    int64_t most;               // that was ever left: what a new time begins with
 } allowance_t;
 
 typedef struct {
@@ -44,6 +47,7 @@ struct upstream {
     server_t *servers;
     size_t n;
     bucket_t requests, tokens;
+    unsigned workers;           // that share them; 0: this one has no part
     double retries;             // that are allowed now; under 0: those that wait for their turn
     int64_t retries_ms;         // when that was so
 };
@@ -60,6 +64,8 @@ static void fill_in (upstream_options_t *o)
     o->backoff_max_ms = o->backoff_max_ms ? o->backoff_max_ms : BACKOFF_MAX_MS;
     o->failures_to_open = o->failures_to_open ? o->failures_to_open : FAILURES_TO_OPEN;
     o->open_ms = o->open_ms ? o->open_ms : OPEN_MS;
+    o->open_max_ms = o->open_max_ms ? o->open_max_ms : OPEN_MAX_MS;
+    o->unreachable_ms = o->unreachable_ms ? o->unreachable_ms : UNREACHABLE_MS;
 }
 
 static int64_t now_of (const upstream_t *upstream)
@@ -82,11 +88,13 @@ upstream_t *upstream_new (const upstream_options_t *options, const double *weigh
         server_t *server = &upstream->servers [e];
         server->weight = weights && weights [e] > STANDBY ? weights [e] : weights ? STANDBY : 1;
         places_init (&server->places, o->places_min, o->places_first, o->places_max, now_ms);
-        breaker_init (&server->breaker, o->failures_to_open, o->open_ms, OPEN_GROWTH_MAX * o->open_ms);
+        breaker_init (&server->breaker, &(breaker_options_t) { .failures_to_open = o->failures_to_open, .open_first_ms = o->open_ms,
+                      .open_max_ms = o->open_max_ms, .unreachable_max_ms = o->unreachable_ms });
         server->requests.left = server->tokens.left = -1;
     }
     bucket_init (&upstream->requests, o->requests_per_minute, now_ms);
     bucket_init (&upstream->tokens, o->tokens_per_minute, now_ms);
+    upstream->workers = 1;
     upstream->retries = RETRIES_MORE;
     upstream->retries_ms = now_ms;
     return upstream;
@@ -101,7 +109,26 @@ void upstream_destroy (upstream_t **upstream)
     *upstream = NULL;
 }
 
+void upstream_share (upstream_t *upstream, unsigned workers)
+{
+    int64_t now_ms = now_of (upstream);
+    upstream->workers = workers;
+    if (workers == 0)
+        return;
+    bucket_rate (&upstream->requests, upstream->options.requests_per_minute / workers, now_ms);
+    bucket_rate (&upstream->tokens, upstream->options.tokens_per_minute / workers, now_ms);
+}
+
 // --- who may be asked ----------------------------------------------------------
+
+// Its time is over: all is there again, but not more than that.
+static void renew (allowance_t *allowance, int64_t now_ms)
+{
+    if (allowance->left < 0 || now_ms < allowance->until_ms)
+        return;
+    allowance->left = allowance->most;
+    allowance->until_ms = now_ms + RENEWED_MS;
+}
 
 static bool used_up (const allowance_t *allowance, int64_t now_ms)
 {
@@ -141,10 +168,21 @@ int upstream_choose_but (upstream_t *upstream, int avoid)
     return best;
 }
 
-static void use_allowance (allowance_t *allowance, uint64_t n)
+static void use_allowance (allowance_t *allowance, uint64_t n, int64_t now_ms)
 {
+    renew (allowance, now_ms);
     if (allowance->left > 0)
         allowance->left = (uint64_t) allowance->left > n ? allowance->left - (int64_t) n : 0;
+}
+
+// How long the job's limits hold this worker up.
+static int64_t limits_ms (upstream_t *upstream, int64_t now_ms)
+{
+    bool limited = upstream->options.requests_per_minute > 0 || upstream->options.tokens_per_minute > 0;
+    if (limited && upstream->workers == 0)
+        return UNSHARED_MS;
+    int64_t requests_ms = bucket_wait_ms (&upstream->requests, now_ms), tokens_ms = bucket_wait_ms (&upstream->tokens, now_ms);
+    return requests_ms > tokens_ms ? requests_ms : tokens_ms;
 }
 
 // The pause ends by itself; an allowance that is used up, when something in flight tells of a new one.
@@ -155,8 +193,7 @@ static bool may_take (upstream_t *upstream, server_t *server, int64_t now_ms, in
     *wait_ms = pause_ms (server, now_ms);
     if (*wait_ms > 0)
         return false;
-    int64_t requests_ms = bucket_wait_ms (&upstream->requests, now_ms), tokens_ms = bucket_wait_ms (&upstream->tokens, now_ms);
-    *wait_ms = requests_ms > tokens_ms ? requests_ms : tokens_ms;
+    *wait_ms = limits_ms (upstream, now_ms);
     return *wait_ms == 0 && places_free (&server->places, server->busy, now_ms, wait_ms);
 }
 
@@ -176,11 +213,11 @@ bool upstream_take (upstream_t *upstream, size_t e, uint64_t tokens, int64_t *wa
     if (!may_take (upstream, server, now_ms, wait_ms))
         return false;
     *wait_ms = 0;
-    breaker_sent (&server->breaker);
+    breaker_sent (&server->breaker, now_ms);
     bucket_take (&upstream->requests, 1);
     bucket_take (&upstream->tokens, (double) tokens);
-    use_allowance (&server->requests, 1);
-    use_allowance (&server->tokens, tokens);
+    use_allowance (&server->requests, 1, now_ms);
+    use_allowance (&server->tokens, tokens, now_ms);
     server->busy++;
     server->busy_tokens += (double) tokens;
     allow_retries (upstream, now_ms);
@@ -196,6 +233,7 @@ static void learn_allowance (allowance_t *allowance, int64_t left, int64_t reset
     if (left < 0 || reset_ms < 0)
         return;
     allowance->left = (double) left > in_flight ? left - (int64_t) in_flight : 0;
+    allowance->most = left > allowance->most ? left : allowance->most;
     allowance->until_ms = now_ms + (reset_ms < PAUSE_MS_MAX ? reset_ms : PAUSE_MS_MAX);
 }
 
@@ -213,7 +251,7 @@ static void overloaded (server_t *server, unsigned busy, int64_t began_ms, int64
 {
     // Where even the fewest places are too many, nobody is served now.
     if (server->breaker.probing || places_now (&server->places) <= server->places.min)
-        breaker_failed (&server->breaker, now_ms);
+        breaker_failed (&server->breaker, false, now_ms);
     if (!server->breaker.open)
         places_refused (&server->places, busy, began_ms, now_ms);
 }
@@ -230,8 +268,9 @@ static void learn (server_t *server, upstream_result_t result, unsigned busy, in
         overloaded (server, busy, began_ms, now_ms);
         break;
     case UPSTREAM_FAILED:
+    case UPSTREAM_UNREACHABLE:
         places_failed (&server->places, began_ms, now_ms);
-        breaker_failed (&server->breaker, now_ms);
+        breaker_failed (&server->breaker, result == UPSTREAM_UNREACHABLE, now_ms);
         break;
     case UPSTREAM_REFUSED:
         // A refusal is an answer: somebody is there. One that took no time was not even sent.
@@ -304,4 +343,16 @@ unsigned upstream_busy (const upstream_t *upstream, size_t e)
 {
     assert (e < upstream->n);
     return upstream->servers [e].busy;
+}
+
+unsigned upstream_places_all (const upstream_t *upstream)
+{
+    int64_t now_ms = now_of (upstream), wait_ms;
+    unsigned sum = 0;
+    for (size_t e = 0; e < upstream->n; e++) {
+        const server_t *server = &upstream->servers [e];
+        if (breaker_allows (&server->breaker, now_ms, &wait_ms) && pause_ms (server, now_ms) == 0)
+            sum += places_now (&server->places);
+    }
+    return sum;
 }

@@ -13,7 +13,6 @@
 
 enum {
     LEASES_DEFAULT = 2,
-    LEASES_MAX = 16,                        // the coordinator gives no more
     CREDIT_DEFAULT_BYTES = 2 * 1024 * 1024,
     CREDIT_MAX_BYTES = 64 * 1024 * 1024,
     SILENCE_DEFAULT_MS = 10 * 60 * 1000,
@@ -50,8 +49,8 @@ static worker_options_t with_defaults (const worker_options_t *options)
     worker_options_t full = *options;
     if (full.leases_max == 0)
         full.leases_max = LEASES_DEFAULT;
-    if (full.leases_max > LEASES_MAX)
-        full.leases_max = LEASES_MAX;
+    if (full.leases_max > WORKER_LEASES_MAX)
+        full.leases_max = WORKER_LEASES_MAX;
     if (full.credit_bytes == 0)
         full.credit_bytes = CREDIT_DEFAULT_BYTES;
     if (full.credit_bytes > CREDIT_MAX_BYTES)

@@ -10,7 +10,7 @@
 
 typedef struct {
     spoke_options_t endpoint;
-    unsigned leases_max;        // held at a time; 0: 2
+    unsigned leases_max;        // held at a time; 0: 2. A kind that could do more at once gets more
     unsigned credit_bytes;      // of data held; 0: 2 MiB
     unsigned silence_ms;        // gives up when it has heard nothing for this long; 0: ten minutes
     int parent;                 // pid it must not outlive (its own parent's, PR_SET_PDEATHSIG); 0: none

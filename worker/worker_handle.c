@@ -23,6 +23,7 @@ static void resume (worker_loop_t *loop)
         if (!lease->dropped)
             holding_drop (&loop->holding, lease, executor_revoke (loop->executor, lease->handle));
     outbox_resend (loop->outbox);
+    executor_share (loop->executor, 0);         // it is told anew
 }
 
 // Another run, or the first: nothing of the old one is of use.
@@ -204,6 +205,12 @@ static void handle_revoke (worker_loop_t *loop, const Rulemill__Revoke *revoke)
     holding_drop (&loop->holding, lease, executor_revoke (loop->executor, lease->handle));
 }
 
+static void handle_share (worker_loop_t *loop, const Rulemill__Share *share)
+{
+    if (loop->welcomed && !loop->hello_waiting)
+        executor_share (loop->executor, share->workers);
+}
+
 // --- the end ---
 
 static void handle_drain (worker_loop_t *loop, const Rulemill__Drain *drain)
@@ -244,6 +251,7 @@ void handle_frame (worker_loop_t *loop)
     case RULEMILL__TO_WORKER__BODY_WHO: loop_hello_again (loop); break;
     case RULEMILL__TO_WORKER__BODY_DRAIN: handle_drain (loop, message->drain); break;
     case RULEMILL__TO_WORKER__BODY_FINISHED: handle_finished (loop, message->finished); break;
+    case RULEMILL__TO_WORKER__BODY_SHARE: handle_share (loop, message->share); break;
     default: break;
     }
     if (!taken)

@@ -183,13 +183,31 @@ static void fetch (worker_loop_t *loop, int64_t now)
         loop->blob_asked_ms = now;
 }
 
+// How many leases it holds at a time: more while the kind could do more at once than it has items for.
+static unsigned leases_wished (worker_loop_t *loop)
+{
+    int64_t now = clock_ms (NULL);
+    unsigned room = WORKER_LEASES_MAX - loop->options.leases_max;
+    if (executor_state (loop->executor).hungry) {
+        if (loop->leases_wanted == 0 && loop->leases_more < room && now - loop->more_ms >= HUNGRY_MS) {
+            loop->leases_more++;
+            loop->more_ms = now;
+        }
+    } else if (loop->leases_more > 0 && now - loop->more_ms >= LEASES_MORE_MS) {
+        loop->leases_more--;
+        loop->more_ms = now;
+    }
+    return loop->options.leases_max + loop->leases_more;
+}
+
 static void want (worker_loop_t *loop)
 {
     if (loop->phase != PHASE_WORKING || loop->hello_waiting)
         return;
     size_t has = holding_working (&loop->holding) + loop->leases_wanted;
     bool room = loop->holding.n < LEASES_KEPT_MAX || holding_working (&loop->holding) == loop->holding.n;
-    unsigned leases = room && has < loop->options.leases_max ? loop->options.leases_max - (unsigned) has : 0;
+    unsigned wished = leases_wished (loop);
+    unsigned leases = room && has < wished ? wished - (unsigned) has : 0;
     int64_t credit = (int64_t) loop->options.credit_bytes - loop->credit_left - (int64_t) loop->holding.bytes;
     credit = credit < 0 ? 0 : credit > UINT32_MAX ? UINT32_MAX : credit;
     if (leases == 0 && credit < loop->options.credit_bytes / 4)

@@ -25,6 +25,7 @@
 typedef enum { PHASE_GREETING, PHASE_FETCHING, PHASE_OPENING, PHASE_WORKING, PHASE_DRAINING, PHASE_SETTLING, PHASE_OVER } phase_t;
 
 enum {
+    WORKER_LEASES_MAX = 16,         // held at a time; the coordinator gives no more
     HELLO_EVERY_MS = 1000,
     WAITING_AFTER_MS = 5000,        // when a log line says that it waits
     RENEW_AFTER_MS = 30000,         // without an answer: another connection
@@ -34,6 +35,8 @@ enum {
     TURN_FRAMES = 64,               // the most messages taken in one turn
     BEAT_MS_MIN = 20,
     BEAT_MS_MAX = 60000,
+    HUNGRY_MS = 250,                // one that could do more asks for another lease, this often at most,
+    LEASES_MORE_MS = 60000,         // and for one less again when it was not hungry for so long
     LEASES_KEPT_MAX = 64,           // more are not asked for while so many are undone or unacknowledged
     BAD_BATCHES_MAX = 3             // in a row, then the worker is unfit
 };
@@ -69,6 +72,8 @@ typedef struct {
 
     // what it may send
     unsigned leases_wanted;
+    unsigned leases_more;           // than the options say, for one that is hungry
+    int64_t more_ms;                // when that last changed
     int64_t credit_left;            // bytes; a batch may take it below zero
 
     // the work

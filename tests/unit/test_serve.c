@@ -547,6 +547,59 @@ static void hello_again_forgets_what_was_wanted (void **state)
     assert_int_equal (fixture_results (f), 10);
 }
 
+// Those that hold leases share the job's limits; each is told of how many they are when one comes, goes or has nothing to do.
+static void expect_share (scripted_t *script, unsigned workers)
+{
+    must (scripted_await (script, RULEMILL__TO_WORKER__BODY_SHARE, 10000));
+    must (script->message->share->workers == workers);
+}
+
+static void shares_and_then_works (fixture_t *f, scripted_t *script)
+{
+    scripted_hello (script);
+    scripted_take_lease (script);
+    expect_share (script, 1);
+    fixture_reach (f, 1);
+    expect_share (script, 2);
+    fixture_reach (f, 2);
+    expect_share (script, 1);
+    scripted_give_back (script, script->lease);
+    atomic_store (&f->ahead_ms, 2500);
+    expect_share (script, 0);
+    scripted_want (script, 1, 1 << 20);
+    Rulemill__ToWorker *message;
+    while ((message = scripted_next (script, 10000)) && message->body_case != RULEMILL__TO_WORKER__BODY_FINISHED) {
+        if (message->body_case != RULEMILL__TO_WORKER__BODY_BATCH)
+            continue;
+        for (size_t i = 0; i < script->n_items; i++)
+            scripted_result (script, script->lease, script->items [i], 0);
+        scripted_want (script, 1, 1 << 20);
+    }
+}
+
+static void shares_and_leaves (fixture_t *f, scripted_t *script)
+{
+    fixture_wait (f, 1);
+    scripted_hello (script);
+    scripted_take_lease (script);
+    expect_share (script, 2);
+    fixture_wait (f, 2);
+    scripted_bye (script);
+}
+
+static void workers_are_told_how_many_share (void **state)
+{
+    fixture_t *f = *state;
+    fixture_open (f, 400);
+    f->count.even_alone = true;
+    f->count.class.shares = true;
+    f->options.beat_ms = 10000;
+    fixture_start_script (f, shares_and_then_works);
+    fixture_start_script (f, shares_and_leaves);
+    assert_int_equal (fixture_run (f), OK);
+    assert_int_equal (fixture_results (f), 200);
+}
+
 // At the end of a run the slow holder is first in the queue; the one behind it gets the copy.
 static void sits_on_its_lease (fixture_t *f, scripted_t *script)
 {
@@ -840,6 +893,7 @@ int main (int argc, char **argv)
         TEST (a_hung_worker_is_relieved_and_may_come_back),
         TEST (late_results_do_not_leave_a_lease_behind),
         TEST (hello_again_forgets_what_was_wanted),
+        TEST (workers_are_told_how_many_share),
         TEST (an_idle_worker_takes_a_copy_of_the_slowest_lease),
         TEST (a_loop_that_stood_still_kills_nobody),
         TEST (nothing_unreadable_harms_the_run),

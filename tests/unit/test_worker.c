@@ -37,7 +37,7 @@ struct worker_kind {
     size_t n_later;
 };
 
-static struct { _Atomic int opens, closes, settled, revokes, again; _Atomic bool blocked, go; _Atomic size_t blob_bytes; } seen;
+static struct { _Atomic int opens, closes, settled, revokes, again, sharing; _Atomic bool blocked, go, hungry; _Atomic size_t blob_bytes; } seen;
 
 static status_t toy_open (worker_kind_t **out, const void *setup, size_t len, const worker_blob_t *blobs, size_t n_blobs,
                           const worker_sink_t *sink, fault_t *fault)
@@ -146,6 +146,18 @@ static bool toy_step (worker_kind_t *kind, int timeout_ms)
     return kind->n_later > 0;
 }
 
+static void toy_share (worker_kind_t *kind, unsigned workers)
+{
+    (void) kind;
+    seen.sharing = (int) workers;
+}
+
+static bool toy_hungry (const worker_kind_t *kind)
+{
+    (void) kind;
+    return seen.hungry;
+}
+
 static void toy_close (worker_kind_t **kind)
 {
     seen.closes++;
@@ -157,7 +169,7 @@ static void toy_close (worker_kind_t **kind)
 
 static const worker_kind_class_t toy = {
     .name = "toy", .open = toy_open, .begin = toy_begin, .again = toy_again, .settled = toy_settled,
-    .revoke = toy_revoke, .step = toy_step, .close = toy_close,
+    .revoke = toy_revoke, .step = toy_step, .close = toy_close, .share = toy_share, .hungry = toy_hungry,
 };
 
 // --- the coordinator -------------------------------------------------------
@@ -1131,6 +1143,48 @@ static void test_no_ack_stops_the_work (void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 
+// What it may use of the job's limits is void with a Welcome, and told again.
+static void test_share_is_passed_on (void **state)
+{
+    scene_t *scene = *state;
+    greet (scene);
+    Rulemill__Share share = RULEMILL__SHARE__INIT;
+    share.workers = 3;
+    tell (scene, RULEMILL__TO_WORKER__BODY_SHARE, &share);
+    assert_true (await_count (&seen.sharing, 3));
+    tell_simple (scene, RULEMILL__TO_WORKER__BODY_WHO);
+    expect_and_drop (scene, HELLO);
+    tell_welcome (scene, 'r', "toy", "setup", NULL);
+    for (int i = 0; i < 500 && seen.sharing != 0; i++)
+        usleep (10000);
+    assert_int_equal (seen.sharing, 0);
+    tell (scene, RULEMILL__TO_WORKER__BODY_SHARE, &share);
+    assert_true (await_count (&seen.sharing, 3));
+    assert_int_equal (seen.opens, 1);
+    assert_int_equal (finish (scene), OK);
+}
+
+// Work that could do more at once than it has items for gets more leases, one after the other, until it has enough.
+static void test_hungry_work_gets_more_leases (void **state)
+{
+    scene_t *scene = *state;
+    greet (scene);
+    tell_work (scene, 1, 0, 1, "never");
+    tell_work (scene, 2, 10, 1, "never");
+    seen.hungry = true;
+    for (unsigned wanted = 3; wanted < 6; wanted++) {
+        await_wanted (scene, wanted);
+        tell_work (scene, wanted, 10 * wanted, 1, "never");
+    }
+    await_wanted (scene, 6);
+    seen.hungry = false;
+    tell_work (scene, 6, 60, 1, "never");
+    for (unsigned beats = scene->beats; scene->beats < beats + 10;)
+        assert_null (hear (scene, 20));
+    assert_int_equal (scene->wanted, 6);
+    assert_int_equal (finish (scene), OK);
+}
+
 int main (void)
 {
     endpoint_setup ();
@@ -1170,6 +1224,8 @@ int main (void)
         TEST (test_parent_that_is_gone),
         TEST (test_many_items),
         TEST (test_no_ack_stops_the_work),
+        TEST (test_share_is_passed_on),
+        TEST (test_hungry_work_gets_more_leases),
     };
     int failed = cmocka_run_group_tests (tests, NULL, NULL);
     endpoint_teardown ();

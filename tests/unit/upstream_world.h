@@ -114,7 +114,7 @@ static inline void send_to (world_t *w, unsigned worker, unsigned server)
     if (w->now_ms >= w->from_ms)
         w->sent++;
     if (is_dead (w, s)) {
-        event.result = UPSTREAM_FAILED;
+        event.result = UPSTREAM_UNREACHABLE;
         world_add (w, event);
     }
     else if (s->serving < s->places (w->now_ms))

@@ -1,0 +1,73 @@
+"""What a judge's server allows: limits of a job that its workers share, pauses that it asks for, connections that it closes."""
+
+import pytest
+
+from conftest import wait_for
+from judging import CELLS, PAIRS, PROBE, TEXTS, command, labels, quarantined, report, serve, write_rules  # noqa: F401
+
+PER_SECOND = 50
+WINDOW_S = 3
+
+
+def times(server, first, last):
+    return [line["t"] for line in server.asked() if first <= line["n"] < last]
+
+
+def best_window(at):
+    """Calls in the fullest three seconds."""
+    best = begin = 0
+    for end, t in enumerate(at):
+        while t - at[begin] > WINDOW_S:
+            begin += 1
+        best = max(best, end - begin + 1)
+    return best
+
+
+def run_until(server, calls):
+    wait_for(f"{calls} calls", lambda: server.calls() >= calls)
+
+
+def label_with_one(shell, corpora, server):
+    write_rules(shell, TEXTS)
+    shell(*command(corpora(PAIRS), server, workers=1))
+
+
+def test_a_limit_is_shared_by_the_workers_that_there_are(shell, serve, corpora):  # noqa: F811
+    server = serve(delay_ms=20)
+    write_rules(shell, TEXTS)
+    socket = f"ipc://{shell.path('socket')}"
+    coordinator = shell.start("coordinator", *command(corpora(700), server)[1:-2], "--listen", socket,
+                              "--set", f"judge.requests_per_minute={60 * PER_SECOND}")
+    workers, phases, at = [], [], 0
+    for change in ("one", "two", "three", "one leaves"):
+        if change == "one leaves":
+            workers.pop().kill()
+        else:
+            workers.append(shell.start("worker", socket))
+        run_until(server, at + 50)      # until then the change is on its way
+        first = server.calls()
+        at = first + 450
+        run_until(server, at)
+        phases.append((change, times(server, first, at)))
+    coordinator.kill()
+    for change, at in phases:
+        spent = at[-1] - at[0]
+        assert len(at) <= 1.1 * PER_SECOND * spent + PER_SECOND, f"{change}: {len(at)} calls in {spent:.1f} s"
+        assert best_window(at) >= 0.9 * PER_SECOND * WINDOW_S, f"{change}: {best_window(at)} calls in the best {WINDOW_S} s"
+
+
+def test_connections_that_the_server_closes_cost_no_call(shell, serve, corpora):  # noqa: F811
+    """As llama.cpp does it: after so many answers, and after some idle time. A pause leaves all kept connections idle that long."""
+    pause = {"when": {"from": 30, "to": 30}, "do": "rate_limited", "retry_after": 3}
+    server = serve(shape="llama", answers_per_connection=10, idle_s=1, rules=[pause])
+    label_with_one(shell, corpora, server)
+    stats, calls = server.stats(), report(shell)["calls"]
+    assert stats["cells_twice"] == 0 and stats["chats"] == CELLS + PROBE + 1 and stats["connections"] >= CELLS / 10
+    assert calls["refused"] == 1 and len(labels(shell)) == PAIRS and quarantined(shell) == []
+
+
+@pytest.mark.parametrize("limit, window_s", [(20, 1), (60, 2)])
+def test_what_the_server_says_is_left_is_not_passed(shell, serve, corpora, limit, window_s):  # noqa: F811
+    server = serve(delay_ms=5, ratelimit={"requests": limit, "window_s": window_s})
+    label_with_one(shell, corpora, server)
+    assert report(shell)["calls"]["refused"] == 0 and len(labels(shell)) == PAIRS
