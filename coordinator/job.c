@@ -268,7 +268,7 @@ static status_t make_serve (job_t *job, fault_t *fault)
     const kind_label_options_t kind = {
         .store = job->store, .run = job->run.record, .pool = job->run.pool, .limit = o->limit,
         .stored_cells = o->return_cells || o->scores != NULL || strcmp (job->run.record->spec->judge, "replay") == 0,
-        .second_copies = !o->judge_costly, .costs = o->budget_calls > 0, .judges = o->judges, .n_judges = o->n_judges,
+        .second_copies = !o->judge_costly, .costs = !spend_is_zero (&o->budget), .judges = o->judges, .n_judges = o->n_judges,
         .repeats = o->repeats, .repeat_share = o->repeat_share
     };
     status_t status = kind_label_new (&kind, &job->kind, fault);
@@ -276,7 +276,7 @@ static status_t make_serve (job_t *job, fault_t *fault)
         return status;
     serve_options_t serve = {
         .store = job->store, .hub = job->hub, .kind = job->kind, .run_number = job->run.record->number,
-        .beat_ms = o->beat_ms, .hang_ms = o->hang_ms, .attempts_max = o->attempts_max, .window = o->window_pairs, .budget = o->budget_calls,
+        .beat_ms = o->beat_ms, .hang_ms = o->hang_ms, .attempts_max = o->attempts_max, .window = o->window_pairs, .budget = o->budget,
         .start = start_children, .tick = job_tick, .turn = job_turn, .fds = job_fds, .ctx = job
     };
     memcpy (serve.run.b, job->run.record->digest.data, DIGEST_BYTES);

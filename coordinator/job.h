@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "base/spend.h"
 #include "model/rulepool.h"
 #include "proto/record.pb-c.h"
 #include "proto/wire.pb-c.h"
@@ -33,7 +34,9 @@ typedef struct {
     double eta_s;                   // -1: unknown
     uint64_t rows, rows_rejected, pairs, duplicates;            // corpus
     uint64_t labelled, ties, quarantined, excluded_prompts;     // run
-    uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused;   // to a judge behind HTTP, over all starts
+    uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused, cost;     // to a judge behind HTTP, over all starts
+    spend_t spent;                  // of the budget, with what is not known there as its bound and with lost grants
+    spend_unit_t lacking;           // the limit that ended it, with ERR_LIMIT
     unsigned workers;               // welcomed and alive
     unsigned leases;                // out
     uint64_t workers_died, leases_lost, messages_refused;       // since the start
@@ -70,7 +73,7 @@ typedef struct {
     unsigned repeats;               // times that a share of the cells is judged over, outside of labels
     double repeat_share;
     const char *judge_note;
-    uint64_t budget_calls;          // requests to a judge that costs, over all workers and starts of the run; 0: no limit
+    spend_t budget;                 // of a judge that costs, over all workers and starts of the run; 0 in a unit: no limit
     uint64_t limit;                 // label a seeded sample of this many prompts; 0: all
 
     // service

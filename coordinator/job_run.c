@@ -81,12 +81,14 @@ static status_t take_in_probes (store_t *store, store_batch_t *batch, uint32_t r
         return status;
     }
     const Rulemill__RunCounts none = RULEMILL__RUN_COUNTS__INIT;
-    budget_t budget = { .store = store, .run = run, .spent = probes->calls };
+    budget_t budget = { .store = store, .run = run }, of_probes = { .store = store, .run = 0 };
+    status = budget_read (store, 0, &budget.spent, fault);
     record_put_counts (batch, run, probes);
     record_put_counts (batch, 0, &none);
     budget_put (&budget, batch);
+    budget_put (&of_probes, batch);
     rulemill__run_counts__free_unpacked (probes, NULL);
-    return OK;
+    return status;
 }
 
 static status_t begin (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, fault_t *fault)

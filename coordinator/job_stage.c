@@ -51,6 +51,9 @@ static void read_serve (job_t *job)
     s->cached_tokens = counts->cached_tokens;
     s->completion_tokens = counts->completion_tokens;
     s->refused = counts->refused;
+    s->cost = counts->cost;
+    s->spent = state.spent;
+    s->lacking = state.lacking;
 }
 
 // The rate over the last seconds, smoothed; what is left by it.

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "base/digest.h"
+#include "base/spend.h"
 #include "storage/store.h"
 
 typedef struct kind kind_t;
@@ -34,7 +35,7 @@ typedef struct {
     uint64_t group;                     // items of one group that stand together are leased together
     uint64_t keys [DUE_KEYS_MAX];       // what the item occupies while it is leased
     unsigned n_keys;
-    uint64_t cost;                      // budget units that it can use at most
+    uint64_t cost;                      // calls that it is expected to need; 0: none
 } due_t;
 
 typedef enum {
@@ -66,12 +67,19 @@ typedef struct {
     // Items taken up again out of turn (retry), ascending from `from`; n 0: none left. Their final result forgets them.
     status_t (*retries) (kind_t *kind, uint64_t from, due_t *out, size_t max, size_t *n, fault_t *fault);
 
+    // What an item that is due costs by now. NULL: as it was found due.
+    status_t (*cost) (kind_t *kind, uint64_t item, uint64_t *cost, fault_t *fault);
+
     // The body of an item's message. first: of its batch, which later bodies may refer to.
     status_t (*body) (kind_t *kind, uint64_t item, bool first, buf_t *body, fault_t *fault);
 
     // Put what a result changes into the batch. Must see what earlier calls put into the same batch.
     status_t (*commit) (kind_t *kind, store_batch_t *batch, uint64_t item, bool final, const void *body, size_t len,
                         verdict_t *verdict, buf_t *known, fault_t *fault);
+    // A result of an item that has its final one: keep what was paid for in it. NULL: nothing is.
+    status_t (*late) (kind_t *kind, store_batch_t *batch, uint64_t item, const void *body, size_t len, fault_t *fault);
+    // What requests used, beside a result or before the first one. NULL: nobody counts.
+    void (*used) (kind_t *kind, const usage_t *usage);
     status_t (*settle) (kind_t *kind, store_batch_t *batch, uint64_t item, fault_t *fault);
     status_t (*quarantine) (kind_t *kind, store_batch_t *batch, uint64_t item, const char *reason, fault_t *fault);
 

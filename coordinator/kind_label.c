@@ -144,7 +144,7 @@ static const char *const *label_phase_end (kind_t *kind, const phase_t *phase)
 // --- what is due -----------------------------------------------------------
 
 // What must be known of a prompt to tell whether its pairs are due and what they cost.
-static status_t look_at_prompt (label_kind_t *self, uint64_t number, fault_t *fault)
+status_t label_look_at_prompt (label_kind_t *self, uint64_t number, fault_t *fault)
 {
     if (self->prompt_known && self->prompt == number)
         return OK;
@@ -167,42 +167,21 @@ static status_t prompt_is_due (label_kind_t *self, uint64_t number, bool *due, f
     *due = true;
     if (self->threshold == UINT64_MAX && !self->has_excluded)
         return OK;
-    status_t status = look_at_prompt (self, number, fault);
+    status_t status = label_look_at_prompt (self, number, fault);
     *due = self->prompt_due;
     return status;
 }
 
-// Rules that the policy asks of each response.
-static uint64_t rules_asked (const label_kind_t *self)
+static status_t label_cost (kind_t *kind, uint64_t item, uint64_t *cost, fault_t *fault)
 {
-    const Rulemill__RunSpec *spec = self->options.run->spec;
-    if (strcmp (spec->policy, "fixed") == 0)
-        return spec->n_fixed_rules;
-    uint64_t n = self->options.pool->count;
-    return strcmp (spec->policy, "random") == 0 && spec->top < n ? spec->top : n;
-}
-
-// The calls that a pair needs: a cell for each rule asked, response and layer, but for those that the store has. Where only some rules
-// are asked, which of the stored ones help is not looked at.
-static status_t price (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, uint64_t *cost, fault_t *fault)
-{
-    status_t seen = self->layers > self->members ? look_at_prompt (self, pair->prompt, fault) : OK;
-    if (seen != OK)
-        return seen;
-    size_t layers = label_layers (self, self->prompt_again);
-    uint64_t asked = rules_asked (self);
-    *cost = 2 * asked * layers;
-    for (int side = 1; side <= 2 && asked == self->options.pool->count; side++) {
-        Rulemill__Cells *known = NULL;
-        status_t status = label_known (self, item, pair, side, layers, &known, fault);
-        if (status != OK)
-            return status;
-        if (known) {
-            *cost -= known->n_rule;
-            rulemill__cells__free_unpacked (known, NULL);
-        }
+    label_kind_t *self = (label_kind_t *) kind;
+    Rulemill__PairRecord *pair = NULL;
+    status_t status = record_get_pair (self->options.store, item, &pair, fault);
+    if (status == OK && pair) {
+        status = label_price (self, item, pair, cost, fault);
+        rulemill__pair_record__free_unpacked (pair, NULL);
     }
-    return OK;
+    return status;
 }
 
 static status_t look_at (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, due_t *out, fault_t *fault)
@@ -218,7 +197,7 @@ static status_t look_at (label_kind_t *self, uint64_t item, const Rulemill__Pair
         out->keys [1] = pair->response_b;
         out->n_keys = 2;
     }
-    return self->options.costs && out->state == DUE_LEASE ? price (self, item, pair, &out->cost, fault) : OK;
+    return self->options.costs && out->state == DUE_LEASE ? label_price (self, item, pair, &out->cost, fault) : OK;
 }
 
 // Is there a label at `item`? Walks along with the pairs, both in order.
@@ -354,7 +333,8 @@ static const kind_class_t label_class = {
     .setup = label_setup, .blobs = label_blobs, .blob = label_blob,
     .phase = label_phase, .phase_end = label_phase_end,
     .due = label_due, .retries = label_retries, .body = label_body,
-    .commit = label_commit, .settle = label_settle, .quarantine = label_quarantine,
+    .cost = label_cost,
+    .commit = label_commit, .late = label_late, .used = label_used, .settle = label_settle, .quarantine = label_quarantine,
     .before_write = label_before_write, .after_write = label_after_write
 };
 
@@ -424,6 +404,8 @@ status_t kind_label_new (const kind_label_options_t *options, kind_t **out, faul
         status = number_layers (self, fault);
     if (status == OK)
         status = read_counts (self, fault);
+    if (status == OK)
+        status = label_need_open (self, fault);
     if (status != OK)
         kind_label_destroy (out);
     return status;
@@ -435,6 +417,7 @@ void kind_label_destroy (kind_t **kind)
     if (self == NULL)
         return;
     label_after_write (*kind);
+    label_need_close (self);
     free (self->rule_number);
     free (self->rule_index);
     free (self->layer_judge);

@@ -19,7 +19,7 @@ typedef struct {
     const rulepool_t *pool;
     bool stored_cells;                  // the judge's cells are in the store: send them along, keep new ones
     bool second_copies;                 // the judge costs nothing
-    bool costs;                         // calls are budgeted: an item costs the cells that it lacks
+    bool costs;                         // there is a budget: an item costs the cells that it lacks
     const Rulemill__JudgeSetup *const *judges;  // sent to the workers, one for each member of the run's panel, or one
     size_t n_judges;                    // 0: the judge asks nobody
     unsigned repeats;                   // how often cells of the share below are judged over; at most LIMIT_REPEATS

@@ -111,13 +111,15 @@ static void keep (label_kind_t *self, store_batch_t *batch, uint64_t item, const
     count (&self->counts, pair, label);
 }
 
-static void count_usage (Rulemill__RunCounts *counts, const Rulemill__Usage *usage)
+void label_used (kind_t *kind, const usage_t *usage)
 {
+    Rulemill__RunCounts *counts = &((label_kind_t *) kind)->counts;
     counts->calls += usage->calls;
     counts->prompt_tokens += usage->prompt_tokens;
     counts->cached_tokens += usage->cached_tokens;
     counts->completion_tokens += usage->completion_tokens;
     counts->refused += usage->refused;
+    counts->cost += usage->cost;
 }
 
 // --- cells: the first write wins -------------------------------------------
@@ -262,8 +264,6 @@ static status_t take (label_kind_t *self, store_batch_t *batch, uint64_t item, c
         *verdict = VERDICT_STALE;
         return tell_known (self, item, pair, known, fault);
     }
-    if (result->usage)
-        count_usage (&self->counts, result->usage);
     *verdict = final ? VERDICT_FINAL : VERDICT_PARTIAL;
     if (final)
         keep (self, batch, item, pair, result->label);
@@ -288,9 +288,10 @@ status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool f
     if (status != OK)
         return status;
     if (has) {
+        status = label_late (kind, batch, item, body, len, fault);
         forget_retry (self, batch, item);
         *verdict = VERDICT_FINAL;
-        return OK;
+        return status;
     }
     Rulemill__PairRecord *pair = NULL;
     status = get_pair (self, item, &pair, fault);
@@ -302,6 +303,26 @@ status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool f
     if (result)
         rulemill__label_result__free_unpacked (result, NULL);
     rulemill__pair_record__free_unpacked (pair, NULL);
+    return status;
+}
+
+// The cells of a pair that was set aside or labelled meanwhile: paid for, and of use to a retry or to other pairs.
+status_t label_late (kind_t *kind, store_batch_t *batch, uint64_t item, const void *body, size_t len, fault_t *fault)
+{
+    label_kind_t *self = (label_kind_t *) kind;
+    Rulemill__LabelResult *result = self->options.stored_cells ? rulemill__label_result__unpack (NULL, len, body) : NULL;
+    Rulemill__PairRecord *pair = NULL;
+    status_t status = result ? get_pair (self, item, &pair, fault) : OK;
+    if (status == OK && result && result_readable (self, pair, result, false)) {
+        bool swapped = label_swapped (self, pair), stale = false;
+        status = merge (self, batch, swapped ? pair->response_b : pair->response_a, result->new_a, &stale, fault);
+        if (status == OK)
+            status = merge (self, batch, swapped ? pair->response_a : pair->response_b, result->new_b, &stale, fault);
+    }
+    if (pair)
+        rulemill__pair_record__free_unpacked (pair, NULL);
+    if (result)
+        rulemill__label_result__free_unpacked (result, NULL);
     return status;
 }
 

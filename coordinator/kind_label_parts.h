@@ -38,6 +38,13 @@ typedef struct {
     int32_t *rule_index;            // [rule_index_n] by dense number; -1: not of this pool
     uint32_t rule_index_n;
 
+    // which cells a pair needs; NULL and unused for a policy that selection does not know
+    selection_spec_t select;
+    uint32_t *fixed;
+    int8_t *polarity;
+    digest_t *rule_digest;
+    bool *need;                     // of the pair asked about last
+
     // the last prompt that was asked about
     uint64_t prompt;
     bool prompt_known, prompt_due;
@@ -66,9 +73,21 @@ status_t label_known (label_kind_t *self, uint64_t item, const Rulemill__PairRec
 Rulemill__Cells *label_cells_new (size_t room);
 void label_cells_add (Rulemill__Cells *cells, uint32_t rule, int32_t score, uint32_t relevance, uint32_t mass);
 
+// kind_label.c: prompt_due and prompt_again of a prompt
+status_t label_look_at_prompt (label_kind_t *self, uint64_t number, fault_t *fault) MUST_USE;
+
+// kind_label_need.c
+status_t label_need_open (label_kind_t *self, fault_t *fault) MUST_USE;
+void label_need_close (label_kind_t *self);
+const bool *label_needs (label_kind_t *self, const Rulemill__PairRecord *pair);     // by rule, valid until the next call; NULL: all
+// The cells that a pair needs and the store lacks: the calls that it costs.
+status_t label_price (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, uint64_t *cost, fault_t *fault) MUST_USE;
+
 // kind_label_commit.c
 status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool final, const void *body, size_t len,
                        verdict_t *verdict, buf_t *known, fault_t *fault);
+status_t label_late (kind_t *kind, store_batch_t *batch, uint64_t item, const void *body, size_t len, fault_t *fault);
+void label_used (kind_t *kind, const usage_t *usage);
 status_t label_settle (kind_t *kind, store_batch_t *batch, uint64_t item, fault_t *fault);
 status_t label_quarantine (kind_t *kind, store_batch_t *batch, uint64_t item, const char *reason, fault_t *fault);
 void label_after_write (kind_t *kind);

@@ -163,13 +163,23 @@ static size_t cut (const due_t *items, size_t n, size_t max)
     return at;
 }
 
-// How many of the first n items cost at most units together.
-static size_t affordable (const due_t *items, size_t n, uint64_t units)
+// What costs nothing once costs nothing ever after.
+static uint64_t cost_now (due_t *item, const lease_price_t *price)
 {
+    if (item->cost > 0 && price->cost)
+        item->cost = price->cost (price->ctx, item);
+    return item->cost;
+}
+
+// How many of the first n items can be paid.
+static size_t affordable (due_t *items, size_t n, const lease_price_t *price)
+{
+    if (price == NULL)
+        return n;
     size_t count = 0;
-    while (count < n && items [count].cost <= units)
-        units -= items [count++].cost;
-    return count;
+    for (uint64_t units = price->units; count < n && cost_now (&items [count], price) <= units; count++)
+        units -= items [count].cost;
+    return count == 0 && n > 0 && price->units > 0 ? 1 : count;
 }
 
 static lease_t *lease_new (leases_t *leases, size_t n, uint32_t attempt, void *holder, int64_t now_ms)
@@ -187,8 +197,6 @@ static lease_t *lease_new (leases_t *leases, size_t n, uint32_t attempt, void *h
 static void lease_enter (leases_t *leases, lease_t *lease)
 {
     lease->left = lease->n;
-    for (size_t i = 0; i < lease->n; i++)
-        lease->grant += lease->items [i].cost;
     HASH_ADD (hh, leases->by_number, number, sizeof lease->number, lease);
     DL_APPEND (leases->by_age, lease);
     leases->active++;
@@ -224,14 +232,14 @@ static lease_t *lease_from (leases_t *leases, piece_t *piece, size_t count, void
     return NULL;
 }
 
-lease_t *leases_grant (leases_t *leases, size_t max, uint64_t units, void *holder, int64_t now_ms)
+lease_t *leases_grant (leases_t *leases, size_t max, const lease_price_t *price, void *holder, int64_t now_ms)
 {
     assert (max > 0);
     lease_t *lease = NULL;
     while (lease == NULL && leases->pending) {
         piece_t *piece = leases->pending;
         size_t count = cut (piece->items, piece->n, max);
-        count = affordable (piece->items, count, units);
+        count = affordable (piece->items, count, price);
         if (count == 0)
             return NULL;
         lease = lease_from (leases, piece, count, holder, now_ms);
@@ -246,9 +254,9 @@ lease_t *leases_grant (leases_t *leases, size_t max, uint64_t units, void *holde
     return lease;
 }
 
-bool leases_affordable (const leases_t *leases, uint64_t units)
+uint64_t leases_next_cost (leases_t *leases, const lease_price_t *price)
 {
-    return leases->pending == NULL || leases->pending->items [0].cost <= units;
+    return leases->pending ? cost_now (&leases->pending->items [0], price) : 0;
 }
 
 lease_t *leases_copy (leases_t *leases, void *holder, int64_t age_ms, int64_t now_ms)

@@ -10,6 +10,7 @@
 
 #include <uthash.h>
 
+#include "base/spend.h"
 #include "coordinator/kind.h"
 
 // Items that wait for a worker. Owned by leases_t.
@@ -33,7 +34,8 @@ struct lease {
     due_t *items;
     bool *final;                // [n] its final result is committed or about to be
     size_t n, left, sent;       // items; not final yet; handed over in batches so far
-    uint64_t grant, spent;      // budget units
+    spend_t grant;              // the rest of what is reserved for it
+    bool has_spent;             // anything, since it was granted
     void *holder;               // the peer
     int64_t granted_ms, moved_ms;   // when; when progress was last seen
     uint64_t progress;          // the holder's progress number then
@@ -51,13 +53,20 @@ void leases_destroy (leases_t **leases);
 // Add items to the pending ones; items is copied.
 void leases_add (leases_t *leases, const due_t *items, size_t n);
 
-// Make a lease of pending items, at most max (a piece longer than that is cut at a group's end) whose costs together are at
-// most units (which may cut a group). Items whose keys are occupied step aside until they are free. NULL: nothing can be
-// leased now, or the next item costs more than units; without a lease out, only the latter.
-lease_t *leases_grant (leases_t *leases, size_t max, uint64_t units, void *holder, int64_t now_ms);
+// What the items of a lease may cost together. The first may cost more, where anything may be spent at all.
+typedef struct {
+    uint64_t units;
+    uint64_t (*cost) (void *ctx, const due_t *item);    // what it costs by now; NULL: as it was found due
+    void *ctx;
+} lease_price_t;
 
-// Does the next pending item cost at most units? True where nothing is pending.
-bool leases_affordable (const leases_t *leases, uint64_t units);
+// Make a lease of pending items, at most max (a piece longer than that is cut at a group's end) and at most at price (which may cut a
+// group); NULL: whatever they cost. Items whose keys are occupied step aside until they are free. NULL: nothing can be
+// leased now, or the next item costs something and nothing may be spent; without a lease out, only the latter.
+lease_t *leases_grant (leases_t *leases, size_t max, const lease_price_t *price, void *holder, int64_t now_ms);
+
+// What the next pending item costs by now; 0 where nothing is pending.
+uint64_t leases_next_cost (leases_t *leases, const lease_price_t *price);
 
 // Make a second copy of the oldest lease that has none, is not holder's and is older than age_ms. NULL: there is none.
 lease_t *leases_copy (leases_t *leases, void *holder, int64_t age_ms, int64_t now_ms);

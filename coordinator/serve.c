@@ -34,6 +34,8 @@ serve_t *serve_new (const serve_options_t *options)
     o->hang_ms = o->hang_ms ? o->hang_ms : 300000;
     o->attempts_max = o->attempts_max ? o->attempts_max : 3;
     o->window = o->window ? o->window : 262144;
+    for (int u = 0; u < SPEND_UNITS; u++)
+        o->budget.unit [u] = o->budget.unit [u] ? o->budget.unit [u] : SPEND_NO_LIMIT;
     RAND_bytes ((unsigned char *) &serve->epoch, sizeof serve->epoch);
     serve->batch = store_batch_new (o->store);
     serve->leases = leases_new (o->attempts_max);
@@ -67,7 +69,7 @@ void serve_state (const serve_t *serve, serve_state_t *out)
         .items_done = serve->items_done, .position = serve->window.low, .end = serve->phase.end,
         .workers_died = serve->workers_died, .leases_lost = serve->leases_lost,
         .messages_refused = serve->messages_refused + hub_denied (serve->options.hub), .workers_unfit = serve->workers_unfit, .unfit = serve->unfit,
-        .draining = serve->stop
+        .draining = serve->stop, .spent = serve->budget.spent, .reserved = serve->budget.reserved, .lacking = serve->lacking
     };
 }
 
@@ -98,8 +100,12 @@ void serve_retry (serve_t *serve)
 static void give_back (serve_t *serve, peer_t *peer, const Rulemill__Return *message)
 {
     lease_t *lease = message->epoch == serve->epoch ? leases_find (serve->leases, message->lease) : NULL;
-    if (lease && lease->holder == peer)
-        work_end_lease (serve, lease, END_RETURNED, false, 0);
+    if (lease == NULL || lease->holder != peer)
+        return;
+    const spend_t need = wire_read_spend (message->need);
+    if (message->need)
+        grant_wanting (serve, lease, &need);
+    work_end_lease (serve, lease, message->in_flight ? END_LOST : END_RETURNED, false, 0);
 }
 
 static void who_are_you (serve_t *serve, const peer_id_t *from)
@@ -291,7 +297,7 @@ static status_t run_phase (serve_t *serve, fault_t *fault)
     if (serve->stop)
         return fault_set (fault, ERR_STOPPED, "stopped on request; run the same command again to go on");
     if (serve->budget_out)
-        return fault_set (fault, ERR_LIMIT, "the budget of %" PRIu64 " units is used up; raise it and run the same command again to go on", serve->options.budget);
+        return fault_set (fault, ERR_LIMIT, "the budget is used up; raise it and run the same command again to go on");
     return OK;
 }
 

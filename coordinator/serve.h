@@ -21,7 +21,7 @@ typedef struct {
     unsigned beat_ms, hang_ms;  // 0: 1000, 300000
     unsigned attempts_max;      // 0: 3
     uint32_t window;            // items; 0: 262144
-    uint64_t budget;            // units; 0: no limit
+    spend_t budget;             // 0 in a unit: no limit
     // Start local workers; called once, when there is first something to lease. NULL: none of its own. The answer is
     // owned by serve from then on.
     children_t *(*start) (void *ctx);
@@ -44,6 +44,8 @@ typedef struct {
     uint64_t workers_unfit;
     const char *unfit;              // what the last unfit worker said, "" where none was; lives as long as serve
     bool draining;
+    spend_t spent, reserved;        // of the budget
+    spend_unit_t lacking;           // which limit ended it with ERR_LIMIT
 } serve_state_t;
 
 serve_t *serve_new (const serve_options_t *options);

@@ -4,6 +4,7 @@
 //   serve_peers.c    who is there, hello and goodbye, blobs, the lost
 //   serve_work.c     finding what is due, granting leases, sending batches
 //   serve_share.c    how many workers share what a job may use at a time
+//   serve_grant.c    what a lease may spend
 //   serve_results.c  results into a batch, group commit, acknowledgements
 #ifndef COORDINATOR_SERVE_PARTS_H
 #define COORDINATOR_SERVE_PARTS_H
@@ -76,7 +77,10 @@ struct serve {
     uint64_t retry_from;            // where to look for items to take up again
     bool retry_open;                // there may be some
     budget_t budget;
+    spend_t recent;                 // what calls used lately
+    spend_t need;                   // the bound of a request for which a lease's grant was too small; 0: not known
     bool budget_out;
+    spend_unit_t lacking;           // why
     int64_t reserve_after_ms;       // a full disk: no lease with a price before then
 
     // peers
@@ -141,8 +145,17 @@ void work_end_phase (serve_t *serve);
 void work_queue (serve_t *serve, peer_t *peer);             // into the queue of those that want leases, if it does
 void work_unqueue (serve_t *serve, peer_t *peer);
 
+uint64_t work_cost (void *serve, const due_t *due);         // what an item costs by now
+
 // serve_share.c
 void share_tell (serve_t *serve);                           // where the number has changed
+
+// serve_grant.c
+void grant_learn (serve_t *serve, const spend_t *spent);    // what calls use
+uint64_t grant_calls (const serve_t *serve);                // that the items of a new lease may need; 0: nothing can be granted now
+spend_t grant_for (const serve_t *serve, const lease_t *lease);
+void grant_check_end (serve_t *serve);                      // is nothing left, and nothing to come back?
+void grant_wanting (serve_t *serve, const lease_t *lease, const spend_t *need);    // it comes back for want of need
 
 // serve_results.c
 void results_take (serve_t *serve, const peer_id_t *from, peer_t *peer, const Rulemill__Results *results);

@@ -129,9 +129,29 @@ static bool is_too_early (serve_t *serve, uint64_t item)
     return item >= serve->window.cursor && serve->in_phase && HASH_COUNT (serve->strays) >= serve->window.size;
 }
 
-static uint64_t sum (uint64_t a, uint64_t b)
+// What a result says was spent. That of a lease that is not known any more was lost with its grant, unless it had none.
+static void take_spent (serve_t *serve, lease_t *lease, const Rulemill__Results *results, const Rulemill__Result *result)
 {
-    return a + b < a ? UINT64_MAX : a + b;
+    spend_t spent = wire_read_spend (result->spent), none = { { 0 } };
+    kind_t *kind = serve->options.kind;
+    if (lease)
+        lease->has_spent = lease->has_spent || !spend_is_zero (&spent);
+    for (int u = 0; u < SPEND_UNITS && lease == NULL && results->epoch == serve->epoch; u++)
+        if (serve->budget.limit.unit [u] != SPEND_NO_LIMIT)
+            spent.unit [u] = 0;
+    budget_spend (&serve->budget, lease ? &lease->grant : &none, &spent);
+    grant_learn (serve, &spent);
+    const usage_t usage = wire_read_usage (result->usage);
+    if (!usage_is_zero (&usage) && kind->class->used)
+        kind->class->used (kind, &usage);
+}
+
+static void take_late (serve_t *serve, const Rulemill__Result *result)
+{
+    fault_t fault = { 0 };
+    kind_t *kind = serve->options.kind;
+    if (kind->class->late && kind->class->late (kind, serve->batch, result->item, result->body.data, result->body.len, &fault) != OK)
+        serve_fail (serve, &fault);
 }
 
 static void end_if_done (serve_t *serve, lease_t *lease, size_t place)
@@ -145,13 +165,13 @@ static bool take_one (serve_t *serve, const Rulemill__Results *results, const Ru
 {
     if (result->item >= (serve->phase.items ? serve->phase.items : serve->phase.end))
         return false;
-    if (is_too_early (serve, result->item))
+    if (result->final && is_too_early (serve, result->item))
         return true;            // not acknowledged, so it comes again
     size_t place = 0;
     lease_t *lease = lease_of (serve, results, result->item, &place);
-    if (lease)
-        lease->spent = sum (lease->spent, result->spent);
+    take_spent (serve, lease, results, result);
     if (work_is_done (serve, result->item)) {
+        take_late (serve, result);
         if (result->final)
             receipt->items [receipt->n_items++] = result->item;
         end_if_done (serve, lease, place);

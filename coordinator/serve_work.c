@@ -153,9 +153,7 @@ bool work_look (serve_t *serve)
         fill_pending (serve, LEASE_FIRST);
     if (leases_pending (serve->leases) == 0 && !work_is_ahead (serve))
         fill_retries (serve);
-    // With no lease out no units can come back.
-    if (leases_active (serve->leases) == 0 && !leases_affordable (serve->leases, budget_left (&serve->budget)))
-        serve->budget_out = true;
+    grant_check_end (serve);
     return leases_pending (serve->leases) == 0 && work_is_ahead (serve) && window_room (&serve->window) > 0;
 }
 
@@ -174,7 +172,7 @@ status_t work_begin_phase (serve_t *serve, fault_t *fault)
     serve->retry_from = 0;
     serve->retry_open = true;
     serve->in_phase = true;
-    return budget_open (&serve->budget, serve->options.store, serve->options.run_number, serve->options.budget, fault);
+    return budget_open (&serve->budget, serve->options.store, serve->options.run_number, &serve->options.budget, fault);
 }
 
 void work_take_back (serve_t *serve)
@@ -221,21 +219,42 @@ static size_t lease_size (const serve_t *serve, const peer_t *peer)
     return size < (double) least ? least : size > LEASE_LARGEST ? LEASE_LARGEST : (size_t) size;
 }
 
+uint64_t work_cost (void *ctx, const due_t *due)
+{
+    serve_t *serve = ctx;
+    kind_t *kind = serve->options.kind;
+    uint64_t cost = due->cost;
+    fault_t fault = { 0 };
+    if (kind->class->cost && kind->class->cost (kind, due->item, &cost, &fault) != OK)
+        serve_fail (serve, &fault);
+    return cost;
+}
+
 static lease_t *next_lease (serve_t *serve, peer_t *peer)
 {
     int64_t now = serve_now (serve);
     size_t size = lease_size (serve, peer);
     if (leases_pending (serve->leases) < size && work_is_ahead (serve))
         fill_pending (serve, size);
-    uint64_t units = budget_left (&serve->budget);
-    lease_t *lease = leases_grant (serve->leases, size, units, peer, now);
+    const lease_price_t limited = { .units = grant_calls (serve), .cost = work_cost, .ctx = serve };
+    const lease_price_t *price = budget_is_limited (&serve->budget) ? &limited : NULL;
+    lease_t *lease = leases_grant (serve->leases, size, price, peer, now);
     if (lease == NULL && !work_is_ahead (serve)) {
         fill_retries (serve);
-        lease = leases_grant (serve->leases, size, units, peer, now);
+        lease = leases_grant (serve->leases, size, price, peer, now);
         if (lease == NULL && serve->options.kind->class->second_copies)
             lease = leases_copy (serve->leases, peer, COPY_AGE_MS, now);
     }
     return lease;
+}
+
+static Rulemill__Spend announced_grant (const serve_t *serve, const lease_t *lease)
+{
+    spend_t grant = lease->grant;
+    for (int u = 0; u < SPEND_UNITS; u++)
+        if (serve->budget.limit.unit [u] == SPEND_NO_LIMIT)
+            grant.unit [u] = SPEND_NO_LIMIT;
+    return wire_spend (&grant);
 }
 
 static bool announce (serve_t *serve, peer_t *peer, const lease_t *lease)
@@ -245,7 +264,9 @@ static bool announce (serve_t *serve, peer_t *peer, const lease_t *lease)
     body.lease = lease->number;
     body.attempt = lease->attempt;
     body.items = (uint32_t) lease->n;
-    body.grant = lease->grant;
+    Rulemill__Spend grant = announced_grant (serve, lease);
+    if (budget_is_limited (&serve->budget))
+        body.grant = &grant;
     body.hang_ms = serve->options.hang_ms;
     Rulemill__ToWorker message = RULEMILL__TO_WORKER__INIT;
     message.body_case = RULEMILL__TO_WORKER__BODY_LEASE;
@@ -262,9 +283,10 @@ static bool give_lease (serve_t *serve, peer_t *peer)
     DL_APPEND2 (peer->leases, lease, peer_prev, peer_next);
     peer->n_leases++;
     fault_t fault = { 0 };
-    status_t status = budget_reserve (&serve->budget, lease->grant, &fault);
+    lease->grant = budget_is_limited (&serve->budget) ? grant_for (serve, lease) : (spend_t) { { 0 } };
+    status_t status = budget_reserve (&serve->budget, &lease->grant, &fault);
     if (status != OK) {
-        lease->grant = 0;
+        lease->grant = (spend_t) { { 0 } };
         work_end_lease (serve, lease, END_RETURNED, false, 0);
         if (status != ERR_LIMIT) {
             log_warn ("no budget could be reserved: %s; trying again every %d s", fault.text, RESERVE_PAUSE_MS / 1000);
@@ -343,7 +365,7 @@ void work_end_lease (serve_t *serve, lease_t *lease, lease_end_t how, bool has_h
     peer->n_leases--;
     // A holder that is lost, or may still be at work, can have spent all of its grant once it had an item.
     bool unknown = (how == END_KILLED || how == END_LOST) && lease->sent > 0;
-    budget_settle (&serve->budget, lease->grant, unknown ? lease->grant : lease->spent);
+    budget_release (&serve->budget, &lease->grant, unknown);
     if (how == END_DONE) {
         double seconds = (double) (serve_now (serve) - lease->granted_ms) / 1000.0 + 0.001;
         double rate = (double) lease->n / seconds;

@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/fault.h"
 
-enum { CONFIG_KEYS_MAX = 112, CONFIG_FILE_BYTES_MAX = 1024 * 1024, CONFIG_TEXT_BYTES_MAX = 4096, CONFIG_NAMES_MAX = 1000 };
+enum { CONFIG_KEYS_MAX = 128, CONFIG_FILE_BYTES_MAX = 1024 * 1024, CONFIG_TEXT_BYTES_MAX = 4096, CONFIG_NAMES_MAX = 1000 };
 
 typedef struct { char **items; size_t count; } config_names_t;
 
@@ -50,8 +50,9 @@ typedef struct {
         char *combine;
         double repeat_share;
         uint64_t repeats;
+        char *price_prompt, *price_cached, *price_completion, *currency;
     } judge;
-    struct { uint64_t max_calls; } budget;
+    struct { uint64_t max_calls, max_tokens; char *max_cost; } budget;
     struct {
         char *name;
         uint64_t top;

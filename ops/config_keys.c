@@ -57,6 +57,18 @@ static status_t check_pairs (const char *who, const char *text, fault_t *fault)
     return config_pairs (who, text, &count, fault);
 }
 
+static status_t check_price (const char *who, const char *text, fault_t *fault)
+{
+    uint64_t price;
+    return number_decimal (who, text, PRICE_DECIMALS, PRICE_MAX, &price, fault);
+}
+
+static status_t check_money (const char *who, const char *text, fault_t *fault)
+{
+    uint64_t money;
+    return number_decimal (who, text, MONEY_DECIMALS, MONEY_MAX, &money, fault);
+}
+
 #define AT(member) offsetof (config_t, member)
 #define MAPPING(column, meaning) \
     { "corpus.mapping." #column, CONFIG_TEXT, AT (corpus.mapping.column), NULL, 0, 0, NULL, NULL, false, meaning }
@@ -157,8 +169,20 @@ static const config_key_t keys [] = {
       "openai: share of the prompts whose cells are judged again, to see how far judgements scatter; enters no label" },
     { "judge.repeats", CONFIG_WHOLE, AT (judge.repeats), "1", 1, LIMIT_REPEATS, NULL, NULL, false,
       "openai: how often those are judged again" },
+    { "judge.price_prompt", CONFIG_TEXT, AT (judge.price_prompt), NULL, 0, 0, NULL, check_price, false,
+      "openai: price of a million tokens of prompts" },
+    { "judge.price_cached", CONFIG_TEXT, AT (judge.price_cached), NULL, 0, 0, NULL, check_price, false,
+      "openai: the same of those that come from the server's cache; as judge.price_prompt where it is not given" },
+    { "judge.price_completion", CONFIG_TEXT, AT (judge.price_completion), NULL, 0, 0, NULL, check_price, false,
+      "openai: price of a million tokens of answers" },
+    { "judge.currency", CONFIG_TEXT, AT (judge.currency), "USD", 0, 0, NULL, NULL, false,
+      "openai: what prices are in, for messages" },
     { "budget.max_calls", CONFIG_WHOLE, AT (budget.max_calls), "0", 0, UINT64_MAX, NULL, NULL, false,
       "openai: requests that the run may send in all, retries included; 0: no limit" },
+    { "budget.max_tokens", CONFIG_WHOLE, AT (budget.max_tokens), "0", 0, UINT64_MAX, NULL, NULL, false,
+      "openai: tokens that the run may use in all, of prompts and answers; 0: no limit" },
+    { "budget.max_cost", CONFIG_TEXT, AT (budget.max_cost), NULL, 0, 0, NULL, check_money, false,
+      "openai: what the run may cost in all, by judge.price_*, in judge.currency" },
     { "policy.name", CONFIG_CHOICE, AT (policy.name), "exhaustive", 0, 0, policy_words, NULL, true,
       "which rules decide a pair: exhaustive, discrepancy, all, random, fixed" },
     { "policy.top", CONFIG_WHOLE, AT (policy.top), "5", 1, LIMIT_RULES, NULL, NULL, true,

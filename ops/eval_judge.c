@@ -90,14 +90,22 @@ static void answered (void *ctx, judge_question_t *question, status_t status, co
     free (asking);
 }
 
-static bool may_call (void *ctx, judge_question_t *question)
+static judge_leave_t may_call (void *ctx, judge_question_t *question, const spend_t *bound)
+{
+    work_t *work = ctx;
+    (void) question, (void) bound;
+    if (work->status != OK || (work->calls_max > 0 && work->told->calls >= work->calls_max))
+        return JUDGE_MAY_NOT;
+    work->told->calls++;
+    return JUDGE_MAY;
+}
+
+// One that was not sent after all did not count.
+static void call_ended (void *ctx, judge_question_t *question, const judge_used_t *used)
 {
     work_t *work = ctx;
     (void) question;
-    if (work->status != OK || (work->calls_max > 0 && work->told->calls >= work->calls_max))
-        return false;
-    work->told->calls++;
-    return true;
+    work->told->calls -= spend_is_zero (&used->spent);
 }
 
 // --- asking -----------------------------------------------------------------------
@@ -177,7 +185,7 @@ static status_t ask_judge (work_t *work, judge_members_t *judges, const spec_t *
         message.n_judge = judges->n;
         status = open_kept (work, &spec->judge_identity);
     }
-    const judge_sink_t sink = { .done = answered, .cell = keep_cell, .allow = may_call, .ctx = work };
+    const judge_sink_t sink = { .done = answered, .cell = keep_cell, .allow = may_call, .used = call_ended, .ctx = work };
     if (status == OK)
         status = judge_open (&work->judge, &message, work->options->pool, &sink, work->fault);
     if (status == OK) {

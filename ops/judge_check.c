@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "coordinator/budget.h"
 #include "ops/probe.h"
 #include "storage/records.h"
 
@@ -22,7 +23,9 @@ typedef struct {
     // PROBE_REACH has no more than these
     store_t *store;
     Rulemill__RunCounts *before;        // calls that no run has taken in, as the store has them
-    judge_usage_t usage;                // of this check, on top
+    spend_t limit, spent_before;        // of the budget, where 0 in a unit is no limit
+    usage_t usage;                      // of this check, on top
+    spend_t spent;
     Rulemill__ProbeRecord record;       // findings are owned
     double calls_s;                     // sum over the endpoints that were asked
     unsigned asked, measured;
@@ -39,15 +42,22 @@ static Rulemill__RunCounts used_so_far (const check_t *check)
     counts.cached_tokens += check->usage.cached_tokens;
     counts.completion_tokens += check->usage.completion_tokens;
     counts.refused += check->usage.refused;
+    counts.cost += check->usage.cost;
     return counts;
 }
 
-static status_t write_down (check_t *check, unsigned more, const digest_t *judge, fault_t *fault)
+// more: of a call that is about to be made.
+static status_t write_down (check_t *check, const spend_t *more, const digest_t *judge, fault_t *fault)
 {
     Rulemill__RunCounts counts = used_so_far (check);
-    counts.calls += more;
+    budget_t budget = { .store = check->store, .spent = check->spent_before };
+    spend_add (&budget.spent, &check->spent);
+    counts.calls += more != NULL;
+    if (more)
+        spend_add (&budget.spent, more);
     store_batch_t *batch = store_batch_new (check->store);
     record_put_counts (batch, 0, &counts);
+    budget_put (&budget, batch);
     if (judge)
         record_put_probe (batch, judge, &check->record);
     status_t status = store_commit (check->store, batch, fault);
@@ -55,13 +65,15 @@ static status_t write_down (check_t *check, unsigned more, const digest_t *judge
     return status;
 }
 
-static bool may_call (void *ctx)
+static bool may_call (void *ctx, const spend_t *bound)
 {
     check_t *check = ctx;
-    uint64_t limit = check->config->budget.max_calls;
-    if (limit > 0 && check->before->calls + check->usage.calls >= limit)
-        return false;
-    return check->fault.code == OK && write_down (check, 1, NULL, &check->fault) == OK;
+    for (int u = 0; u < SPEND_UNITS; u++) {
+        uint64_t spent = sum_u64 (check->spent_before.unit [u], check->spent.unit [u]);
+        if (check->limit.unit [u] > 0 && sum_u64 (spent, bound->unit [u]) > check->limit.unit [u])
+            return false;
+    }
+    return check->fault.code == OK && write_down (check, bound, NULL, &check->fault) == OK;
 }
 
 // --- one endpoint ----------------------------------------------------------
@@ -100,7 +112,8 @@ static void keep (check_t *check, const char *url, const probe_report_t *report)
 static status_t probe_one (check_t *check, const char *url, unsigned loading_ms, probe_report_t *report, fault_t *fault)
 {
     const probe_options_t options = {
-        .depth = check->depth, .loading_ms = loading_ms, .may_call = may_call, .ctx = check, .usage = &check->usage, .stop = check->stop
+        .depth = check->depth, .loading_ms = loading_ms, .may_call = may_call, .ctx = check, .usage = &check->usage, .spent = &check->spent,
+        .stop = check->stop
     };
     status_t status = probe_run (check->config, url, &options, report, fault);
     if (status != OK)
@@ -172,8 +185,8 @@ status_t judge_check_reach (const config_t *config, fault_t *fault)
 // False: the budget is too small to ask anything that is not for a label.
 static bool choose_depth (check_t *check)
 {
-    uint64_t limit = check->config->budget.max_calls, n = check->config->judge.urls.count;
-    uint64_t left = limit > check->before->calls ? limit - check->before->calls : 0;
+    uint64_t limit = check->limit.unit [SPEND_CALLS], n = check->config->judge.urls.count;
+    uint64_t spent = check->spent_before.unit [SPEND_CALLS], left = limit > spent ? limit - spent : 0;
     check->depth = limit == 0 || left >= FULL_SHARE * PROBE_CALLS_FULL * n ? PROBE_FULL : PROBE_SHORT;
     return limit == 0 || left >= SHORT_SHARE * PROBE_CALLS_SHORT * n;
 }
@@ -194,27 +207,29 @@ static status_t ask_all (check_t *check, const digest_t *judge, fault_t *fault)
     status_t status = probe_all (check, fault);
     check->record.made_s = clock_wall_s ();
     fault_t written = { 0 };
-    if (write_down (check, 0, status == OK ? judge : NULL, &written) != OK && status == OK)
+    if (write_down (check, NULL, status == OK ? judge : NULL, &written) != OK && status == OK)
         *fault = written, status = written.code;
     return status;
 }
 
-status_t judge_check_ask (const config_t *config, const digest_t *judge, store_t *store, const _Atomic bool *stop,
-                          Rulemill__ProbeRecord **out, fault_t *fault)
+status_t judge_check_ask (const config_t *config, const digest_t *judge, const spend_t *limit, store_t *store,
+                          const _Atomic bool *stop, Rulemill__ProbeRecord **out, fault_t *fault)
 {
     status_t status = record_get_probe (store, judge, out, fault);
     if (status != OK || (*out && (*out)->measured))
         return status;
     rulemill__probe_record__free_unpacked (*out, NULL);
     *out = NULL;
-    check_t check = { .config = config, .store = store, .stop = stop, .record = RULEMILL__PROBE_RECORD__INIT };
-    status = record_get_counts (store, 0, &check.before, fault);
+    check_t check = { .config = config, .store = store, .stop = stop, .limit = *limit, .record = RULEMILL__PROBE_RECORD__INIT };
+    status = budget_read (store, 0, &check.spent_before, fault);
+    if (status == OK)
+        status = record_get_counts (store, 0, &check.before, fault);
     if (status != OK)
         return status;
     if (choose_depth (&check))
         status = ask_all (&check, judge, fault);
     else
-        log_info ("the budget of %llu calls is too small to probe the judge first", (unsigned long long) config->budget.max_calls);
+        log_info ("the budget of %llu calls is too small to probe the judge first", (unsigned long long) limit->unit [SPEND_CALLS]);
     if (status == OK)
         *out = copy_of (&check.record);
     for (size_t i = 0; i < check.record.n_finding; i++)

@@ -11,7 +11,7 @@
 #include "ops/cmd.h"
 #include "ops/config_judge.h"
 #include "ops/number.h"
-#include "worker/chat.h"
+#include "worker/chat_setup.h"
 
 // How long an answer may be where nobody says: the label's first token, a short text, or what comes behind the thoughts.
 enum { TOKENS_LABEL = 1, TOKENS_TEXT = 8, TOKENS_THOUGHTS = 4096 };
@@ -160,6 +160,21 @@ static void set_plain (const config_t *config, Rulemill__JudgeSetup *message)
     message->key_command = or_empty (config->judge.key_command);
 }
 
+// Of a million tokens in 1e-6 is of one token in 1e-12. What is not given costs nothing, but for what comes from the cache.
+static status_t set_prices (const config_t *config, Rulemill__JudgeSetup *message, fault_t *fault)
+{
+    const char *const text [] = { config->judge.price_prompt, config->judge.price_cached, config->judge.price_completion };
+    static const char *const key [] = { "judge.price_prompt", "judge.price_cached", "judge.price_completion" };
+    uint64_t price [] = { 0, 0, 0 };
+    for (size_t i = 0; i < 3; i++)
+        if (text [i] && number_decimal (key [i], text [i], PRICE_DECIMALS, PRICE_MAX, &price [i], fault) != OK)
+            return fault->code;
+    message->price_prompt = price [0];
+    message->price_cached = text [1] ? price [1] : price [0];
+    message->price_completion = price [2];
+    return OK;
+}
+
 static status_t check (const config_t *config, const judge_setup_t *setup, fault_t *fault)
 {
     const Rulemill__JudgeSetup *m = &setup->message;
@@ -186,6 +201,8 @@ status_t judge_setup_fill (const config_t *config, judge_setup_t *out, fault_t *
     set_extra (config, out);
     status_t status = set_weights (config, out, fault);
     if (status == OK)
+        status = set_prices (config, &out->message, fault);
+    if (status == OK)
         status = set_template (config, out, fault);
     return status == OK ? check (config, out, fault) : status;
 }
@@ -196,6 +213,38 @@ void judge_setup_clear (judge_setup_t *setup)
     buf_free (&setup->extra);
     free (setup->weights);
     setup->weights = NULL;
+}
+
+// --- what may be spent -------------------------------------------------------
+
+static status_t check_limits (const Rulemill__JudgeSetup *judge, const spend_t *limit, fault_t *fault)
+{
+    bool free_of_charge = judge->price_prompt == 0 && judge->price_cached == 0 && judge->price_completion == 0;
+    if (limit->unit [SPEND_COST] > 0 && free_of_charge)
+        return fault_set (fault, ERR_USAGE, "--max-cost needs prices of the judge %.100s: --set judge.price_prompt=P --set "
+                          "judge.price_completion=C, of a million tokens (and judge.price_cached, where the server's cache is cheaper); in a "
+                          "panel they stand in each judge's file", judge->model);
+    const chat_settings_t settings = chat_setup_settings (judge);
+    bool bounded = chat_completion_max (&settings, CONSTRAIN_NONE) < UINT32_MAX;
+    if (!bounded && (limit->unit [SPEND_COST] > 0 || limit->unit [SPEND_TOKENS] > 0))
+        return fault_set (fault, ERR_USAGE, "a limit of tokens or cost needs requests that limit their answers; take max_tokens out of "
+                          "judge.omit, or put it into judge.extra");
+    return OK;
+}
+
+status_t judge_setup_budget (const config_t *config, const Rulemill__JudgeSetup *const *judges, size_t n, spend_t *out, fault_t *fault)
+{
+    uint64_t cost = 0;
+    const char *text = config->budget.max_cost;
+    if (text && number_decimal ("budget.max_cost", text, MONEY_DECIMALS, MONEY_MAX, &cost, fault) != OK)
+        return fault->code;
+    if (text && cost == 0)
+        return fault_set (fault, ERR_USAGE, "--max-cost is 0, so nothing could be asked; raise it, or leave it out for no limit");
+    *out = spend_of (config->budget.max_calls, config->budget.max_tokens, cost);
+    status_t status = OK;
+    for (size_t i = 0; i < n && status == OK; i++)
+        status = check_limits (judges [i], out, fault);
+    return status;
 }
 
 // --- identity --------------------------------------------------------------

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/digest.h"
+#include "base/spend.h"
 #include "ops/config.h"
 #include "proto/record.pb-c.h"
 #include "proto/wire.pb-c.h"
@@ -30,6 +31,10 @@ status_t judge_setup_endpoint (config_t *config, fault_t *fault) MUST_USE;
 // cleared also after a fault.
 status_t judge_setup_fill (const config_t *config, judge_setup_t *out, fault_t *fault) MUST_USE;
 void judge_setup_clear (judge_setup_t *setup);
+
+// What the run may spend, 0 in a unit: no limit. ERR_USAGE where a limit can't be kept: cost of a judge without prices, tokens of
+// answers whose length nothing bounds.
+status_t judge_setup_budget (const config_t *config, const Rulemill__JudgeSetup *const *judges, size_t n, spend_t *out, fault_t *fault) MUST_USE;
 
 digest_t judge_setup_identity (const judge_setup_t *setup);
 

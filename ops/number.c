@@ -47,3 +47,21 @@ status_t number_real (const char *what, const char *text, double min, double max
     *out = value;
     return OK;
 }
+
+status_t number_decimal (const char *what, const char *text, unsigned decimals, uint64_t max, uint64_t *out, fault_t *fault)
+{
+    size_t whole = strspn (text, "0123456789");
+    const char *point = text + whole;
+    size_t places = *point == '.' ? strspn (point + 1, "0123456789") : 0;
+    bool good = whole > 0 && whole < 16 && (*point == '\0' || (*point == '.' && places > 0 && point [1 + places] == '\0'));
+    if (!good || places > decimals)
+        return fault_set (fault, ERR_USAGE, "%s: \"%.64s\" is no amount; give a number from 0 to %" PRIu64 " with at most %u places behind "
+                          "the point", what, text, max, decimals);
+    uint64_t value = strtoull (text, NULL, 10);
+    if (value > max || (value == max && strspn (point, ".0") != strlen (point)))
+        return fault_set (fault, ERR_USAGE, "%s: %.64s is out of range; give one from 0 to %" PRIu64, what, text, max);
+    for (unsigned i = 0; i < decimals; i++)
+        value = 10 * value + (i < places ? (uint64_t) (point [1 + i] - '0') : 0);
+    *out = value;
+    return OK;
+}

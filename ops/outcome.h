@@ -14,7 +14,8 @@ typedef struct {
     const char *dir;
     const char *judge;              // "lexicon"
     const char *judge_note;         // what people read: "lexicon (embedded baseline, ...)", "openai: MODEL"
-    uint64_t budget_calls;          // 0: no limit
+    spend_t budget;                 // 0 in a unit: no limit
+    const char *currency;
     const char *config;             // resolved, YAML
     int64_t began_s, ended_s;       // wall clock
     job_report_t job;

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "base/spend.h"
 #include "ops/config.h"
 #include "worker/judge.h"
 
@@ -22,9 +23,10 @@ enum { PROBE_CALLS_SHORT = 1, PROBE_CALLS_FULL = 6 };   // with a server that ta
 typedef struct {
     probe_depth_t depth;
     unsigned loading_ms;            // how long a server that loads its model (503) is waited for
-    bool (*may_call) (void *ctx);   // asked before each call; false: no more. NULL: always
+    bool (*may_call) (void *ctx, const spend_t *bound);     // asked before each call, which uses at most that; false: no more. NULL: always
     void *ctx;
-    judge_usage_t *usage;           // what was used is added to it, before may_call is asked again; NULL: nobody counts
+    usage_t *usage;                 // what was used is added to both, before may_call is asked again; NULL: nobody counts
+    spend_t *spent;                 // with what the server does not tell as its bound
     const _Atomic bool *stop;       // set by another thread: come to an end; NULL: never
 } probe_options_t;
 

@@ -29,36 +29,56 @@ static void build (probe_t *probe, const char *rule, buf_t *body)
     buf_free (&prefix);
 }
 
-static bool may_call (probe_t *probe)
+static prices_t prices_of (const probe_t *probe)
+{
+    const Rulemill__JudgeSetup *m = &probe->setup.message;
+    return (prices_t) { m->price_prompt, m->price_cached, m->price_completion };
+}
+
+static spend_t bound_of (const probe_t *probe, const buf_t *body)
+{
+    const prices_t prices = prices_of (probe);
+    uint64_t prompt = body->len + CHAT_OVERHEAD_TOKENS, answer = chat_completion_max (&probe->settings, CONSTRAIN_NONE);
+    return spend_of (1, sum_u64 (prompt, answer), prices_bound (&prices, prompt, answer));
+}
+
+static bool may_call (probe_t *probe, const spend_t *bound)
 {
     const probe_options_t *options = probe->options;
-    if (options->may_call && !options->may_call (options->ctx)) {
+    if (options->may_call && !options->may_call (options->ctx, bound)) {
         probe->out_of_calls = true;
         probe->reply.outcome = HTTP_UNREACHABLE;
         probe->reply.status = 0;
         return false;
     }
     probe->report->calls++;
-    if (options->usage)
-        options->usage->calls++;
     return true;
 }
 
-static void count (probe_t *probe)
+// What a refusal used is a call; what an answer that does not say used is its bound.
+static void count (probe_t *probe, const spend_t *bound)
 {
-    judge_usage_t *usage = probe->options->usage;
     const answer_t *answer = &probe->answer;
-    long status = probe->reply.status;
+    const prices_t prices = prices_of (probe);
+    bool came = probe->reply.outcome == HTTP_ANSWERED;
+    long status = came ? probe->reply.status : 0;
     if (probe_answered (probe)) {
         probe->seconds += probe->reply.seconds;
         probe->answered++;
     }
-    if (usage == NULL)
-        return;
-    usage->prompt_tokens += answer->prompt_tokens;
-    usage->cached_tokens += answer->cached_tokens;
-    usage->completion_tokens += answer->completion_tokens;
-    usage->refused += status == 429 || status == 503;
+    const usage_t used = {
+        .calls = 1, .prompt_tokens = answer->prompt_tokens, .cached_tokens = answer->cached_tokens,
+        .completion_tokens = answer->completion_tokens, .refused = status == 429 || status == 503,
+        .cost = prices_cost (&prices, answer->prompt_tokens, answer->cached_tokens, answer->completion_tokens)
+    };
+    bool idle = probe->reply.outcome == HTTP_UNREACHABLE || status == 503 || (status >= 300 && status < 500 && status != 408);
+    spend_t spent = spend_of (1, sum_u64 (answer->prompt_tokens, answer->completion_tokens), used.cost);
+    if (answer->prompt_tokens == 0 && !idle)
+        spent = *bound;
+    if (probe->options->usage)
+        usage_add (probe->options->usage, &used);
+    if (probe->options->spent)
+        spend_add (probe->options->spent, &spent);
 }
 
 void probe_ask (probe_t *probe, const char *rule)
@@ -66,14 +86,15 @@ void probe_ask (probe_t *probe, const char *rule)
     buf_t body = { 0 };
     build (probe, rule, &body);
     char *url = mem_printf ("%s/chat/completions", probe->base);
+    const spend_t bound = bound_of (probe, &body);
     unsigned waited_ms = 0;
     do {
         probe->answer = (answer_t) { .kind = ANSWER_MALFORMED };
-        if (!may_call (probe))
+        if (!may_call (probe, &bound))
             break;
         probe_call (probe->http, url, probe->secret, &body, probe->setup.message.timeout_ms, probe->options->stop, &probe->reply);
         answer_read (probe->doc, &probe->settings, probe->reply.body.data, probe->reply.body.len, &probe->answer);
-        count (probe);
+        count (probe, &bound);
     } while (probe->reply.outcome == HTTP_ANSWERED && probe->reply.status == 503 && probe_wait (probe, &waited_ms));
     free (url);
     buf_free (&body);

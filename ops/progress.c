@@ -61,6 +61,16 @@ void progress_duration (buf_t *out, double seconds)
     buf_printf (out, ":%02" PRIu64, s % 60);
 }
 
+void progress_money (buf_t *out, uint64_t amount)
+{
+    buf_printf (out, "%" PRIu64, (uint64_t) (amount / SPEND_COST_ONE));
+    if (amount % SPEND_COST_ONE == 0)
+        return;
+    buf_printf (out, ".%012" PRIu64, (uint64_t) (amount % SPEND_COST_ONE));
+    while (out->data [out->len - 1] == '0')
+        out->data [--out->len] = '\0';
+}
+
 // Bytes for ingest, pairs elsewhere.
 static void add_amount (buf_t *out, job_stage_t stage, double amount)
 {

@@ -38,4 +38,7 @@ void progress_line (const job_snapshot_t *snapshot, buf_t *out);
 void progress_count (buf_t *out, uint64_t count);
 void progress_duration (buf_t *out, double seconds);
 
+// An amount of 1e-12 of a currency's unit as a decimal number, exactly: "0.0123".
+void progress_money (buf_t *out, uint64_t amount);
+
 #endif

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "ops/progress.h"
 
 // --- the object ------------------------------------------------------------
 
@@ -151,6 +152,35 @@ static double seconds (struct timeval time)
     return (double) time.tv_sec + (double) time.tv_usec / 1e6;
 }
 
+// An amount of 1e-12 as a number, exactly.
+static void add_money (buf_t *out, const char *key, uint64_t amount)
+{
+    json_write_key (out, key);
+    progress_money (out, amount);
+}
+
+// Limits, and what is spent of them by the budget's count; null where there is none.
+static void add_budget (const outcome_t *outcome, buf_t *out)
+{
+    const spend_t *limit = &outcome->budget, *spent = &outcome->job.last.spent;
+    if (spend_is_zero (limit)) {
+        json_write_key (out, "budget");
+        buf_add_str (out, "null");
+        return;
+    }
+    open_object (out, "budget");
+    if (limit->unit [SPEND_CALLS])
+        add_count (out, "max_calls", limit->unit [SPEND_CALLS]);
+    if (limit->unit [SPEND_TOKENS])
+        add_count (out, "max_tokens", limit->unit [SPEND_TOKENS]);
+    if (limit->unit [SPEND_COST])
+        add_money (out, "max_cost", limit->unit [SPEND_COST]);
+    add_count (out, "spent_calls", spent->unit [SPEND_CALLS]);
+    add_count (out, "spent_tokens", spent->unit [SPEND_TOKENS]);
+    add_money (out, "spent_cost", spent->unit [SPEND_COST]);
+    buf_add_char (out, '}');
+}
+
 // Requests to a judge behind HTTP, over all starts of the run.
 static void add_calls (const outcome_t *outcome, buf_t *out)
 {
@@ -163,7 +193,9 @@ static void add_calls (const outcome_t *outcome, buf_t *out)
     add_count (out, "cached_tokens", counts->cached_tokens);
     add_count (out, "completion_tokens", counts->completion_tokens);
     add_count (out, "refused", counts->refused);
-    add_count (out, "budget", outcome->budget_calls);
+    add_money (out, "cost", counts->cost);
+    add_text (out, "currency", outcome->currency);
+    add_budget (outcome, out);
     buf_add_char (out, '}');
 }
 

@@ -67,11 +67,19 @@ static status_t check_reach (const setup_t *setup, fault_t *fault)
 
 static status_t budget_out (const outcome_t *outcome, fault_t *fault)
 {
-    buf_t calls = { 0 };
-    progress_count (&calls, outcome->budget_calls);
-    status_t status = fault_set (fault, ERR_STOPPED, "the budget of %s calls is used up, what was judged is kept in %s; raise it with "
-                                 "--max-calls and run the same command again", calls.data, outcome->dir);
-    buf_free (&calls);
+    static const char *const flags [SPEND_UNITS] = { "--max-calls", "--max-tokens", "--max-cost" };
+    spend_unit_t unit = outcome->job.last.lacking;
+    buf_t limit = { 0 };
+    if (unit == SPEND_COST) {
+        progress_money (&limit, outcome->budget.unit [unit]);
+        buf_printf (&limit, " %s", outcome->currency);
+    } else {
+        progress_count (&limit, outcome->budget.unit [unit]);
+        buf_add_str (&limit, unit == SPEND_CALLS ? " calls" : " tokens");
+    }
+    status_t status = fault_set (fault, ERR_STOPPED, "the budget of %s is used up, what was judged is kept in %s; raise it with "
+                                 "%s and run the same command again", limit.data, outcome->dir, flags [unit]);
+    buf_free (&limit);
     return status;
 }
 
@@ -141,7 +149,7 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
     job_options_t *job = setup_job (setup);
     outcome_t outcome = {
         .dir = job->dir, .judge = setup_config (setup)->judge.name, .judge_note = job->judge_note, .config = job->config,
-        .budget_calls = setup_config (setup)->budget.max_calls
+        .budget = job->budget, .currency = setup_config (setup)->judge.currency
     };
     // What costs nothing is told before the corpus is read: of a judge that this store has not met.
     status = job->plan_only || !setup_judge_is_new (setup) ? OK : check_reach (setup, fault);

@@ -48,6 +48,8 @@ const cli_flag_t setup_run_flags [] = {
     { "--model", "NAME", NULL, "judge.model", false },
     { "--panel", "FILE,FILE[,...]", NULL, "judge.panel", false },
     { "--max-calls", "N", NULL, "budget.max_calls", false },
+    { "--max-tokens", "N", NULL, "budget.max_tokens", false },
+    { "--max-cost", "AMOUNT", NULL, "budget.max_cost", false },
     { "--scores", "FILE", NULL, "judge.scores", false },
     { "--compat", "published", NULL, "judge.compat", false },
     { "--rules", "FILE", NULL, "rules.file", false },
@@ -268,7 +270,7 @@ static status_t ask_all (setup_t *setup, store_t *store, const _Atomic bool *sto
     for (size_t i = 0; i < judges->n; i++) {
         const judge_member_t *member = &judges->member [i];
         Rulemill__ProbeRecord *found = NULL;
-        status_t status = judge_check_ask (member->config, &member->identity, store, stop, &found, fault);
+        status_t status = judge_check_ask (member->config, &member->identity, &setup->job.budget, store, stop, &found, fault);
         if (status != OK)
             return status;
         double weight = judges->panel ? member->record.weight : 1;
@@ -319,7 +321,6 @@ static status_t set_judge (setup_t *setup, bool resume, fault_t *fault)
         return judge_panel_check (config, fault);
     }
     job->judge_note = setup->judge_note = judge_members_note (&setup->judges);
-    job->budget_calls = config->budget.max_calls;
     job->margin_open = !resume && !config_given (config, "run.tie_margin");
     job->before_run = ask_judge;
     job->before_run_ctx = setup;
@@ -327,8 +328,9 @@ static status_t set_judge (setup_t *setup, bool resume, fault_t *fault)
     job->n_judges = setup->judges.n;
     job->repeats = (unsigned) config->judge.repeats;
     job->repeat_share = config->judge.repeat_share;
-    if (!resume || !setup_judge_is_new (setup))
-        return OK;
+    status_t status = judge_setup_budget (config, job->judges, job->n_judges, &job->budget, fault);
+    if (status != OK || !resume || !setup_judge_is_new (setup))
+        return status;
     return judge_members_differ (&setup->judges, config, setup->last->spec, fault);
 }
 

@@ -143,7 +143,8 @@ static status_t check_contradictions (const config_t *config, fault_t *fault)
     if (config->judge.scores && !replay)
         return fault_set (fault, ERR_USAGE, "judge.scores (--scores) is for --judge replay; the %s judge makes its own",
                           config->judge.name);
-    static const char *const asked [] = { "judge.urls", "judge.model", "judge.template", "judge.extra", "budget.max_calls" };
+    static const char *const asked [] = { "judge.urls", "judge.model", "judge.template", "judge.extra", "budget.max_calls",
+                                          "budget.max_tokens", "budget.max_cost" };
     for (size_t i = 0; i < sizeof asked / sizeof *asked && !judge_is_http (config); i++)
         if (config_given (config, asked [i]))
             return fault_set (fault, ERR_USAGE, "%s is for a judge behind HTTP, not for %s; add --judge URL or take it out",

@@ -112,3 +112,39 @@ status_t wire_unpack_to_worker (const void *frame, size_t len, Rulemill__ToWorke
     }
     return status;
 }
+
+// --- amounts ---
+
+Rulemill__Spend wire_spend (const spend_t *spend)
+{
+    Rulemill__Spend message = RULEMILL__SPEND__INIT;
+    message.calls = spend->unit [SPEND_CALLS];
+    message.tokens = spend->unit [SPEND_TOKENS];
+    message.cost = spend->unit [SPEND_COST];
+    return message;
+}
+
+spend_t wire_read_spend (const Rulemill__Spend *spend)
+{
+    return spend ? spend_of (spend->calls, spend->tokens, spend->cost) : (spend_t) { 0 };
+}
+
+Rulemill__Usage wire_usage (const usage_t *usage)
+{
+    Rulemill__Usage message = RULEMILL__USAGE__INIT;
+    message.calls = usage->calls;
+    message.prompt_tokens = usage->prompt_tokens;
+    message.cached_tokens = usage->cached_tokens;
+    message.completion_tokens = usage->completion_tokens;
+    message.refused = usage->refused;
+    message.cost = usage->cost;
+    return message;
+}
+
+usage_t wire_read_usage (const Rulemill__Usage *usage)
+{
+    if (usage == NULL)
+        return (usage_t) { 0 };
+    return (usage_t) { .calls = usage->calls, .prompt_tokens = usage->prompt_tokens, .cached_tokens = usage->cached_tokens,
+                       .completion_tokens = usage->completion_tokens, .refused = usage->refused, .cost = usage->cost };
+}

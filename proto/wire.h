@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "base/spend.h"
 #include "proto/wire.pb-c.h"
 
 enum { PROTOCOL_MIN = 1, PROTOCOL_MAX = 1 };
@@ -19,6 +20,12 @@ void wire_pack_to_worker (const Rulemill__ToWorker *message, buf_t *out);
 // digests have their length.
 status_t wire_unpack_to_coordinator (const void *frame, size_t len, Rulemill__ToCoordinator **out, fault_t *fault) MUST_USE;
 status_t wire_unpack_to_worker (const void *frame, size_t len, Rulemill__ToWorker **out, fault_t *fault) MUST_USE;
+
+// Amounts of the budget as messages and back; NULL is nothing.
+Rulemill__Spend wire_spend (const spend_t *spend);
+spend_t wire_read_spend (const Rulemill__Spend *spend);
+Rulemill__Usage wire_usage (const usage_t *usage);
+usage_t wire_read_usage (const Rulemill__Usage *usage);
 
 // Pack any protobuf message (a body, a setup, a record) at the end of out.
 void wire_pack (const ProtobufCMessage *message, buf_t *out);

@@ -15,6 +15,7 @@ asks_t *asks_new (const asks_options_t *options)
     asks->options = *options;
     asks->doc = json_doc_new ();
     asks->at = mem_zero (options->n_urls, sizeof *asks->at);
+    asks_spend_init (asks);
     return asks;
 }
 
@@ -79,18 +80,10 @@ static uint32_t next_turn (const ask_t *ask, uint32_t from)
     return from;
 }
 
-void asks_tell_used (asks_t *asks)
-{
-    if (asks->options.sink.used)
-        asks->options.sink.used (asks->options.sink.ctx, &asks->usage);
-    asks->usage = (judge_usage_t) { 0 };
-}
-
 void ask_end (ask_t *ask, status_t status, const char *why)
 {
     asks_t *asks = ask->asks;
     judge_question_t *question = ask->question;
-    asks_tell_used (asks);
     asks->n--;
     ask_free (ask);
     asks->options.sink.done (asks->options.sink.ctx, question, status, why);
@@ -195,8 +188,10 @@ static bool take_place (ask_t *ask, int64_t *wait_ms)
     return true;
 }
 
-// Send the question's next request. False: no place for it now; *wait_ms says when to try again (-1: when one has ended).
-static bool launch (ask_t *ask, int64_t *wait_ms)
+typedef enum { LAUNCHED, NO_PLACE, NO_LEAVE } launch_t;
+
+// Send the question's next request, or end it. NO_PLACE: *wait_ms says when to try again (-1: when one has ended).
+static launch_t launch (ask_t *ask, int64_t *wait_ms)
 {
     asks_t *asks = ask->asks;
     const asks_options_t *o = &asks->options;
@@ -204,25 +199,28 @@ static bool launch (ask_t *ask, int64_t *wait_ms)
     if (ask->rule >= o->pool->count) {
         DL_DELETE (asks->ready, ask);
         ask_end (ask, OK, NULL);
-        return true;
+        return LAUNCHED;
     }
     if (ask->endpoint == ASK_NOBODY || upstream_is_open (o->upstream, (size_t) ask->endpoint))
         assign (ask, choose (ask));
     if (ask->endpoint == ASK_NOBODY) {
         *wait_ms = 100;
-        return false;
+        return NO_PLACE;
     }
-    if (!take_place (ask, wait_ms))
-        return false;
+    judge_leave_t leave = ask_leave (ask);
+    if (leave == JUDGE_MAY && !take_place (ask, wait_ms)) {
+        ask_unsent (ask);
+        return NO_PLACE;
+    }
+    if (leave == JUDGE_LATER)
+        return NO_LEAVE;
     DL_DELETE (asks->ready, ask);
-    if (o->sink.allow && !o->sink.allow (o->sink.ctx, ask->question)) {
-        upstream_ended (o->upstream, (size_t) ask->endpoint, UPSTREAM_REFUSED, 0, 0, -1, -1, -1, -1, -1);
-        ask_end (ask, ERR_LIMIT, "the budget of this lease is used up");
-        return true;
+    if (leave == JUDGE_MAY_NOT) {
+        ask_end (ask, ERR_LIMIT, "no more may be asked");
+        return LAUNCHED;
     }
     buf_t body = { 0 };
     chat_request_finish (&o->settings, o->template, &ask->prefix, o->pool->rules [ask->rule].text, ask->constrain, &body);
-    asks->usage.calls++;
     ask->question->endpoint = (unsigned) ask->endpoint + 1;
     ask->request = http_begin (o->http, o->urls [ask->endpoint], o->secret, body.data, body.len, o->timeout_ms, came, ask);
     buf_free (&body);
@@ -233,7 +231,7 @@ static bool launch (ask_t *ask, int64_t *wait_ms)
         snprintf (lost.why, sizeof lost.why, "the request could not be begun");
         came (ask, &lost);
     }
-    return true;
+    return LAUNCHED;
 }
 
 // Send as much as there are places for; returns how long nothing more can be sent (-1: until something ends).
@@ -244,7 +242,7 @@ static int64_t send_ready (asks_t *asks)
     ask_t *ask, *next;
     DL_FOREACH_SAFE (asks->ready, ask, next) {
         int64_t wait_ms;
-        if (launch (ask, &wait_ms))
+        if (launch (ask, &wait_ms) != NO_PLACE)
             continue;
         if (wait_ms >= 0 && (soonest < 0 || wait_ms < soonest))
             soonest = wait_ms;

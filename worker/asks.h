@@ -29,6 +29,7 @@ typedef struct {
     size_t n_urls;
     const char *secret;             // NULL: none
     unsigned timeout_ms, tries_max;
+    prices_t prices;
     http_t *http;
     upstream_t *upstream;
     judge_sink_t sink;

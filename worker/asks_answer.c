@@ -11,7 +11,6 @@ enum { RAW_SHOWN = 300, WORD_MS = 30000, SLOW_RETRY_MS = 3000 };
 static void tell_cell (ask_t *ask)
 {
     const judge_sink_t *sink = &ask->asks->options.sink;
-    asks_tell_used (ask->asks);
     if (sink->cell)
         sink->cell (sink->ctx, ask->question, ask->rule);
 }
@@ -207,13 +206,11 @@ static void failed (ask_t *ask, const http_answer_t *http, upstream_result_t res
     try_later (ask, counts, http->retry_after_ms, why);
 }
 
-static void read_completion (asks_t *asks, const http_answer_t *http, ask_answer_t *answer)
+static void read_completion (const ask_t *ask, const http_answer_t *http, ask_answer_t *answer)
 {
     answer_t *read = &answer->read;
-    answer_read (asks->doc, &asks->options.settings, http->body, http->len, read);
-    asks->usage.prompt_tokens += read->prompt_tokens;
-    asks->usage.cached_tokens += read->cached_tokens;
-    asks->usage.completion_tokens += read->completion_tokens;
+    answer_read (ask->asks->doc, &ask->asks->options.settings, http->body, http->len, read);
+    ask_used (ask, read);
     if (read->prompt_tokens > 0)
         answer->tokens = read->prompt_tokens + read->completion_tokens;
 }
@@ -223,8 +220,9 @@ void ask_read (const ask_t *ask, const http_answer_t *http, ask_answer_t *answer
     answer->result = result_of (http);
     answer->tokens = ask->tokens;
     if (answer->result == UPSTREAM_OK)
-        read_completion (ask->asks, http, answer);
-    ask->asks->usage.refused += answer->result == UPSTREAM_OVERLOADED;
+        read_completion (ask, http, answer);
+    else
+        ask_lost (ask, http, answer->result);
 }
 
 void ask_take (ask_t *ask, const http_answer_t *http, ask_answer_t *answer)

@@ -1,6 +1,7 @@
 // asks_parts: what the files of asks share. Nobody else includes it.
 //
 //   asks.c           which question may be sent, to which endpoint, and when
+//   asks_spend.c     what its requests may use, and used
 //   asks_answer.c    what an answer means for its question: a cell, another try, the end
 #ifndef WORKER_ASKS_PARTS_H
 #define WORKER_ASKS_PARTS_H
@@ -25,6 +26,7 @@ struct ask {
     constrain_t constrain;
     size_t cut_turns;
     uint64_t tokens;            // estimate of one request
+    uint64_t prompt_max, completion_max;    // bounds of the one in flight
     int64_t wait_until_ms;
     ask_t *prev, *next;
 };
@@ -37,7 +39,8 @@ struct asks {
     ask_t *flying;
     size_t n, n_waiting;
     size_t *at;                 // of them, those of each endpoint
-    judge_usage_t usage;        // since it was last told
+    uint64_t answer_max [2];    // tokens that an answer may have; under a constraint
+    uint64_t prompt_over, completion_over;  // tokens beyond what was said that a request may use; learnt upward
     bool denied;
     char denied_why [256];
     int64_t said_ms;            // when trouble was last logged
@@ -49,7 +52,13 @@ void ask_make_ready (ask_t *ask);                   // its next request may be s
 void ask_next_or_end (ask_t *ask);                  // the rule in hand is judged
 void ask_wait (ask_t *ask, int64_t ms);             // ready after that time; no place is held
 void ask_end (ask_t *ask, status_t status, const char *why);    // frees it
-void asks_tell_used (asks_t *asks);
+
+// asks_spend.c
+void asks_spend_init (asks_t *asks);
+judge_leave_t ask_leave (ask_t *ask);               // may the next request be sent? Its bounds are taken down then,
+void ask_unsent (const ask_t *ask);                 // until one of these is told: it was not sent,
+void ask_used (const ask_t *ask, const answer_t *answer);       // it was answered,
+void ask_lost (const ask_t *ask, const http_answer_t *http, upstream_result_t result);  // or refused, or lost
 
 // asks_answer.c. In two steps, since what a request used is told to upstream before another one may be sent.
 typedef struct {

@@ -61,6 +61,14 @@ void chat_request_begin (const chat_settings_t *settings, const chat_template_t 
 void chat_request_finish (const chat_settings_t *settings, const chat_template_t *t, const buf_t *prefix, const char *rule,
                           constrain_t constrain, buf_t *body);
 
+// What a server's own chat template may add to a request, in tokens, before any has shown: some have a system prompt of their own.
+enum { CHAT_OVERHEAD_TOKENS = 1024 };
+
+// Upper bounds of what a request uses. Bytes of all that is said, which no tokenizer makes more tokens of (but for what the server's own
+// template adds); tokens that the answer may have, UINT32_MAX where the request sets no limit.
+size_t chat_request_bytes (const chat_template_t *t, const buf_t *prefix, const char *rule);
+uint64_t chat_completion_max (const chat_settings_t *settings, constrain_t constrain);
+
 // --- answers ---
 
 typedef enum {

@@ -225,3 +225,33 @@ void chat_request_finish (const chat_settings_t *settings, const chat_template_t
     buf_add_char (body, '}');
     json_doc_destroy (&doc);
 }
+
+// --- bounds ----------------------------------------------------------------------
+
+// Texts stand in the request with more bytes than they have, never with fewer.
+size_t chat_request_bytes (const chat_template_t *t, const buf_t *prefix, const char *rule)
+{
+    return prefix->len + strlen (rule) + t->messages.len - t->at [PLACE_COUNT - 1];
+}
+
+static uint64_t limit_in (const json_value_t *extra, const char *name, uint64_t otherwise)
+{
+    int64_t n;
+    return json_int (json_get (extra, name), &n) && n > 0 ? (uint64_t) n : otherwise;
+}
+
+uint64_t chat_completion_max (const chat_settings_t *s, constrain_t constrain)
+{
+    json_doc_t *doc = s->extra ? json_doc_new () : NULL;
+    const json_value_t *extra = NULL;
+    if (doc && !read_extra (doc, s->extra, &extra, NULL))
+        extra = NULL;
+    uint64_t most = s->max_tokens ? s->max_tokens : 1;
+    if (constrain == CONSTRAIN_RESPONSE_FORMAT && most < OBJECT_TOKENS)
+        most = OBJECT_TOKENS;
+    if (!limit_is_ours (s, extra))
+        most = limit_in (extra, "max_tokens", limit_in (extra, "max_completion_tokens", UINT32_MAX));
+    if (doc)
+        json_doc_destroy (&doc);
+    return most;
+}

@@ -157,14 +157,14 @@ void executor_close (executor_t *executor)
     start_over (executor, command_new (COMMAND_CLOSE));
 }
 
-void executor_batch (executor_t *executor, uint64_t lease, uint64_t grant, Rulemill__ToWorker *message)
+void executor_batch (executor_t *executor, uint64_t lease, const spend_t *grant, Rulemill__ToWorker *message)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < message->batch->n_items; i++)
         bytes += message->batch->items [i]->body.len + sizeof (Rulemill__Item);
     command_t *command = command_new (COMMAND_BATCH);
     command->lease = lease;
-    command->grant = grant;
+    command->grant = *grant;
     command->message = message;
     push (executor, command, bytes);
 }

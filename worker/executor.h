@@ -30,7 +30,7 @@ typedef enum {
     EVENT_UNFIT,        // it can't be opened, or can do no more: text says why
     EVENT_RESULT,
     EVENT_BATCH,        // a batch was begun, or the last thing in flight has ended: a good moment to send results
-    EVENT_GIVE_BACK,    // the lease's grant is used up
+    EVENT_GIVE_BACK,    // the lease is to be given back; needs: for want of `need`
     EVENT_BAD_LEASE,    // a batch or a stale item of it can't be worked on: text says why
     EVENT_IDLE          // nothing is queued or in flight after the command with this serial number
 } event_type_t;
@@ -42,7 +42,9 @@ struct executor_event {
     uint64_t item;
     bool final;
     buf_t body;
-    uint64_t spent;
+    worker_used_t used;
+    bool needs;
+    spend_t need;
     int64_t made_ms;
     uint64_t serial;
     char *text;
@@ -60,8 +62,8 @@ void executor_open (executor_t *executor, const worker_kind_class_t *class, cons
 void executor_close (executor_t *executor);         // the first two of these alone
 
 // A batch under the handle of its lease; the message, whose body is a Batch, is the executor's from here on.
-// grant: budget units that the lease may use; 0: no limit.
-void executor_batch (executor_t *executor, uint64_t lease, uint64_t grant, Rulemill__ToWorker *message);
+// grant: what the lease may use, known before its first batch.
+void executor_batch (executor_t *executor, uint64_t lease, const spend_t *grant, Rulemill__ToWorker *message);
 void executor_again (executor_t *executor, uint64_t lease, uint64_t item, const void *known, size_t len);
 void executor_share (executor_t *executor, unsigned workers);       // how many share the job's limits
 void executor_settled (executor_t *executor, const uint64_t *items, size_t n);

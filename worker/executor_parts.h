@@ -24,7 +24,7 @@ struct command {
     uint64_t serial, generation;    // as of when it was given
     uint64_t lease, item;           // lease: handle
     opening_t *opening;             // OPEN
-    uint64_t grant;                 // BATCH
+    spend_t grant;                  // BATCH
     Rulemill__ToWorker *message;    // BATCH
     unsigned workers;               // SHARE
     buf_t known;                    // AGAIN

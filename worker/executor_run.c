@@ -65,7 +65,7 @@ static void emit (executor_t *executor, executor_event_t *event)
 
 // --- the sink ---
 
-static void sink_result (void *ctx, uint64_t lease, uint64_t item, bool final, const void *body, size_t len, uint64_t spent)
+static void sink_result (void *ctx, uint64_t lease, uint64_t item, bool final, const void *body, size_t len, const worker_used_t *used)
 {
     executor_t *executor = ctx;
     executor->progress++;
@@ -76,7 +76,8 @@ static void sink_result (void *ctx, uint64_t lease, uint64_t item, bool final, c
     executor_event_t *event = event_new (EVENT_RESULT, lease, NULL);
     event->item = item;
     event->final = final;
-    event->spent = spent;
+    if (used)
+        event->used = *used;
     event->made_ms = clock_ms (NULL);
     if (len > 0)
         buf_add (&event->body, body, len);
@@ -91,9 +92,13 @@ static void sink_progress (void *ctx, bool busy, uint64_t item)
     executor->progress++;
 }
 
-static void sink_give_back (void *ctx, uint64_t lease)
+static void sink_give_back (void *ctx, uint64_t lease, const spend_t *need)
 {
-    emit (ctx, event_new (EVENT_GIVE_BACK, lease, NULL));
+    executor_event_t *event = event_new (EVENT_GIVE_BACK, lease, NULL);
+    event->needs = need != NULL;
+    if (need)
+        event->need = *need;
+    emit (ctx, event);
 }
 
 static void sink_unfit (void *ctx, const char *reason)
@@ -137,8 +142,8 @@ static void open_kind (executor_t *executor)
 static void begin_batch (executor_t *executor, const command_t *command)
 {
     const Rulemill__Batch *batch = command->message->batch;
-    if (command->grant > 0 && executor->opening->class->grant)
-        executor->opening->class->grant (executor->kind, command->lease, command->grant);
+    if (executor->opening->class->grant)
+        executor->opening->class->grant (executor->kind, command->lease, &command->grant);
     size_t n = batch->n_items;
     uint64_t *items = mem_new ((n ? n : 1) * sizeof *items);
     const void **bodies = mem_new ((n ? n : 1) * sizeof *bodies);

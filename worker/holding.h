@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/spend.h"
+
 enum { HOLDING_LEASES_MAX = 1024 };     // with dropped ones, of which the oldest is forgotten beyond that
 
 typedef struct held_item held_item_t;
@@ -18,7 +20,7 @@ typedef struct held_lease held_lease_t;
 struct held_lease {
     uint64_t handle;
     uint64_t epoch, lease;      // the coordinator's name for it
-    uint64_t grant;             // budget units that it may use; 0: no limit
+    spend_t grant;              // what it may use
     uint32_t announced;         // items that it should have
     uint32_t received;          // items that have come
     uint32_t undone;            // of those, without a final result

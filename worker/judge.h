@@ -7,6 +7,7 @@
 #define WORKER_JUDGE_H
 
 #include "base/fault.h"
+#include "base/spend.h"
 #include "model/rulepool.h"
 #include "model/selection.h"
 #include "proto/wire.pb-c.h"
@@ -27,20 +28,24 @@ typedef struct {
     bool gave_up;               // set by a judge with layers: repeats could not be judged, which ends no question
 } judge_question_t;
 
-// What requests cost, as the server counts it.
-typedef struct { uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused; } judge_usage_t;
+// What has become of a request: the bound that was allowed for it, what it spent of that, what the server counted.
+typedef struct { spend_t bound, spent; usage_t usage; } judge_used_t;
+
+typedef enum { JUDGE_MAY, JUDGE_LATER, JUDGE_MAY_NOT } judge_leave_t;
 
 // What the judge says to whoever asks. All run on the executor's thread.
 typedef struct {
-    // A question has come to its end. OK; ERR_DENIED: this worker may not ask (it says so and exits); ERR_LIMIT: the
-    // budget is used up (the lease is given back); others: the pair is quarantined with why.
+    // A question has come to its end. OK; ERR_DENIED: this worker may not ask (it says so and exits); ERR_LIMIT: it was
+    // not allowed to go on; others: the pair is quarantined with why.
     void (*done) (void *ctx, judge_question_t *question, status_t status, const char *why);
     // One cell of the question is known. NULL: nobody wants to know before the end.
     void (*cell) (void *ctx, judge_question_t *question, uint32_t rule);
-    // What was used since it was last told; before a cell and before an end. NULL: nobody counts.
-    void (*used) (void *ctx, const judge_usage_t *usage);
-    // May one more request be sent for the question? It counts as sent then. NULL: always.
-    bool (*allow) (void *ctx, judge_question_t *question);
+    // May one more request be sent for the question, which uses at most bound? The bound is taken down then, until `used` tells
+    // what came of it, once for each. JUDGE_LATER: when one that is in flight has ended. JUDGE_MAY_NOT: the question is to
+    // end, with ERR_LIMIT. NULL: always.
+    judge_leave_t (*allow) (void *ctx, judge_question_t *question, const spend_t *bound);
+    // A request has ended, or was not sent after all (nothing used); before its cell and before the question's end. NULL: nobody counts.
+    void (*used) (void *ctx, judge_question_t *question, const judge_used_t *used);
     void *ctx;
 } judge_sink_t;
 

@@ -150,17 +150,17 @@ static void part_cell (void *ctx, judge_question_t *question, uint32_t rule)
         sink->cell (sink->ctx, part->asked->whole, (uint32_t) (part->layer * self->layers.n_rules) + rule);
 }
 
-static void part_used (void *ctx, const judge_usage_t *usage)
+static void part_used (void *ctx, judge_question_t *question, const judge_used_t *used)
 {
     const judge_sink_t *sink = &((member_t *) ctx)->panel->face->sink;
     if (sink->used)
-        sink->used (sink->ctx, usage);
+        sink->used (sink->ctx, ((const part_t *) question->owner)->asked->whole, used);
 }
 
-static bool part_allow (void *ctx, judge_question_t *question)
+static judge_leave_t part_allow (void *ctx, judge_question_t *question, const spend_t *bound)
 {
     const judge_sink_t *sink = &((member_t *) ctx)->panel->face->sink;
-    return sink->allow == NULL || sink->allow (sink->ctx, ((const part_t *) question->owner)->asked->whole);
+    return sink->allow ? sink->allow (sink->ctx, ((const part_t *) question->owner)->asked->whole, bound) : JUDGE_MAY;
 }
 
 // --- the class -------------------------------------------------------------

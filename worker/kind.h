@@ -11,18 +11,23 @@
 #include "base/buf.h"
 #include "base/digest.h"
 #include "base/fault.h"
+#include "base/spend.h"
 
 typedef struct worker_kind worker_kind_t;
+
+// What a lease used since its last result: of its grant, and by the server's own figures.
+typedef struct { spend_t spent; usage_t usage; } worker_used_t;
 
 // Where results go. Bodies are copied.
 typedef struct {
     void *ctx;
-    // One result of an item; final ends it. spent: budget units since the item's last result.
-    void (*result) (void *ctx, uint64_t lease, uint64_t item, bool final, const void *body, size_t len, uint64_t spent);
+    // One result of an item; final ends it. used: NULL where the lease used nothing since its last result.
+    void (*result) (void *ctx, uint64_t lease, uint64_t item, bool final, const void *body, size_t len, const worker_used_t *used);
     // Something moved; the item is in hand (or, with busy false, nothing is).
     void (*progress) (void *ctx, bool busy, uint64_t item);
-    // The lease's grant is used up: what is not done of it is to be given back.
-    void (*give_back) (void *ctx, uint64_t lease);
+    // What is not done of a lease is to be given back; nothing of it is in flight and all that it used was told. need: what its
+    // next request may use and the rest of its grant does not cover; NULL where that is not the reason.
+    void (*give_back) (void *ctx, uint64_t lease, const spend_t *need);
     // The worker can do no more of this work (a refused key): it says Unfit and exits.
     void (*unfit) (void *ctx, const char *reason);
 } worker_sink_t;
@@ -34,8 +39,8 @@ typedef struct {
     const char *name;
     status_t (*open) (worker_kind_t **out, const void *setup, size_t setup_len, const worker_blob_t *blobs, size_t n_blobs,
                       const worker_sink_t *sink, fault_t *fault);
-    // Budget units that a lease may use in all; told before its first batch where there is a limit. NULL: it spends nothing.
-    void (*grant) (worker_kind_t *kind, uint64_t lease, uint64_t units);
+    // What a lease may use in all; told before its first batch where there is a limit. NULL: it spends nothing.
+    void (*grant) (worker_kind_t *kind, uint64_t lease, const spend_t *grant);
     // So many workers, this one included, share the job's limits from now on; 0, and before it was told: it has no part in them.
     // NULL: it has none.
     void (*share) (worker_kind_t *kind, unsigned workers);

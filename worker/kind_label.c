@@ -22,7 +22,6 @@ struct worker_kind {
     cell_t *cells [2], *combined [2];
     selected_t selected;
     buf_t body;
-    judge_usage_t usage;        // not told yet
 };
 
 static bool returns_cells (const worker_kind_t *kind)
@@ -32,16 +31,14 @@ static bool returns_cells (const worker_kind_t *kind)
 
 // --- labels ----------------------------------------------------------------------
 
-// A result of an item with what was used since the last one. Messages that stand one behind the other are read as one.
+// A result of an item with what its lease used since the last one.
 static void send_result (worker_kind_t *kind, const label_item_t *item, bool final)
 {
     label_lease_t *lease = item->lease;
-    const judge_usage_t none = { 0 };
-    if (memcmp (&kind->usage, &none, sizeof none) != 0)     // tokens of calls that were told of before count too
-        label_result_usage (&kind->usage, &kind->body);
-    kind->usage = (judge_usage_t) { 0 };
-    kind->sink.result (kind->sink.ctx, lease->number, item->number, final, kind->body.data, kind->body.len, lease->unsaid);
-    lease->unsaid = 0;
+    const worker_used_t used = { lease->unsaid.spent, lease->unsaid.usage };
+    bool any = !spend_is_zero (&used.spent) || !usage_is_zero (&used.usage);
+    kind->sink.result (kind->sink.ctx, lease->number, item->number, final, kind->body.data, kind->body.len, any ? &used : NULL);
+    lease->unsaid = (judge_used_t) { .usage = { 0 } };
 }
 
 static void send_body (worker_kind_t *kind, label_item_t *item)
@@ -113,6 +110,8 @@ static bool try_label (worker_kind_t *kind, label_item_t *item)
         if (!lacks (kind, side, wanted (kind, item->side [side])))
             continue;
         waits = true;
+        if (item->side [side]->failure && item->side [!side]->asked)
+            return false;           // what is in flight for the other side is kept first
         if (item->side [side]->failure) {
             label_result_quarantined (&kind->setup.select, item->swapped, item->side [side]->failure, &kind->body);
             send_body (kind, item);
@@ -144,9 +143,20 @@ static size_t missing_rules (worker_kind_t *kind, label_response_t *response)
     return count;
 }
 
+// Does any item wait for cells of the response that will not be set aside for its other one?
+static bool is_wanted (const label_response_t *response)
+{
+    for (size_t i = 0; i < response->n_waiting; i++) {
+        const label_item_t *item = response->waiting [i];
+        if (item->side [item->side [0] == response]->failure == NULL)
+            return true;
+    }
+    return false;
+}
+
 static void ask (worker_kind_t *kind, label_response_t *response)
 {
-    if (kind->unfit || response->lease->over || response->asked || response->answered || response->failure || response->n_waiting == 0)
+    if (kind->unfit || response->lease->over || response->asked || response->answered || response->failure || !is_wanted (response))
         return;
     if (missing_rules (kind, response) == 0)
         return;
@@ -155,21 +165,37 @@ static void ask (worker_kind_t *kind, label_response_t *response)
         .cells = response->cells, .owner = response,
     };
     response->asked = true;
+    response->lease->questions++;
     kind->in_flight++;
     kind->sink.progress (kind->sink.ctx, true, response->waiting [0]->number);
     judge_ask (&kind->judge, &response->question);
 }
 
-// Calls that no result has told of, as of a question that ended without an answer: a lease that is given back must not seem
+// What no result has told of, as of a question that ended without an answer: a lease that is given back must not seem
 // to have spent less than it did.
 static void say_spent (worker_kind_t *kind, const label_lease_t *lease)
 {
     label_item_t *item, *next;
     HASH_ITER (hh, kind->table.items, item, next)
-        if (item->lease == lease && lease->unsaid > 0) {
+        if (item->lease == lease && !spend_is_zero (&lease->unsaid.spent)) {
             buf_clear (&kind->body);
             send_result (kind, item, false);
         }
+}
+
+// Give leases back of which nothing is in hand any more and nothing more may be asked, before a worker says that the judge refuses
+// it: so nothing of their grants is lost.
+static void end_leases (worker_kind_t *kind)
+{
+    label_lease_t *lease, *next;
+    bool leaves = kind->unfit && kind->in_flight == 0;
+    HASH_ITER (hh, kind->table.leases, lease, next) {
+        if (lease->returned || lease->questions > 0 || !(lease->over || leaves))
+            continue;
+        lease->returned = true;
+        say_spent (kind, lease);
+        kind->sink.give_back (kind->sink.ctx, lease->number, lease->over ? &lease->need : NULL);
+    }
 }
 
 // From the judge, perhaps within judge_ask: only taken down here, worked on in work_answers.
@@ -179,17 +205,11 @@ static void answered (void *ctx, judge_question_t *question, status_t status, co
     label_response_t *response = question->owner;
     response->asked = false;
     response->gave_up = response->gave_up || question->gave_up;
+    response->lease->questions--;
     kind->in_flight--;
-    if (status == ERR_LIMIT) {
-        if (!response->lease->over) {
-            say_spent (kind, response->lease);
-            kind->sink.give_back (kind->sink.ctx, response->lease->number);
-        }
-        response->lease->over = true;
-    } else if (status == ERR_DENIED) {
-        if (kind->unfit == NULL)
-            kind->unfit = mem_string (why ? why : "the judge refused this worker");
-    } else if (status != OK && response->failure == NULL)
+    if (status == ERR_DENIED && kind->unfit == NULL)
+        kind->unfit = mem_string (why && why [0] ? why : "the judge refused this worker");
+    else if (status != OK && status != ERR_LIMIT && status != ERR_DENIED && response->failure == NULL)
         response->failure = mem_string (why && why [0] ? why : "the judge gave no answer");
     response->answered = true;
     response->next_answered = kind->table.answered;
@@ -212,25 +232,37 @@ static void cell_came (void *ctx, judge_question_t *question, uint32_t rule)
     kind->sink.progress (kind->sink.ctx, true, item->number);
 }
 
-static void units_used (void *ctx, const judge_usage_t *usage)
-{
-    judge_usage_t *sum = &((worker_kind_t *) ctx)->usage;
-    sum->calls += usage->calls;
-    sum->prompt_tokens += usage->prompt_tokens;
-    sum->cached_tokens += usage->cached_tokens;
-    sum->completion_tokens += usage->completion_tokens;
-    sum->refused += usage->refused;
-}
-
-static bool may_ask (void *ctx, judge_question_t *question)
+// What a request did not use of its bound is there for others.
+static void request_ended (void *ctx, judge_question_t *question, const judge_used_t *used)
 {
     (void) ctx;
     label_lease_t *lease = ((const label_response_t *) question->owner)->lease;
-    if (lease->over || (lease->grant > 0 && lease->used >= lease->grant))
-        return false;
-    lease->used++;
-    lease->unsaid++;
-    return true;
+    lease->flying--;
+    for (int u = 0; u < SPEND_UNITS; u++)
+        if (lease->left.unit [u] != SPEND_NO_LIMIT)
+            lease->left.unit [u] += used->bound.unit [u];
+    spend_take (&lease->left, &used->spent);
+    spend_add (&lease->unsaid.spent, &used->spent);
+    usage_add (&lease->unsaid.usage, &used->usage);
+}
+
+static judge_leave_t may_ask (void *ctx, judge_question_t *question, const spend_t *bound)
+{
+    const worker_kind_t *kind = ctx;
+    const label_response_t *response = question->owner;
+    label_lease_t *lease = response->lease;
+    if (kind->unfit || !is_wanted (response))
+        return JUDGE_MAY_NOT;
+    if (!spend_covers (&lease->left, bound)) {
+        if (lease->flying > 0)
+            return JUDGE_LATER;         // which may leave enough
+        lease->need = *bound;
+        lease->over = true;
+        return JUDGE_MAY_NOT;
+    }
+    lease->flying++;
+    spend_take (&lease->left, bound);
+    return JUDGE_MAY;
 }
 
 static void work_answers (worker_kind_t *kind)
@@ -246,14 +278,13 @@ static void work_answers (worker_kind_t *kind)
         label_rest (&kind->table, response);
         label_lease_rest (&kind->table, lease);
     }
+    end_leases (kind);
 }
 
-// Answers that were under way when the judge refused this worker have come by then, and are kept.
+// Answers that were under way when the judge refused this worker have come by then and are kept, and its leases are given back.
 static void tell_unfit (worker_kind_t *kind)
 {
-    label_lease_t *lease, *next;
-    HASH_ITER (hh, kind->table.leases, lease, next)
-        say_spent (kind, lease);
+    end_leases (kind);
     kind->sink.unfit (kind->sink.ctx, kind->unfit);
     kind->unfit_told = true;
 }
@@ -367,9 +398,12 @@ static void end_batch (worker_kind_t *kind, batch_t *batch, bool begun)
     label_lease_rest (&kind->table, batch->lease);
 }
 
-static void label_grant (worker_kind_t *kind, uint64_t lease, uint64_t units)
+static void label_grant (worker_kind_t *kind, uint64_t number, const spend_t *grant)
 {
-    label_lease_get (&kind->table, lease)->grant = units;
+    label_lease_t *lease = label_lease_get (&kind->table, number);
+    if (!lease->granted)
+        lease->left = *grant;
+    lease->granted = true;
 }
 
 static status_t label_begin (worker_kind_t *kind, uint64_t lease, const uint64_t *items, const void *const *bodies,
@@ -484,7 +518,7 @@ static status_t label_open (worker_kind_t **out, const void *setup, size_t setup
     status_t status = label_setup_read (&kind->setup, setup, setup_len, blobs, n_blobs, fault);
     if (status == OK)
         status = judge_open (&kind->judge, kind->setup.message, kind->setup.pool,
-                             &(judge_sink_t) { .done = answered, .cell = cell_came, .used = units_used, .allow = may_ask, .ctx = kind }, fault);
+                             &(judge_sink_t) { .done = answered, .cell = cell_came, .used = request_ended, .allow = may_ask, .ctx = kind }, fault);
     if (status != OK) {
         label_setup_free (&kind->setup);
         free (kind);

@@ -170,16 +170,3 @@ void label_result_cell (bool side_a, uint32_t place, const cell_t *cell, buf_t *
     *(side_a ? &result.new_a : &result.new_b) = &cells;
     wire_pack (&result.base, out);
 }
-
-void label_result_usage (const judge_usage_t *usage, buf_t *out)
-{
-    Rulemill__Usage message = RULEMILL__USAGE__INIT;
-    message.calls = usage->calls;
-    message.prompt_tokens = usage->prompt_tokens;
-    message.cached_tokens = usage->cached_tokens;
-    message.completion_tokens = usage->completion_tokens;
-    message.refused = usage->refused;
-    Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
-    result.usage = &message;
-    wire_pack (&result.base, out);
-}

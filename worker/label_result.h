@@ -22,9 +22,8 @@ typedef struct {
 // Append the packed LabelResult to out.
 void label_result_pack (const label_made_t *made, buf_t *out);
 
-// One judged cell of side A or B by its place among all layers', without a label; and what requests cost, behind any of these.
+// One judged cell of side A or B by its place among all layers', without a label.
 void label_result_cell (bool side_a, uint32_t place, const cell_t *cell, buf_t *out);
-void label_result_usage (const judge_usage_t *usage, buf_t *out);
 
 // The same for a pair of equal responses, and for one that can't be judged.
 void label_result_identical (const selection_spec_t *spec, bool swapped, buf_t *out);

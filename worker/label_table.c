@@ -34,6 +34,7 @@ label_lease_t *label_lease_get (label_table_t *table, uint64_t number)
         return lease;
     lease = mem_zero (1, sizeof *lease);
     lease->number = number;
+    lease->left = spend_unlimited ();
     HASH_ADD (hh, table->leases, number, sizeof lease->number, lease);
     return lease;
 }

@@ -63,9 +63,14 @@ struct label_lease {
     uint64_t number;
     size_t items;
     bool in_batch;                  // a batch is being begun
-    uint64_t grant;                 // budget units it may use; 0: no limit
-    uint64_t used, unsaid;          // units used; of those, not told yet
-    bool over;                      // they are used up: nothing more is asked
+    // what asking for it uses
+    bool granted;
+    spend_t left;                   // of its grant, without the bounds of what is in flight
+    spend_t need;                   // of a request that was not allowed for want of it
+    judge_used_t unsaid;            // spent and used, not told yet
+    unsigned questions, flying;     // in hand; requests in flight
+    bool over;                      // nothing more is asked; given back when the last question has ended
+    bool returned;
     label_response_t *responses;    // hash by number
     UT_hash_handle hh;
 };

@@ -30,7 +30,7 @@ struct entry {
     item_t *of;
     bool final, sent, packed;   // packed: in the frame that is being sent
     buf_t body;
-    uint64_t spent;
+    worker_used_t used;
     int64_t made_ms;
     entry_t *prev, *next;       // in the queue that it stands in
     entry_t *older, *newer;     // of its item
@@ -82,7 +82,7 @@ void outbox_add (outbox_t *outbox, outbox_result_t *result)
     entry->of = item;
     entry->final = result->final;
     entry->body = result->body;
-    entry->spent = result->spent;
+    entry->used = result->used;
     entry->made_ms = result->made_ms;
     result->body = (buf_t) { 0 };
     item->final |= entry->final;
@@ -163,24 +163,38 @@ static size_t choose (outbox_t *outbox)
     return n;
 }
 
+// A result with what it points to.
+typedef struct { Rulemill__Result result; Rulemill__Spend spent; Rulemill__Usage usage; } packed_t;
+
+static void fill_result (packed_t *packed, const entry_t *entry)
+{
+    Rulemill__Result *result = &packed->result;
+    rulemill__result__init (result);
+    result->item = entry->of->key.item;
+    result->final = entry->final;
+    result->body = (ProtobufCBinaryData) { entry->body.len, (uint8_t *) entry->body.data };
+    packed->spent = wire_spend (&entry->used.spent);
+    packed->usage = wire_usage (&entry->used.usage);
+    if (!spend_is_zero (&entry->used.spent))
+        result->spent = &packed->spent;
+    if (!usage_is_zero (&entry->used.usage))
+        result->usage = &packed->usage;
+}
+
 bool outbox_pack (outbox_t *outbox, buf_t *frame)
 {
     if (!outbox->unsent)
         return false;
     size_t n = choose (outbox), at = 0;
-    Rulemill__Result *results = mem_zero (n, sizeof *results);
+    packed_t *results = mem_zero (n, sizeof *results);
     Rulemill__Result **list = mem_zero (n, sizeof *list);
     entry_t *entry;
     DL_FOREACH (outbox->unsent, entry) {
         if (!entry->packed)
             continue;
-        Rulemill__Result *result = &results [at];
-        rulemill__result__init (result);
-        result->item = entry->of->key.item;
-        result->final = entry->final;
-        result->body = (ProtobufCBinaryData) { entry->body.len, (uint8_t *) entry->body.data };
-        result->spent = entry->spent;
-        list [at++] = result;
+        fill_result (&results [at], entry);
+        list [at] = &results [at].result;
+        at++;
     }
     Rulemill__Results message = RULEMILL__RESULTS__INIT;
     message.epoch = outbox->unsent->of->key.epoch;
@@ -216,6 +230,7 @@ void outbox_resend (outbox_t *outbox)
     entry_t *entry;
     DL_FOREACH (outbox->sent, entry) {
         entry->sent = false;
+        entry->used = (worker_used_t) { 0 };
         outbox->unsent_bytes += entry->body.len;
     }
     DL_CONCAT (outbox->sent, outbox->unsent);

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/buf.h"
+#include "worker/kind.h"
 
 enum {
     OUTBOX_BYTES_MAX = 16 * 1024 * 1024,    // full from here on: nothing more is taken from the executor
@@ -24,7 +24,7 @@ typedef struct {
     uint64_t epoch, lease, handle, item;
     bool final;
     buf_t body;             // the outbox takes it over
-    uint64_t spent;
+    worker_used_t used;
     int64_t made_ms;
 } outbox_result_t;
 
@@ -38,7 +38,7 @@ bool outbox_empty (const outbox_t *outbox);
 bool outbox_due (const outbox_t *outbox, int64_t now_ms);       // is it time to send?
 bool outbox_pack (outbox_t *outbox, buf_t *frame);      // the next Results frame into frame; false: nothing is unsent
 void outbox_sent (outbox_t *outbox);                    // that frame was sent
-void outbox_resend (outbox_t *outbox);                  // all are unsent again
+void outbox_resend (outbox_t *outbox);                  // all are unsent again, but what they used was told
 
 // Forget an item's results. *handle is its lease's; false: there was no final result of it.
 bool outbox_settle (outbox_t *outbox, uint64_t epoch, uint64_t lease, uint64_t item, uint64_t *handle);

@@ -16,7 +16,7 @@ static void take_result (worker_loop_t *loop, executor_event_t *event)
     lease->unacked += event->final;
     outbox_result_t result = {
         .epoch = lease->epoch, .lease = lease->lease, .handle = lease->handle, .item = event->item,
-        .final = event->final, .body = event->body, .spent = event->spent, .made_ms = event->made_ms,
+        .final = event->final, .body = event->body, .used = event->used, .made_ms = event->made_ms,
     };
     event->body = (buf_t) { 0 };
     outbox_add (loop->outbox, &result);
@@ -43,7 +43,7 @@ static void take_event (worker_loop_t *loop, executor_event_t *event)
     case EVENT_GIVE_BACK:
         lease = holding_by_handle (&loop->holding, event->lease);
         if (lease && !lease->dropped)
-            loop_give_back (loop, lease);
+            loop_give_back (loop, lease, event->needs ? &event->need : NULL, false);
         break;
     case EVENT_BAD_LEASE:
         lease = holding_by_handle (&loop->holding, event->lease);

@@ -101,11 +101,11 @@ static void handle_lease (worker_loop_t *loop, const Rulemill__Lease *message)
         return;
     bool too_many = loop->leases_wanted == 0;
     held_lease_t *lease = holding_add (&loop->holding, message->epoch, message->lease, message->items);
-    lease->grant = message->grant;
+    lease->grant = message->grant ? wire_read_spend (message->grant) : spend_unlimited ();
     if (loop->leases_wanted > 0)
         loop->leases_wanted--;
     if (loop->phase > PHASE_WORKING) {
-        say_return (loop, lease);
+        say_return (loop, lease, NULL, false);
         holding_drop (&loop->holding, lease, 0);
     } else if (too_many) {
         loop_violation (loop, lease, "it is one more than was asked for");
@@ -145,7 +145,9 @@ static bool handle_batch (worker_loop_t *loop, Rulemill__ToWorker *message)
     }
     if (batch->n_items == 0)
         return false;
-    executor_batch (loop->executor, lease->handle, lease->grant, message);
+    executor_batch (loop->executor, lease->handle, &lease->grant, message);
+    if (spend_is_limited (&lease->grant))
+        lease->grant = (spend_t) { 0 };         // given once, should the kind have forgotten the lease by the next batch
     return true;
 }
 

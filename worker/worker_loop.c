@@ -23,17 +23,18 @@ void loop_end (worker_loop_t *loop, status_t outcome, const char *format, ...)
     loop->outcome = outcome == OK ? OK : fault_set (loop->fault, outcome, "%s", text);
 }
 
-static void give_back_all (worker_loop_t *loop)
+// in_flight: the executor may be at work on them.
+static void give_back_all (worker_loop_t *loop, bool in_flight)
 {
     for (held_lease_t *lease = loop->holding.leases; lease; lease = lease->next)
         if (held_is_working (lease) && lease->epoch == loop->epoch)
-            say_return (loop, lease);
+            say_return (loop, lease, NULL, in_flight);
 }
 
 void loop_stop (worker_loop_t *loop)
 {
     (void) say_results (loop);      // as far as it goes without waiting
-    give_back_all (loop);
+    give_back_all (loop, true);
     say_bye (loop, "stopped at once");
     loop_end (loop, ERR_STOPPED, "stopped at once; what was not finished goes to others");
 }
@@ -68,22 +69,22 @@ static void settle_down (worker_loop_t *loop, int64_t now)
         return;
     if (!outbox_empty (loop->outbox))
         log_warn ("%s has not acknowledged the last results; they may have to be computed again", loop->options.endpoint.address);
-    give_back_all (loop);
+    give_back_all (loop, false);
     say_bye (loop, "drained");
     loop_end (loop, ERR_STOPPED, "stopped; what was not finished goes to others");
 }
 
-void loop_give_back (worker_loop_t *loop, held_lease_t *lease)
+void loop_give_back (worker_loop_t *loop, held_lease_t *lease, const spend_t *need, bool in_flight)
 {
     (void) say_results (loop);
-    say_return (loop, lease);
+    say_return (loop, lease, need, in_flight);
     holding_drop (&loop->holding, lease, executor_revoke (loop->executor, lease->handle));
 }
 
 void loop_violation (worker_loop_t *loop, held_lease_t *lease, const char *what)
 {
     log_error ("lease %llu is given back: %s", (unsigned long long) lease->lease, what);
-    loop_give_back (loop, lease);
+    loop_give_back (loop, lease, NULL, true);
     if (++loop->bad_batches >= BAD_BATCHES_MAX)
         say_unfit (loop, what);
 }

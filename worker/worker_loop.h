@@ -91,7 +91,7 @@ void loop_end (worker_loop_t *loop, status_t outcome, const char *format, ...) P
 void loop_drain (worker_loop_t *loop);
 void loop_stop (worker_loop_t *loop);           // at once
 void loop_hello_again (worker_loop_t *loop);
-void loop_give_back (worker_loop_t *loop, held_lease_t *lease);     // what is not done of it
+void loop_give_back (worker_loop_t *loop, held_lease_t *lease, const spend_t *need, bool in_flight);    // what is not done of it
 void loop_violation (worker_loop_t *loop, held_lease_t *lease, const char *what);   // give a lease back that can't be worked on
 unsigned worker_interrupts (void);              // worker.c: calls of worker_interrupt
 
@@ -107,7 +107,7 @@ bool say_blob_get (worker_loop_t *loop, const digest_t *digest, uint64_t offset)
 bool say_want (worker_loop_t *loop, unsigned leases, uint32_t credit_bytes);
 bool say_beat (worker_loop_t *loop);
 bool say_results (worker_loop_t *loop);         // all that are unsent
-void say_return (worker_loop_t *loop, const held_lease_t *lease);
+void say_return (worker_loop_t *loop, const held_lease_t *lease, const spend_t *need, bool in_flight);     // need: NULL, none
 void say_bye (worker_loop_t *loop, const char *reason);
 void say_unfit (worker_loop_t *loop, const char *reason);       // and ends the loop
 

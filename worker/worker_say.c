@@ -100,11 +100,17 @@ bool say_results (worker_loop_t *loop)
     return true;
 }
 
-void say_return (worker_loop_t *loop, const held_lease_t *lease)
+void say_return (worker_loop_t *loop, const held_lease_t *lease, const spend_t *need, bool in_flight)
 {
+    Rulemill__Spend wanted;
     Rulemill__Return back = RULEMILL__RETURN__INIT;
     back.epoch = lease->epoch;
     back.lease = lease->lease;
+    back.in_flight = in_flight;
+    if (need) {
+        wanted = wire_spend (need);
+        back.need = &wanted;
+    }
     Rulemill__ToCoordinator message = RULEMILL__TO_COORDINATOR__INIT;
     message.body_case = RULEMILL__TO_COORDINATOR__BODY_GIVE_BACK;
     message.give_back = &back;

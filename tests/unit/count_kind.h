@@ -20,7 +20,7 @@
 #include "coordinator/kind.h"
 #include "worker/kind.h"
 
-enum { COUNT_MAX = 8192 };
+enum { COUNT_MAX = 8192, COUNT_LEASES = 1024 };
 
 // --- what both halves know: the setup message --------------------------------
 
@@ -367,6 +367,7 @@ typedef struct {
     count_job_t *jobs;      // not begun
     size_t n, cap;
     uint64_t progress;
+    uint64_t left [COUNT_LEASES];   // calls of each lease's grant
 } count_worker_t;
 
 static status_t count_open (worker_kind_t **out, const void *setup, size_t setup_len, const worker_blob_t *blobs, size_t n_blobs,
@@ -411,6 +412,11 @@ static status_t count_again (worker_kind_t *kind, uint64_t lease, uint64_t item,
     return OK;
 }
 
+static void count_grant (worker_kind_t *kind, uint64_t lease, const spend_t *grant)
+{
+    ((count_worker_t *) kind)->left [lease % COUNT_LEASES] = grant->unit [SPEND_CALLS];
+}
+
 static void count_settled (worker_kind_t *kind, uint64_t item)
 {
     (void) kind;
@@ -436,6 +442,14 @@ static bool count_step (worker_kind_t *kind, int timeout_ms)
         return false;
     count_job_t job = self->jobs [0];
     memmove (self->jobs, self->jobs + 1, --self->n * sizeof *self->jobs);
+    const worker_used_t used = { .spent = spend_of (self->setup.spend, 0, 0), .usage = { .calls = self->setup.spend } };
+    uint64_t *left = &self->left [job.lease % COUNT_LEASES];
+    if (*left < self->setup.spend) {
+        count_revoke (kind, job.lease);
+        self->sink->give_back (self->sink->ctx, job.lease, &used.spent);
+        return self->n > 0;
+    }
+    *left -= *left == SPEND_NO_LIMIT ? 0 : self->setup.spend;
     self->sink->progress (self->sink->ctx, true, job.item);
     if (self->setup.pause_us)
         usleep ((useconds_t) self->setup.pause_us);
@@ -444,12 +458,12 @@ static bool count_step (worker_kind_t *kind, int timeout_ms)
         _exit (9);
     }
     if (self->setup.partials)
-        self->sink->result (self->sink->ctx, job.lease, job.item, false, "part", 4, 0);
+        self->sink->result (self->sink->ctx, job.lease, job.item, false, "part", 4, NULL);
     buf_t body = { 0 };
     buf_add_u64be (&body, job.item * job.item);
     buf_add_u64be (&body, job.base);
     buf_add_u64be (&body, self->setup.phase);
-    self->sink->result (self->sink->ctx, job.lease, job.item, true, body.data, body.len, self->setup.spend);
+    self->sink->result (self->sink->ctx, job.lease, job.item, true, body.data, body.len, &used);
     buf_free (&body);
     self->sink->progress (self->sink->ctx, self->n > 0, self->n > 0 ? self->jobs [0].item : 0);
     return self->n > 0;
@@ -464,7 +478,7 @@ static void count_close (worker_kind_t **kind)
 }
 
 static const worker_kind_class_t count_worker_class = {
-    .name = "count", .open = count_open, .begin = count_begin, .again = count_again, .settled = count_settled,
+    .name = "count", .open = count_open, .grant = count_grant, .begin = count_begin, .again = count_again, .settled = count_settled,
     .revoke = count_revoke, .step = count_step, .close = count_close
 };
 

@@ -17,7 +17,7 @@ typedef struct {
     spoke_t *spoke;
     uint64_t epoch;
     uint64_t lease;                 // the last one announced
-    uint64_t grant;
+    uint64_t grant;                 // its calls; 0: no limit
     Rulemill__ToWorker *message;    // the last one received
     uint64_t items [4096];          // of the last batch
     size_t n_items;
@@ -73,7 +73,7 @@ static inline Rulemill__ToWorker *scripted_next (scripted_t *script, int timeout
     Rulemill__ToWorker *message = script->message;
     if (message && message->body_case == RULEMILL__TO_WORKER__BODY_LEASE) {
         script->lease = message->lease->lease;
-        script->grant = message->lease->grant;
+        script->grant = message->lease->grant ? message->lease->grant->calls : 0;
     }
     if (message && message->body_case == RULEMILL__TO_WORKER__BODY_BATCH) {
         script->n_items = message->batch->n_items;
@@ -130,7 +130,9 @@ static inline void scripted_result_body (scripted_t *script, uint64_t lease, uin
     result.item = item;
     result.final = true;
     result.body = (ProtobufCBinaryData) { len, (uint8_t *) (uintptr_t) body };
-    result.spent = spent;
+    Rulemill__Spend calls = RULEMILL__SPEND__INIT;
+    calls.calls = spent;
+    result.spent = &calls;
     Rulemill__Results results = RULEMILL__RESULTS__INIT;
     results.epoch = script->epoch;
     results.lease = lease;

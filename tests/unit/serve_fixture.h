@@ -218,14 +218,14 @@ static void fixture_check_complete (fixture_t *f)
     must (f->count.even_alone || count_mark (f->store, "all") == f->count.n);
 }
 
-// What a run's budget says on disk: spent and reserved.
+// The calls that a run's budget says on disk: spent and reserved.
 static uint64_t fixture_spent (fixture_t *f)
 {
     buf_t value = { 0 };
     bool found = false;
     fault_t fault = { 0 };
     must (store_get (f->store, TABLE_META, "budget\0\0\0\1", 10, &value, &found, &fault) == OK);
-    uint64_t sum = found ? count_u64 (value.data) + count_u64 (value.data + 8) : 0;
+    uint64_t sum = found ? count_u64 (value.data) + count_u64 (value.data + 24) : 0;
     buf_free (&value);
     return sum;
 }

@@ -79,15 +79,18 @@ typedef struct {
     struct { uint64_t lease, item; Rulemill__LabelResult *result; } at [RESULTS_MAX];
     size_t n;
     bool busy, unfit;
+    uint64_t back [16];         // leases given back
+    size_t n_back;
+    spend_t need;               // for want of it
 } seen_t;
 
 static seen_t seen;
 
-static void on_result (void *ctx, uint64_t lease, uint64_t item, bool final, const void *body, size_t len, uint64_t spent)
+static void on_result (void *ctx, uint64_t lease, uint64_t item, bool final, const void *body, size_t len, const worker_used_t *used)
 {
     (void) ctx;
     assert_true (final);
-    assert_int_equal (spent, 0);
+    assert_null (used);
     assert_true (seen.n < RESULTS_MAX);
     seen.at [seen.n].lease = lease;
     seen.at [seen.n].item = item;
@@ -100,6 +103,14 @@ static void on_progress (void *ctx, bool busy, uint64_t item)
 {
     (void) ctx, (void) item;
     seen.busy = busy;
+}
+
+static void on_give_back (void *ctx, uint64_t lease, const spend_t *need)
+{
+    (void) ctx;
+    assert_false (seen.unfit);              // what it spent is told before it leaves
+    seen.back [seen.n_back++] = lease;
+    seen.need = need ? *need : (spend_t) { { 0 } };
 }
 
 static void on_unfit (void *ctx, const char *reason)
@@ -167,7 +178,7 @@ static status_t open_run (const run_t *run, worker_kind_t **kind, fault_t *fault
     buf_t packed = { 0 };
     wire_pack (&setup.base, &packed);
     worker_blob_t blob = { pool->blob_digest, yaml, sizeof yaml - 1 };
-    worker_sink_t sink = { .result = on_result, .progress = on_progress, .unfit = on_unfit };
+    worker_sink_t sink = { .result = on_result, .progress = on_progress, .give_back = on_give_back, .unfit = on_unfit };
     status_t status = worker_kind_label.open (kind, packed.data, packed.len, &blob, 1, &sink, fault);
     buf_free (&packed);
     rulepool_destroy (&pool);
@@ -543,7 +554,7 @@ static void test_bad_setup (void **state)
     refuses_setup (run, ERR_USAGE, "missing can't be");
     worker_kind_t *kind = NULL;
     fault_t fault = { 0 };
-    worker_sink_t sink = { .result = on_result, .progress = on_progress, .unfit = on_unfit };
+    worker_sink_t sink = { .result = on_result, .progress = on_progress, .give_back = on_give_back, .unfit = on_unfit };
     assert_int_equal (worker_kind_label.open (&kind, "\xff", 1, NULL, 0, &sink, &fault), ERR_FORMAT);
     assert_int_equal (worker_kind_label.open (&kind, "", 0, NULL, 0, &sink, &fault), ERR_FORMAT);
 }

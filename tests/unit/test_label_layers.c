@@ -92,9 +92,9 @@ static Rulemill__LabelResult *final;
 static size_t partial_cells;
 static uint32_t places [ASKED_MAX];
 
-static void on_result (void *ctx, uint64_t lease, uint64_t item, bool last, const void *body, size_t len, uint64_t spent)
+static void on_result (void *ctx, uint64_t lease, uint64_t item, bool last, const void *body, size_t len, const worker_used_t *used)
 {
-    (void) ctx, (void) lease, (void) item, (void) spent;
+    (void) ctx, (void) lease, (void) item, (void) used;
     Rulemill__LabelResult *result = rulemill__label_result__unpack (NULL, len, body);
     assert_non_null (result);
     const Rulemill__Cells *cells = result->new_a ? result->new_a : result->new_b;

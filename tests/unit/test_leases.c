@@ -71,7 +71,7 @@ static void add (fixture_t *f, uint64_t first, size_t n)
 
 static lease_t *grant (fixture_t *f, size_t max)
 {
-    return leases_grant (f->leases, max, UINT64_MAX, f, 0);
+    return leases_grant (f->leases, max, NULL, f, 0);
 }
 
 static void nothing_pending_gives_no_lease (void **state)
@@ -118,17 +118,41 @@ static void costs_bound_a_lease (void **state)
     for (size_t i = 0; i < 6; i++)
         items [i] = (due_t) { .item = i, .group = 1, .cost = 10 };
     leases_add (f->leases, items, 6);
-    assert_null (leases_grant (f->leases, 6, 9, f, 0));
-    assert_false (leases_affordable (f->leases, 9));
-    assert_true (leases_affordable (f->leases, 10));
-    assert_int_equal (leases_pending (f->leases), 6);
-    lease_t *a = leases_grant (f->leases, 6, 39, f, 0);
+    lease_price_t price = { .units = 0 };
+    assert_null (leases_grant (f->leases, 6, &price, f, 0));
+    assert_int_equal (leases_next_cost (f->leases, &price), 10);
+    price.units = 9;
+    lease_t *part = leases_grant (f->leases, 6, &price, f, 0);
+    assert_int_equal (part->n, 1);              // what is left may do for a part of it
+    assert_int_equal (leases_pending (f->leases), 5);
+    price.units = 39;
+    lease_t *a = leases_grant (f->leases, 6, &price, f, 0);
     assert_int_equal (a->n, 3);
-    assert_int_equal (a->grant, 30);
-    lease_t *b = leases_grant (f->leases, 6, 1000, f, 0);
-    assert_int_equal (b->n, 3);
-    assert_int_equal (b->items [0].item, 3);
-    assert_true (leases_affordable (f->leases, 0));
+    price.units = 1000;
+    lease_t *b = leases_grant (f->leases, 6, &price, f, 0);
+    assert_int_equal (b->n, 2);
+    assert_int_equal (b->items [0].item, 4);
+    assert_int_equal (leases_next_cost (f->leases, &price), 0);
+}
+
+// Each item has one less to pay than when it was found due.
+static uint64_t one_less (void *ctx, const due_t *item)
+{
+    ++*(unsigned *) ctx;
+    return item->cost - 1;
+}
+
+static void costs_are_asked_for_again (void **state)
+{
+    fixture_t *f = *state;
+    due_t items [4] = { { .item = 0, .cost = 1 }, { .item = 1, .cost = 0 }, { .item = 2, .cost = 3 }, { .item = 3, .cost = 3 } };
+    leases_add (f->leases, items, 4);
+    unsigned asked = 0;
+    const lease_price_t price = { .units = 0, .cost = one_less, .ctx = &asked };
+    lease_t *lease = leases_grant (f->leases, 4, &price, f, 0);
+    assert_int_equal (lease->n, 2);             // those that cost nothing any more
+    assert_int_equal (asked, 2);                // the first and the third
+    assert_int_equal (leases_next_cost (f->leases, &price), 1);
 }
 
 static void a_returned_lease_comes_back_without_its_done_items (void **state)
@@ -282,7 +306,7 @@ static void a_second_copy_returns_nothing (void **state)
     fixture_t *f = *state;
     int other = 0;
     add (f, 0, 4);
-    lease_t *old = leases_grant (f->leases, 4, UINT64_MAX, f, 1000);
+    lease_t *old = leases_grant (f->leases, 4, NULL, f, 1000);
     lease_set_final (old, 0);
     assert_null (leases_copy (f->leases, &other, 2000, 2999));      // too young
     assert_null (leases_copy (f->leases, f, 2000, 9000));           // its own holder
@@ -338,7 +362,7 @@ static void nothing_is_lost_in_any_order (void **state)
     for (int step = 0; step < 200000; step++) {
         int holder = (int) (rng_next (&rng) % 4);
         if (leases_active (f->leases) < 8)
-            leases_grant (f->leases, 1 + rng_next (&rng) % 20, UINT64_MAX, f + holder, step);
+            leases_grant (f->leases, 1 + rng_next (&rng) % 20, NULL, f + holder, step);
         if (rng_next (&rng) % 8 == 0)
             leases_copy (f->leases, f + holder, 3, step);
         lease_t *lease = leases_oldest (f->leases);
@@ -370,6 +394,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (nothing_pending_gives_no_lease, setup, teardown),
         cmocka_unit_test_setup_teardown (a_lease_is_cut_at_a_groups_end, setup, teardown),
         cmocka_unit_test_setup_teardown (costs_bound_a_lease, setup, teardown),
+        cmocka_unit_test_setup_teardown (costs_are_asked_for_again, setup, teardown),
         cmocka_unit_test_setup_teardown (a_returned_lease_comes_back_without_its_done_items, setup, teardown),
         cmocka_unit_test_setup_teardown (a_killed_lease_comes_back_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown (an_item_that_kills_three_is_quarantined, setup, teardown),

@@ -56,8 +56,8 @@ static status_t toy_open (worker_kind_t **out, const void *setup, size_t len, co
 static void answer (worker_kind_t *kind, uint64_t lease, uint64_t item, const char *body)
 {
     if (strncmp (body, "two", 3) == 0)
-        kind->sink.result (kind->sink.ctx, lease, item, false, "half", 4, 1);
-    kind->sink.result (kind->sink.ctx, lease, item, true, body, strlen (body), 2);
+        kind->sink.result (kind->sink.ctx, lease, item, false, "half", 4, &(worker_used_t) { .spent = spend_of (1, 0, 0) });
+    kind->sink.result (kind->sink.ctx, lease, item, true, body, strlen (body), &(worker_used_t) { .spent = spend_of (2, 0, 0) });
 }
 
 static status_t toy_item (worker_kind_t *kind, uint64_t lease, uint64_t item, const char *body, fault_t *fault)
@@ -488,7 +488,7 @@ static void test_whole_life (void **state)
     assert_int_equal (message->results->n_results, 3);
     assert_int_equal (message->results->results [2]->item, 12);
     assert_true (message->results->results [2]->final);
-    assert_int_equal (message->results->results [2]->spent, 2);
+    assert_int_equal (message->results->results [2]->spent->calls, 2);
     assert_int_equal (message->results->results [2]->body.len, 3);
     rulemill__to_coordinator__free_unpacked (message, NULL);
     await_wanted (scene, 3);            // done, so another lease is wanted before the Ack
@@ -759,7 +759,7 @@ static void test_partial_then_final (void **state)
     assert_int_equal (message->results->n_results, 2);
     assert_false (message->results->results [0]->final);
     assert_true (message->results->results [1]->final);
-    assert_int_equal (message->results->results [0]->spent, 1);
+    assert_int_equal (message->results->results [0]->spent->calls, 1);
     rulemill__to_coordinator__free_unpacked (message, NULL);
     assert_int_equal (finish (scene), OK);
 }

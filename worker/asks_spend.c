@@ -1,0 +1,70 @@
+// What requests may use and what they used.
+#include "worker/asks_parts.h"
+
+void asks_spend_init (asks_t *asks)
+{
+    const asks_options_t *o = &asks->options;
+    asks->prompt_over = CHAT_OVERHEAD_TOKENS;
+    asks->answer_max [0] = chat_completion_max (&o->settings, CONSTRAIN_NONE);
+    asks->answer_max [1] = chat_completion_max (&o->settings, o->constrain);
+}
+
+static spend_t bound_of (const ask_t *ask)
+{
+    return spend_of (1, sum_u64 (ask->prompt_max, ask->completion_max),
+                     prices_bound (&ask->asks->options.prices, ask->prompt_max, ask->completion_max));
+}
+
+judge_leave_t ask_leave (ask_t *ask)
+{
+    const asks_options_t *o = &ask->asks->options;
+    ask->prompt_max = chat_request_bytes (o->template, &ask->prefix, o->pool->rules [ask->rule].text) + ask->asks->prompt_over;
+    ask->completion_max = ask->asks->answer_max [ask->constrain != CONSTRAIN_NONE] + ask->asks->completion_over;
+    const spend_t bound = bound_of (ask);
+    return o->sink.allow ? o->sink.allow (o->sink.ctx, ask->question, &bound) : JUDGE_MAY;
+}
+
+static void tell (const ask_t *ask, judge_used_t *used)
+{
+    const judge_sink_t *sink = &ask->asks->options.sink;
+    used->bound = bound_of (ask);
+    if (sink->used)
+        sink->used (sink->ctx, ask->question, used);
+}
+
+void ask_unsent (const ask_t *ask)
+{
+    judge_used_t used = { .usage = { 0 } };
+    tell (ask, &used);
+}
+
+// A server that counts more than the bound teaches a larger one; by the double, as other requests may have more of it still.
+static void learn (uint64_t *over, uint64_t used, uint64_t max)
+{
+    if (used > max)
+        *over += 2 * (used - max);
+}
+
+void ask_used (const ask_t *ask, const answer_t *answer)
+{
+    asks_t *asks = ask->asks;
+    judge_used_t used = { .usage = {
+        .calls = 1, .prompt_tokens = answer->prompt_tokens, .cached_tokens = answer->cached_tokens,
+        .completion_tokens = answer->completion_tokens,
+        .cost = prices_cost (&asks->options.prices, answer->prompt_tokens, answer->cached_tokens, answer->completion_tokens)
+    } };
+    used.spent = answer->prompt_tokens == 0 ? bound_of (ask)
+               : spend_of (1, sum_u64 (answer->prompt_tokens, answer->completion_tokens), used.usage.cost);
+    tell (ask, &used);
+    learn (&asks->prompt_over, answer->prompt_tokens, ask->prompt_max);
+    learn (&asks->completion_over, answer->completion_tokens, ask->completion_max);
+}
+
+// A refused request was not worked on, one that found nobody was not sent; any other may have been answered.
+void ask_lost (const ask_t *ask, const http_answer_t *http, upstream_result_t result)
+{
+    bool idle = result == UPSTREAM_OVERLOADED || result == UPSTREAM_REFUSED || http->outcome == HTTP_UNREACHABLE;
+    judge_used_t used = { .usage = { .calls = 1, .refused = result == UPSTREAM_OVERLOADED } };
+    used.spent = idle ? spend_of (1, 0, 0) : bound_of (ask);
+    tell (ask, &used);
+}
