@@ -1,3 +1,4 @@
+#include "ops/cmd_agreement.h"
 #include "ops/cmd_batch.h"
 #include "ops/cmd_judge_eval.h"
 
@@ -63,21 +64,25 @@ static status_t judge (const cli_t *cli, int *exit_code, fault_t *fault)
         return cmd_batch_import (cli, words + 1, count - 1, exit_code, fault);
     if (strcmp (words [0], "eval") == 0)
         return cmd_judge_eval (cli, words + 1, count - 1, exit_code, fault);
-    return fault_set (fault, ERR_USAGE, "judge: unknown word \"%.64s\"; say judge probe URL, judge eval ROWS|DIR, judge batch-export DIR or "
-                      "judge batch-import DIR", words [0]);
+    if (strcmp (words [0], "agreement") == 0)
+        return cmd_agreement (cli, words + 1, count - 1, fault);
+    return fault_set (fault, ERR_USAGE, "judge: unknown word \"%.64s\"; say judge probe URL, judge eval ROWS|DIR, judge agreement DIR, "
+                      "judge batch-export DIR or judge batch-import DIR", words [0]);
 }
 
 const command_t command_judge = {
     .cli = {
         .name = "judge",
         .summary = "ask a server whether it is fit to judge; hold a judge against people; judge by files, for batch services",
-        .operands = "probe URL | eval ROWS|DIR | batch-export DIR | batch-import DIR FILE...", .operands_min = 2, .operands_max = SIZE_MAX,
+        .operands = "probe URL | eval ROWS|DIR | agreement DIR | batch-export DIR | batch-import DIR FILE...", .operands_min = 2, .operands_max = SIZE_MAX,
         .about = "probe says of an OpenAI-compatible server whether it can be reached, takes the key, has the model, returns log-\n"
                  "probabilities and knows the labels, with the mend where it does not; then how long conversations may be,\n"
                  "whether it has a prefix cache, and a tie margin by the noise of repeated answers. About six calls.\n"
                  "eval ROWS takes single responses of which people said whether propositions hold, and gives the AUC of the judge's\n"
                  "scores; eval DIR gives the agreement of a job's labels with the preferences in its rows, for all runs or one. Both\n"
                  "with 95 % intervals and beside what needs no judge.\n"
+                 "agreement says how far the judges of a panel agree (Krippendorff's alpha), and how far one that was asked again\n"
+                 "(judge.repeat_share) agrees with itself: the scatter of scores, and how often labels would flip, by margin.\n"
                  "batch-export writes what a run has still to ask as OpenAI Batch JSON Lines (label --plan begins a run that\n"
                  "asks nothing), batch-import reads the result files: in any order, in pieces, with errors, twice.",
         .example = "rulemill judge probe http://localhost:8000/v1 --model NAME",

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+#include "ops/agreement.h"
+#include "ops/cmd.h"
 #include "ops/exit_codes.h"
 #include "storage/records.h"
 
@@ -52,6 +55,34 @@ status_t outcome_count_reasons (outcome_t *outcome, fault_t *fault)
     store_close (&store);
     qsort (outcome->reasons, outcome->n_reasons, sizeof *outcome->reasons, by_count);
     return status;
+}
+
+status_t outcome_measure_agreement (outcome_t *outcome, fault_t *fault)
+{
+    opened_t opened = { 0 };
+    agreement_t agreement = { .n_rules = 0 };
+    status_t status = cmd_open (outcome->dir, outcome->job.run, true, &opened, fault);
+    if (status == OK)
+        status = agreement_measure (&opened, &agreement, fault);
+    if (status == OK && agreement_has_any (&agreement)) {
+        buf_t lines = { 0 }, json = { 0 };
+        agreement_summary (&agreement, &lines);
+        agreement_json (&agreement, opened.pool, &json);
+        outcome->agreement_lines = mem_string (lines.data);
+        outcome->agreement_json = mem_string (json.data);
+        buf_free (&lines);
+        buf_free (&json);
+    }
+    agreement_clear (&agreement);
+    cmd_close (&opened);
+    return status;
+}
+
+void outcome_clear (outcome_t *outcome)
+{
+    free (outcome->agreement_lines);
+    free (outcome->agreement_json);
+    outcome->agreement_lines = outcome->agreement_json = NULL;
 }
 
 interval_t outcome_agreement (const outcome_t *outcome, uint64_t *total)

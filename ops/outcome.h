@@ -21,10 +21,16 @@ typedef struct {
     job_report_t job;
     outcome_reason_t reasons [OUTCOME_REASONS_MAX];     // of rows set aside; the largest counts first
     size_t n_reasons;
+    bool several;                   // judges, or answers of one
+    char *agreement_lines, *agreement_json;     // of several judges or repeats (ops/agreement.h), owned; NULL: there are none
 } outcome_t;
 
 // Count why rows were set aside, from the store of outcome->dir, which nobody may have open.
 status_t outcome_count_reasons (outcome_t *outcome, fault_t *fault) MUST_USE;
+
+// Measure how far the run's judges agree, from the same store. Free what that gave.
+status_t outcome_measure_agreement (outcome_t *outcome, fault_t *fault) MUST_USE;
+void outcome_clear (outcome_t *outcome);
 
 // Agreement with what the rows stated, with Wilson's interval and of how many; and of the rule that the longer is preferred.
 interval_t outcome_agreement (const outcome_t *outcome, uint64_t *total);

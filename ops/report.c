@@ -261,6 +261,10 @@ void report_json (const outcome_t *outcome, buf_t *out)
     add_corpus (outcome, out);
     add_labels (outcome, out);
     add_agreement (outcome, out);
+    if (outcome->agreement_json) {
+        json_write_key (out, "judges");
+        buf_add_str (out, outcome->agreement_json);
+    }
     add_scores (outcome, out);
     add_dataset (outcome, out);
     add_calls (outcome, out);

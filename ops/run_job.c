@@ -48,6 +48,8 @@ static status_t tell (outcome_t *outcome, bool json, bool quiet, fault_t *fault)
     status_t status = OK;
     if (outcome->job.corpus_counts.rows_rejected > 0)
         status = outcome_count_reasons (outcome, fault);
+    if (status == OK && outcome->several && outcome->status == OK)
+        status = outcome_measure_agreement (outcome, fault);
     if (status == OK)
         status = report_save (outcome, fault);
     if (status == OK && (json || (outcome->status == OK && !quiet)))
@@ -149,7 +151,8 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
     job_options_t *job = setup_job (setup);
     outcome_t outcome = {
         .dir = job->dir, .judge = setup_config (setup)->judge.name, .judge_note = job->judge_note, .config = job->config,
-        .budget = job->budget, .currency = setup_config (setup)->judge.currency
+        .budget = job->budget, .currency = setup_config (setup)->judge.currency,
+        .several = job->n_judges > 1 || job->repeat_share > 0
     };
     // What costs nothing is told before the corpus is read: of a judge that this store has not met.
     status = job->plan_only || !setup_judge_is_new (setup) ? OK : check_reach (setup, fault);
@@ -166,6 +169,7 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
     else if (status == OK || outcome_exit_code (&outcome) == EXIT_RESUMABLE)
         status = end (&outcome, json, quiet, fault);
     *exit_code = outcome_exit_code (&outcome);
+    outcome_clear (&outcome);
     setup_destroy (&setup);
     return status;
 }

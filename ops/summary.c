@@ -225,6 +225,8 @@ void summary_text (const outcome_t *outcome, buf_t *out)
     add_labels (outcome, out);
     add_agreement (outcome, out);
     add_length (outcome, out);
+    if (outcome->agreement_lines)
+        buf_add_str (out, outcome->agreement_lines);
     add_scores (outcome, out);
     add_usage (outcome, out);
     add_unfit (outcome, out);

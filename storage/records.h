@@ -92,6 +92,8 @@ void record_put_scores (store_batch_t *batch, const digest_t *identity, const vo
 
 // The dense number of a digest (kind 'J' or 'R'); a new one is written at once (store_write) where there is none.
 status_t record_number_of (store_t *store, char kind, const digest_t *digest, uint32_t *number, fault_t *fault) MUST_USE;
+// The same for a number that was given; nothing is written.
+status_t record_find_number (store_t *store, char kind, const digest_t *digest, uint32_t *number, bool *found, fault_t *fault) MUST_USE;
 // The reverse; *found false where the number was never given.
 status_t record_digest_of (store_t *store, char kind, uint32_t number, digest_t *digest, bool *found, fault_t *fault) MUST_USE;
 

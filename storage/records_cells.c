@@ -131,18 +131,21 @@ static status_t give_number (store_t *store, char kind, const digest_t *digest, 
     return status;
 }
 
-status_t record_number_of (store_t *store, char kind, const digest_t *digest, uint32_t *number, fault_t *fault)
+status_t record_find_number (store_t *store, char kind, const digest_t *digest, uint32_t *number, bool *found, fault_t *fault)
 {
     record_key_t name = name_key (kind, digest);
     uint8_t value [4];
-    bool found;
-    status_t status = record_get_fixed (store, TABLE_META, &name, value, sizeof value, &found, fault);
-    if (status)
-        return status;
-    if (!found)
-        return give_number (store, kind, digest, number, fault);
-    *number = key_u32 (value);
-    return OK;
+    status_t status = record_get_fixed (store, TABLE_META, &name, value, sizeof value, found, fault);
+    if (status == OK && *found)
+        *number = key_u32 (value);
+    return status;
+}
+
+status_t record_number_of (store_t *store, char kind, const digest_t *digest, uint32_t *number, fault_t *fault)
+{
+    bool found = false;
+    status_t status = record_find_number (store, kind, digest, number, &found, fault);
+    return status == OK && !found ? give_number (store, kind, digest, number, fault) : status;
 }
 
 status_t record_digest_of (store_t *store, char kind, uint32_t number, digest_t *digest, bool *found, fault_t *fault)

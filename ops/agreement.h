@@ -1,0 +1,49 @@
+// agreement: how far a run's judges agree, and what comes of asking again, from what its store holds.
+//
+// One walk over the responses that have cells of the run's judges, in the run's rules, and one over its labels; memory is of the order
+// of the rules alone. Model and formulas are in model/agreement.h.
+#ifndef OPS_AGREEMENT_H
+#define OPS_AGREEMENT_H
+
+#include "model/agreement.h"
+#include "model/stats.h"
+#include "ops/cmd.h"
+
+enum { AGREEMENT_BINS = 5 };
+
+// Pairs of labels and of what repeats alone would have made of them; pairs of one prompt hang together.
+typedef struct {
+    uint64_t pairs, flipped, prompts;
+    double flipped_squares, products, squares;      // over prompts: of flipped, of flipped by pairs, of pairs
+    uint64_t open_pairs, open_flipped;              // of the prompt in hand
+} flips_t;
+
+typedef struct {
+    size_t n_rules, members;
+    unsigned repeats;               // the most that a cell was judged over
+    bool flips_known;               // the policy decides by the pair's own cells, so that repeats make a label
+    // of each rule: members among themselves, and each with its own repeats
+    score_agreement_t *scores, *repeated;
+    choice_agreement_t *choices;
+    flips_t bin [AGREEMENT_BINS], all;      // by the label's margin
+} agreement_t;
+
+// From where each bin's margins begin, in 1e-6.
+extern const int64_t agreement_bin_from [AGREEMENT_BINS];
+
+// Is there anything to measure: several judges, or repeats?
+bool agreement_has_any (const agreement_t *agreement);
+
+// Walk the run. What was measured must be cleared also after a fault.
+status_t agreement_measure (const opened_t *opened, agreement_t *out, fault_t *fault) MUST_USE;
+void agreement_clear (agreement_t *agreement);
+
+// The share of a bin's labels that flip, with Wilson's interval for as many pairs as the prompts are worth (Kish's effective size).
+interval_t agreement_flips (const flips_t *flips);
+
+// For the summary of a job; with each rule for the command; as a JSON object.
+void agreement_summary (const agreement_t *agreement, buf_t *out);
+void agreement_text (const agreement_t *agreement, const rulepool_t *pool, buf_t *out);
+void agreement_json (const agreement_t *agreement, const rulepool_t *pool, buf_t *out);
+
+#endif
