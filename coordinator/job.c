@@ -16,6 +16,8 @@
 #include "storage/dataset_folder.h"
 #include "storage/run.h"
 
+enum { RECONCILE_MS = 3000 };       // longer than a worker takes to connect again
+
 static volatile sig_atomic_t interrupts;
 
 void job_interrupt (void)
@@ -277,6 +279,7 @@ static status_t make_serve (job_t *job, fault_t *fault)
     serve_options_t serve = {
         .store = job->store, .hub = job->hub, .kind = job->kind, .run_number = job->run.record->number,
         .beat_ms = o->beat_ms, .hang_ms = o->hang_ms, .attempts_max = o->attempts_max, .window = o->window_pairs, .budget = o->budget,
+        .reconcile_ms = o->judge_costly && o->local_workers == 0 ? RECONCILE_MS : 0,
         .start = start_children, .tick = job_tick, .turn = job_turn, .fds = job_fds, .ctx = job
     };
     memcpy (serve.run.b, job->run.record->digest.data, DIGEST_BYTES);

@@ -345,6 +345,7 @@ status_t serve_run (serve_t *serve, fault_t *fault)
     kind_t *kind = serve->options.kind;
     status_t status = OK;
     bool found = true;
+    serve->reserve_after_ms = serve_now (serve) + serve->options.reconcile_ms;
     while (status == OK) {
         status = kind->class->phase (kind, &serve->phase, &found, fault);
         if (status != OK || !found)

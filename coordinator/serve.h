@@ -21,6 +21,7 @@ typedef struct {
     unsigned beat_ms, hang_ms;  // 0: 1000, 300000
     unsigned attempts_max;      // 0: 3
     uint32_t window;            // items; 0: 262144
+    unsigned reconcile_ms;      // no lease before then: workers of an earlier start bring what they did meanwhile; 0: at once
     spend_t budget;             // 0 in a unit: no limit
     // Start local workers; called once, when there is first something to lease. NULL: none of its own. The answer is
     // owned by serve from then on.

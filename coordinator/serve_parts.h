@@ -81,7 +81,7 @@ struct serve {
     spend_t need;                   // the bound of a request for which a lease's grant was too small; 0: not known
     bool budget_out;
     spend_unit_t lacking;           // why
-    int64_t reserve_after_ms;       // a full disk: no lease with a price before then
+    int64_t reserve_after_ms;       // no lease before then: a full disk, or workers may come back
 
     // peers
     peer_t *peers;

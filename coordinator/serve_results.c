@@ -216,6 +216,8 @@ void results_take (serve_t *serve, const peer_id_t *from, peer_t *peer, const Ru
         peer_refuse (serve, from, RULEMILL__REFUSE_REASON__REFUSE_MALFORMED, "a result could not be read; use the same version of rulemill on both sides");
         peer_lost (serve, peer, true, "it sent a result that could not be read");
     }
+    if (results->epoch != serve->epoch)
+        results_flush (serve);          // what its sender is given next is to be sent with it
 }
 
 // --- onto the disk ---------------------------------------------------------

@@ -33,7 +33,14 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}/v1"
 
     def stats(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/__stats", timeout=10) as answer:
+        return self.ask("/__stats")
+
+    def obey(self, *rules):
+        """From now on these rules are the script's; none: right answers. Its stats then."""
+        return self.ask("/__rules", json.dumps(rules).encode())
+
+    def ask(self, path, body=None):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", body, timeout=60) as answer:
             return json.load(answer)
 
     def stop(self):

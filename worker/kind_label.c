@@ -156,7 +156,7 @@ static bool is_wanted (const label_response_t *response)
 
 static void ask (worker_kind_t *kind, label_response_t *response)
 {
-    if (kind->unfit || response->lease->over || response->asked || response->answered || response->failure || !is_wanted (response))
+    if (kind->unfit || response->lease->over || response->lease->revoked || response->asked || response->answered || response->failure || !is_wanted (response))
         return;
     if (missing_rules (kind, response) == 0)
         return;
@@ -183,6 +183,18 @@ static void say_spent (worker_kind_t *kind, const label_lease_t *lease)
         }
 }
 
+// What is neither labelled nor asked about.
+static void drop_items (worker_kind_t *kind, uint64_t lease)
+{
+    label_item_t *item, *next;
+    HASH_ITER (hh, kind->table.items, item, next) {
+        if (item->lease->number != lease || item->labelled || item->side [0]->asked || item->side [1]->asked)
+            continue;
+        label_item_t *gone = item;
+        label_item_drop (&kind->table, &gone);
+    }
+}
+
 // Give leases back of which nothing is in hand any more and nothing more may be asked, before a worker says that the judge refuses
 // it: so nothing of their grants is lost.
 static void end_leases (worker_kind_t *kind)
@@ -190,11 +202,14 @@ static void end_leases (worker_kind_t *kind)
     label_lease_t *lease, *next;
     bool leaves = kind->unfit && kind->in_flight == 0;
     HASH_ITER (hh, kind->table.leases, lease, next) {
-        if (lease->returned || lease->questions > 0 || !(lease->over || leaves))
+        if (lease->returned || lease->questions > 0 || !(lease->over || lease->revoked || leaves))
             continue;
         lease->returned = true;
         say_spent (kind, lease);
-        kind->sink.give_back (kind->sink.ctx, lease->number, lease->over ? &lease->need : NULL);
+        if (lease->revoked)
+            drop_items (kind, lease->number);
+        else
+            kind->sink.give_back (kind->sink.ctx, lease->number, lease->over ? &lease->need : NULL);
     }
 }
 
@@ -251,7 +266,7 @@ static judge_leave_t may_ask (void *ctx, judge_question_t *question, const spend
     const worker_kind_t *kind = ctx;
     const label_response_t *response = question->owner;
     label_lease_t *lease = response->lease;
-    if (kind->unfit || !is_wanted (response))
+    if (kind->unfit || lease->revoked || !is_wanted (response))
         return JUDGE_MAY_NOT;
     if (!spend_covers (&lease->left, bound)) {
         if (lease->flying > 0)
@@ -446,15 +461,14 @@ static void label_settled (worker_kind_t *kind, uint64_t number)
         label_item_drop (&kind->table, &item);
 }
 
+// A question whose request is on its way ends when that has come; its next rule is not asked.
 static void label_revoke (worker_kind_t *kind, uint64_t lease)
 {
     label_item_t *item, *next;
-    HASH_ITER (hh, kind->table.items, item, next) {
-        if (item->lease->number != lease || item->labelled || item->side [0]->asked || item->side [1]->asked)
-            continue;
-        label_item_t *gone = item;
-        label_item_drop (&kind->table, &gone);
-    }
+    HASH_ITER (hh, kind->table.items, item, next)
+        if (item->lease->number == lease)
+            item->lease->revoked = true;
+    drop_items (kind, lease);
 }
 
 static bool label_step (worker_kind_t *kind, int timeout_ms)

@@ -70,6 +70,7 @@ struct label_lease {
     judge_used_t unsaid;            // spent and used, not told yet
     unsigned questions, flying;     // in hand; requests in flight
     bool over;                      // nothing more is asked; given back when the last question has ended
+    bool revoked;                   // nothing more is asked: what is not done is another's
     bool returned;
     label_response_t *responses;    // hash by number
     UT_hash_handle hh;

@@ -24,6 +24,7 @@ static void resume (worker_loop_t *loop)
             holding_drop (&loop->holding, lease, executor_revoke (loop->executor, lease->handle));
     outbox_resend (loop->outbox);
     executor_share (loop->executor, 0);         // it is told anew
+    (void) say_results (loop);      // before a Want: what we are given next is to be sent with what we have judged
 }
 
 // Another run, or the first: nothing of the old one is of use.

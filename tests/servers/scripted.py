@@ -6,6 +6,7 @@ Prints the port that it listens on (127.0.0.1) and serves until it is ended. Pyt
   POST .../chat/completions   answered by the script
   GET  .../models             the model
   GET  /__stats               {"requests", "chats", "answered", "refused", "connections", "in_service", "in_service_max", "cells"}
+  POST /__rules               a list that takes the place of the script's rules from now on
 
 The script is a JSON object, each key optional:
 
@@ -248,6 +249,11 @@ class Connection(Misbehaviour, asyncio.Protocol):
     def handle(self, method, path, fields, body):
         server = self.server
         if path == "/__stats":
+            self.send_json(200, server.stats())
+            return
+        if path == "/__rules":
+            server.script["rules"] = json.loads(body)
+            server.done_by_rule.clear()
             self.send_json(200, server.stats())
             return
         server.counts["requests"] += 1

@@ -28,6 +28,7 @@ static const char yaml [] =
 
 typedef struct { judge_question_t *asked [64]; size_t n, total, cells; status_t status; bool at_once; } slow_t;
 static slow_t slow;
+static judge_t *slow_judge;
 
 // Score of a rule: the response's first digit in tenths, with the rule's place added.
 static void answer (judge_t *judge, judge_question_t *question)
@@ -51,6 +52,7 @@ static status_t slow_open (judge_t *judge, const Rulemill__RunSpec *spec, const 
 static void slow_ask (judge_t *judge, judge_question_t *question)
 {
     slow.total++;
+    slow_judge = judge;
     if (slow.at_once)
         answer (judge, question);
     else
@@ -513,6 +515,29 @@ static void test_revoke (void **state)
     closed (&kind);
 }
 
+// What a revoked lease has not asked yet is another's to ask: of the item, nothing is left in the way.
+static void test_revoke_asks_nothing_more (void **state)
+{
+    (void) state;
+    worker_kind_t *kind = opened (&slow_run);
+    const words_t words [] = { { 1, 10, 11, "p", "5", "3", NULL, NULL, false, 1 } };
+    begins (kind, 5, words, 1);
+    worker_kind_label.revoke (kind, 5);
+    const spend_t bound = { { 1, 1, 0 } };
+    for (size_t i = 0; i < slow.n; i++)
+        assert_int_equal (slow_judge->sink.allow (slow_judge->sink.ctx, slow.asked [i], &bound), JUDGE_MAY_NOT);
+    slow.status = ERR_LIMIT;                    // which is how a judge ends a question that it may not ask
+    run_down (kind);
+    assert_int_equal (seen.n, 0);
+    slow.status = OK;
+    begins (kind, 6, words, 1);
+    run_down (kind);
+    assert_int_equal (seen.n, 1);
+    assert_int_equal (seen.at [0].lease, 6);
+    worker_kind_label.settled (kind, 1);
+    closed (&kind);
+}
+
 // --- bad input -----------------------------------------------------------------------------------
 
 static void refuses_setup (run_t run, status_t expected, const char *message)
@@ -638,7 +663,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_lexicon), cmocka_unit_test (test_replay), cmocka_unit_test (test_judged_once),
         cmocka_unit_test (test_known_are_not_judged), cmocka_unit_test (test_again), cmocka_unit_test (test_failure),
-        cmocka_unit_test (test_revoke), cmocka_unit_test (test_bad_setup), cmocka_unit_test (test_bad_batches),
+        cmocka_unit_test (test_revoke), cmocka_unit_test (test_revoke_asks_nothing_more), cmocka_unit_test (test_bad_setup), cmocka_unit_test (test_bad_batches),
         cmocka_unit_test (test_mangled_bodies), cmocka_unit_test (test_names),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
