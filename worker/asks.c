@@ -99,7 +99,7 @@ static void begin_rule (ask_t *ask, uint32_t turn)
 {
     ask->turn = turn;
     ask->rule = rule_at (ask, turn);
-    ask->tries = ask->sample = 0;
+    ask->tries = ask->refusals = ask->sample = 0;
     ask->score_sum = ask->relevance_sum = 0;
     ask->constrain = CONSTRAIN_NONE;
     ask->stale = false;

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "worker/answer_text.h"
 
-enum { RAW_SHOWN = 300, WORD_MS = 30000, SLOW_RETRY_MS = 3000 };
+enum { RAW_SHOWN = 300, REFUSALS_MAX = 5, WORD_MS = 30000, SLOW_RETRY_MS = 3000 };
 
 static void tell_cell (ask_t *ask)
 {
@@ -22,7 +22,7 @@ static void take_cell (ask_t *ask, const answer_t *answer)
     ask->score_sum += answer->cell.score;
     ask->relevance_sum += answer->cell.relevance;
     ask->constrain = CONSTRAIN_NONE;
-    ask->tries = 0;
+    ask->tries = ask->refusals = 0;
     if (++ask->sample < samples) {
         ask_make_ready (ask);
         return;
@@ -69,7 +69,8 @@ static void try_later (ask_t *ask, bool counts, int64_t at_least_ms, const char 
     // A refusal here and there is how the number of places is found out.
     if (counts || ask->endpoint == ASK_NOBODY || upstream_is_open (upstream, (size_t) ask->endpoint))
         say_trouble (ask->asks, why);
-    int64_t wait_ms = upstream_backoff_ms (upstream, ask->tries ? ask->tries : 1, UINT32_MAX);
+    unsigned waits = ask->tries + ask->refusals;
+    int64_t wait_ms = upstream_backoff_ms (upstream, waits ? waits : 1, UINT32_MAX);
     if (wait_ms < 0)
         wait_ms = SLOW_RETRY_MS;
     ask_wait (ask, wait_ms > at_least_ms ? wait_ms : at_least_ms);
@@ -203,6 +204,7 @@ static void failed (ask_t *ask, const http_answer_t *http, upstream_result_t res
         snprintf (why, sizeof why, "%s", http->why);
     // Nobody there, or too busy, is no fault of the question.
     bool counts = result == UPSTREAM_FAILED;
+    ask->refusals += result == UPSTREAM_OVERLOADED && ask->refusals < REFUSALS_MAX;
     try_later (ask, counts, http->retry_after_ms, why);
 }
 

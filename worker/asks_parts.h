@@ -21,6 +21,7 @@ struct ask {
     uint64_t request;           // in flight; 0: none
     bool stale;                 // the last loss was a kept connection's: try again at once
     unsigned tries;             // failed ones of this rule
+    unsigned refusals;          // in a row, which are no failures: each makes its wait longer, too
     unsigned sample;            // answers of this rule so far
     int64_t score_sum, relevance_sum;
     constrain_t constrain;

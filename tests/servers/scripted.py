@@ -21,6 +21,7 @@ The script is a JSON object, each key optional:
   noise       how much answers to one question differ: the odds of Yes, as a power of e (0: not at all)
   thinks      true: a reasoning preamble, unless chat_template_kwargs has enable_thinking false
   top_logprobs_max, refuse (names of parameters), context_tokens      answered with 400 when passed
+  bytes_per_token (4)                what the usage is counted by
   ratelimit   {"requests": N, "window_s": S}: x-ratelimit-* headers, 429 past it
   rules       a list of {"when": {...}, "do": NAME, ...}: the first that matches is done instead of an answer
 
@@ -391,7 +392,7 @@ class Connection(Misbehaviour, asyncio.Protocol):
         p = shapes.probabilities(server.seed, self.response, self.rule_text)
         if server.script.get("noise"):
             p = shapes.noisy(p, server.script["noise"], f"{server.seed}/{self.number}")
-        used = shapes.usage(max(1, len(self.text) // 4), 1, server.cached_tokens(self.text, self.rule_text))
+        used = shapes.usage(max(1, len(self.text) // server.script.get("bytes_per_token", 4)), 1, server.cached_tokens(self.text, self.rule_text))
         request = self.request if isinstance(self.request, dict) else {}
         return server.shape, server.model, request, p, server.script.get("mass", 0.98), used
 
