@@ -58,7 +58,7 @@ static status_t read_sources (wish_t *wish, fault_t *fault)
     const cli_t *cli = wish->cli;
     const char *text [EVALUATE_MODELS_MAX] = { cli_text (cli, "--reward"), cli_text (cli, "--against") };
     if (text [0] == NULL)
-        return fault_set (fault, ERR_USAGE, "evaluate needs --reward: a server's URL, a column's name, longer, shorter or judge");
+        return fault_set (fault, ERR_USAGE, "evaluate needs --reward: a model's file, a server's URL, a column's name, longer, shorter or judge");
     bool keeps = false;
     for (unsigned m = 0; m < EVALUATE_MODELS_MAX && text [m]; m++) {
         wish->source [m] = reward_source_read (text [m]);
@@ -224,9 +224,9 @@ const command_t command_evaluate = {
         .name = "evaluate",
         .summary = "evaluate a reward model, or the rules as a judge, on a benchmark as RewardBench does",
         .operands = "BENCHMARK.jsonl", .operands_min = 1, .operands_max = 1,
-        .about = "Rows of RewardBench (prompt, chosen, rejected, subset, id) or RewardBench 2 (several rejected). REWARD is the URL of\n"
-                 "a served model (http://HOST:PORT/classify, /pooling or /score, with --model), the name of a column of rewards in\n"
-                 "the rows, longer, shorter, or judge: the pairs are labelled by rules, with the flags of label. docs/EVALUATE.md",
+        .about = "Rows of RewardBench (prompt, chosen, rejected, subset, id) or RewardBench 2 (several rejected). REWARD is a model that\n"
+                 "reward train made, the URL of a served one (http://HOST:PORT/classify, /pooling or /score, with --model), the name\n"
+                 "of a column of rewards, longer, shorter, or judge: the pairs are labelled, with the flags of label. docs/EVALUATE.md",
         .example = "rulemill evaluate filtered.jsonl --reward http://localhost:8000/classify --model ORG/MODEL --work work",
         .groups = { flags, served_flags, setup_run_flags, cmd_json_flag }
     },

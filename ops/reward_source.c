@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "ops/reward_apply.h"
 
 static bool begins (const char *text, const char *with)
 {
@@ -19,6 +21,9 @@ reward_source_t reward_source_read (const char *text)
         return (reward_source_t) { SOURCE_JUDGE, text, NULL };
     if (strcmp (text, "longer") == 0 || strcmp (text, "shorter") == 0)
         return (reward_source_t) { SOURCE_LENGTH, text, NULL };
+    struct stat about;
+    if (!begins (text, "column:") && stat (text, &about) == 0 && S_ISREG (about.st_mode))
+        return (reward_source_t) { SOURCE_EMBEDDED, text, NULL };
     return (reward_source_t) { SOURCE_COLUMN, text, begins (text, "column:") ? text + strlen ("column:") : text };
 }
 
@@ -54,6 +59,28 @@ static status_t fill_served (evaluate_rows_t *rows, unsigned model, const served
     return status;
 }
 
+static status_t fill_embedded (evaluate_rows_t *rows, unsigned model, const char *path, char **note, fault_t *fault)
+{
+    reward_t *reward = NULL;
+    status_t status = reward_open_file (path, &reward, fault);
+    if (status != OK)
+        return status;
+    char hex [DIGEST_HEX + 1];
+    digest_t digest = reward_digest (reward);
+    hex_encode (digest.b, DIGEST_BYTES, hex);
+    *note = mem_printf ("%s, embedded, %.12s", path, hex);
+    reward_scorer_t *scorer = reward_scorer_new (reward);
+    evaluate_row_t *row;
+    for (size_t i = 0; (row = evaluate_rows_at (rows, i)); i++) {
+        reward_scorer_prompt (scorer, row->prompt);
+        for (size_t r = 0; r < row->n_responses; r++)
+            row->reward [model] [r] = reward_scorer_response (scorer, row->response [r]);
+    }
+    reward_scorer_destroy (&scorer);
+    reward_destroy (&reward);
+    return OK;
+}
+
 status_t reward_source_fill (const reward_source_t *source, evaluate_rows_t *rows, unsigned model, const served_options_t *served,
                              char **note, fault_t *fault)
 {
@@ -62,6 +89,9 @@ status_t reward_source_fill (const reward_source_t *source, evaluate_rows_t *row
     case SOURCE_LENGTH:
         fill_lengths (rows, model, strcmp (source->text, "longer") == 0 ? 1 : -1);
         *note = mem_printf ("preferring the %s", source->text);
+        break;
+    case SOURCE_EMBEDDED:
+        status = fill_embedded (rows, model, source->text, note, fault);
         break;
     case SOURCE_SERVED: {
         served_options_t options = *served;

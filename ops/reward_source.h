@@ -1,6 +1,7 @@
 // reward_source: where the rewards of an evaluation come from.
 //
 //   http://…, https://…   a served reward model (ops/served.h)
+//   a file               an embedded reward model (model/reward.h)
 //   judge                 the rules as a judge (ops/evaluate_judge.h): generative, no rewards
 //   longer, shorter       the length of a response in bytes, or its negative: what a reward model has to beat
 //   column:NAME, NAME     numbers that stand in the rows (ops/evaluate_rows.h)
@@ -10,7 +11,7 @@
 #include "ops/evaluate_rows.h"
 #include "ops/served.h"
 
-typedef enum { SOURCE_SERVED, SOURCE_JUDGE, SOURCE_LENGTH, SOURCE_COLUMN } source_kind_t;
+typedef enum { SOURCE_SERVED, SOURCE_EMBEDDED, SOURCE_JUDGE, SOURCE_LENGTH, SOURCE_COLUMN } source_kind_t;
 
 typedef struct {
     source_kind_t kind;

@@ -1,0 +1,67 @@
+#include "ops/reward_train.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bounded.h"
+#include "base/mem.h"
+
+#define ROOM_BYTES (1024 * 1024 * UINT64_C (1024))      // for the texts and the program beside what training may take
+
+typedef struct {
+    const reward_example_t *examples;
+    size_t n;
+    const reward_options_t *options;
+    const char *note, *path;
+} task_t;
+
+static status_t save (const char *path, const buf_t *bytes, fault_t *fault)
+{
+    char *aside = mem_printf ("%s.new", path);
+    FILE *file = fopen (aside, "wbe");
+    bool good = file && fwrite (bytes->data, 1, bytes->len, file) == bytes->len && fflush (file) == 0 && fsync (fileno (file)) == 0;
+    good = file && fclose (file) == 0 && good;
+    good = good && rename (aside, path) == 0;
+    status_t status = good ? OK : fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
+    if (!good)
+        unlink (aside);
+    free (aside);
+    return status;
+}
+
+static status_t learn_and_save (void *ctx, fault_t *fault)
+{
+    const task_t *task = ctx;
+    buf_t bytes = { 0 };
+    status_t status = reward_learn (task->examples, task->n, task->options, task->note, &bytes, fault);
+    if (status == OK)
+        status = save (task->path, &bytes, fault);
+    buf_free (&bytes);
+    return status;
+}
+
+// What the texts take is in the child, too.
+static uint64_t bytes_of (const reward_example_t *examples, size_t n)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        const reward_turns_t *const texts [] = { &examples [i].prompt, &examples [i].a, &examples [i].b };
+        for (int t = 0; t < 3; t++)
+            for (size_t k = 0; k < texts [t]->n; k++)
+                bytes += texts [t]->turns [k].len + sizeof (reward_text_t);
+    }
+    return bytes;
+}
+
+status_t reward_train_file (const reward_example_t *examples, size_t n, const reward_options_t *options, const char *note, const char *path,
+                            reward_t **out, fault_t *fault)
+{
+    task_t task = { examples, n, options, note, path };
+    *out = NULL;
+    status_t status = bounded_run (options->bytes_max + 2 * bytes_of (examples, n) + ROOM_BYTES, "give fewer pairs with --max-pairs, or more "
+                                   "memory with --memory", learn_and_save, &task, fault);
+    return status == OK ? reward_open_file (path, out, fault) : status;
+}
