@@ -47,6 +47,9 @@ static status_t answer_status (job_t *job, buf_t *out)
     put_count (out, "ties", s->ties);
     put_count (out, "quarantined", s->quarantined);
     put_count (out, "excluded_prompts", s->excluded_prompts);
+    put_count (out, "too_long", s->too_long);
+    put_count (out, "cut_responses", s->cut_responses);
+    put_count (out, "cut_turns", s->cut_turns);
     put_count (out, "calls", s->calls);
     put_count (out, "prompt_tokens", s->prompt_tokens);
     put_count (out, "cached_tokens", s->cached_tokens);

@@ -46,6 +46,9 @@ static void read_serve (job_t *job)
     s->labelled = counts->labelled;
     s->ties = counts->ties;
     s->quarantined = counts->quarantined;
+    s->too_long = counts->too_long;
+    s->cut_responses = counts->cut_responses;
+    s->cut_turns = counts->cut_turns;
     s->calls = counts->calls;
     s->prompt_tokens = counts->prompt_tokens;
     s->cached_tokens = counts->cached_tokens;

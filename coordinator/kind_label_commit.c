@@ -63,8 +63,8 @@ static bool label_holds (const label_kind_t *self, const Rulemill__PairRecord *p
     if (label->swapped != label_swapped (self, pair) || strcmp (label->selected_by, self->options.run->spec->policy) != 0)
         return false;
     if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED)
-        return label->n_rule == 0 && lists_agree (label);
-    return lists_agree (label) && rules_readable (self, label) && *label->reason == '\0' && sums_agree (self, label) && label->outcome == outcome_of (self, label);
+        return label->n_rule == 0 && lists_agree (label) && strlen (label->raw) <= RAW_BYTES_MAX;
+    return lists_agree (label) && *label->raw == '\0' && rules_readable (self, label) && *label->reason == '\0' && sums_agree (self, label) && label->outcome == outcome_of (self, label);
 }
 
 // --- counts ----------------------------------------------------------------
@@ -86,6 +86,7 @@ static void count (Rulemill__RunCounts *counts, const Rulemill__PairRecord *pair
 {
     if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED) {
         counts->quarantined++;
+        counts->too_long += label->too_long;
         return;
     }
     counts->labelled++;
@@ -120,6 +121,8 @@ void label_used (kind_t *kind, const usage_t *usage)
     counts->completion_tokens += usage->completion_tokens;
     counts->refused += usage->refused;
     counts->cost += usage->cost;
+    counts->cut_responses += usage->cut_responses;
+    counts->cut_turns += usage->cut_turns;
 }
 
 // --- cells: the first write wins -------------------------------------------

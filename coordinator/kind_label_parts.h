@@ -8,7 +8,7 @@
 #include "model/selection.h"
 #include "proto/wire.h"
 
-enum { SENT_MAX = 2048 };
+enum { RAW_BYTES_MAX = 64 * 1024, SENT_MAX = 2048 };
 
 // Cells of a response in one layer that a batch not yet written will change.
 typedef struct { uint64_t response, layer; } overlay_key_t;

@@ -4,7 +4,8 @@
 enum { RETRY_BATCH = 4096 };
 
 // Forget up to RETRY_BATCH quarantined labels from *from on; *from moves on, *done says that there are no more.
-static status_t retry_some (store_t *store, uint32_t run, store_batch_t *batch, uint64_t *from, uint64_t *n, bool *done, fault_t *fault)
+static status_t retry_some (store_t *store, uint32_t run, Rulemill__RunCounts *counts, store_batch_t *batch, uint64_t *from, uint64_t *n, bool *done,
+                            fault_t *fault)
 {
     store_iter_t *labels = record_walk_labels (store, run, *from);
     buf_t key = { 0 };
@@ -22,6 +23,8 @@ static status_t retry_some (store_t *store, uint32_t run, store_batch_t *batch, 
             label_retry_key (run, item, &key);
             store_batch_put (batch, TABLE_LABELS, key.data, key.len, "", 0);
             (*n)++;
+            counts->quarantined -= counts->quarantined > 0;
+            counts->too_long -= label->too_long && counts->too_long > 0;
         }
         rulemill__label__free_unpacked (label, NULL);
         *from = item + 1;
@@ -41,9 +44,8 @@ status_t kind_label_retry (store_t *store, uint32_t run, Rulemill__RunCounts *co
     *n = 0;
     while (status == OK && !done) {
         uint64_t some;
-        status = retry_some (store, run, batch, &from, &some, &done, fault);
+        status = retry_some (store, run, counts, batch, &from, &some, &done, fault);
         if (status == OK && some > 0) {
-            counts->quarantined -= some < counts->quarantined ? some : counts->quarantined;
             record_put_counts (batch, run, counts);
             status = store_commit (store, batch, fault);
             *n += some;
@@ -62,9 +64,12 @@ status_t kind_label_retry_now (kind_t *kind, uint64_t *n, fault_t *fault)
     status_t status = record_get_counts (self->options.store, self->run, &stored, fault);
     if (status != OK)
         return status;
+    uint64_t long_ones = stored->too_long;
     self->retrying = true;
     status = kind_label_retry (self->options.store, self->run, stored, n, fault);
     self->counts.quarantined -= *n < self->counts.quarantined ? *n : self->counts.quarantined;
+    long_ones -= stored->too_long;
+    self->counts.too_long -= long_ones < self->counts.too_long ? long_ones : self->counts.too_long;
     rulemill__run_counts__free_unpacked (stored, NULL);
     return status;
 }

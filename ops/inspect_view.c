@@ -269,6 +269,11 @@ static void add_no_label (const json_value_t *inspected, buf_t *out)
     buf_printf (out, "Label     none: %s%s%s\n", state ? state : "unknown", more ? ", " : "", more ? reason : "");
     if (detail)
         add_text (detail, TURN_BYTES_MAX, out);
+    const char *raw = text_of (inspected, "raw");
+    if (raw) {
+        buf_add_str (out, "The answer was\n");
+        add_text (raw, SIZE_MAX, out);
+    }
 }
 
 void inspect_view (const json_value_t *inspected, buf_t *out)

@@ -69,6 +69,7 @@ static void add_labels (const outcome_t *outcome, buf_t *out)
     add_count (out, "ties_no_rule", dataset->tie_no_rule);
     add_count (out, "ties_margin", dataset->tie_margin);
     add_count (out, "quarantined", counts->quarantined);
+    add_count (out, "too_long", counts->too_long);
     add_count (out, "excluded_prompts", outcome->job.last.excluded_prompts);
     uint64_t longer, shorter;
     outcome_lengths (outcome, &longer, &shorter);
@@ -193,6 +194,8 @@ static void add_calls (const outcome_t *outcome, buf_t *out)
     add_count (out, "cached_tokens", counts->cached_tokens);
     add_count (out, "completion_tokens", counts->completion_tokens);
     add_count (out, "refused", counts->refused);
+    add_count (out, "cut_responses", counts->cut_responses);
+    add_count (out, "cut_turns", counts->cut_turns);
     add_money (out, "cost", counts->cost);
     add_text (out, "currency", outcome->currency);
     add_budget (outcome, out);

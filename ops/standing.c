@@ -55,6 +55,9 @@ static void take_answer (const json_value_t *members, standing_t *out)
     at->ties = count_of (members, "ties");
     at->quarantined = count_of (members, "quarantined");
     at->excluded_prompts = count_of (members, "excluded_prompts");
+    at->too_long = count_of (members, "too_long");
+    at->cut_responses = count_of (members, "cut_responses");
+    at->cut_turns = count_of (members, "cut_turns");
     at->calls = count_of (members, "calls");
     at->prompt_tokens = count_of (members, "prompt_tokens");
     at->cached_tokens = count_of (members, "cached_tokens");
@@ -172,6 +175,9 @@ static status_t read_run (store_t *store, const char *dir, const char *name, job
         at->ties = counts->ties;
         at->quarantined = counts->quarantined;
         at->excluded_prompts = run->excluded_prompts;
+        at->too_long = counts->too_long;
+        at->cut_responses = counts->cut_responses;
+        at->cut_turns = counts->cut_turns;
         at->calls = counts->calls;
         at->prompt_tokens = counts->prompt_tokens;
         at->cached_tokens = counts->cached_tokens;
@@ -270,6 +276,9 @@ void standing_json (const standing_t *standing, buf_t *out)
     add_count (out, "ties", at->ties);
     add_count (out, "quarantined", at->quarantined);
     add_count (out, "excluded_prompts", at->excluded_prompts);
+    add_count (out, "too_long", at->too_long);
+    add_count (out, "cut_responses", at->cut_responses);
+    add_count (out, "cut_turns", at->cut_turns);
     add_count (out, "calls", at->calls);
     add_count (out, "prompt_tokens", at->prompt_tokens);
     add_count (out, "cached_tokens", at->cached_tokens);
@@ -326,6 +335,8 @@ static void add_calls (const job_snapshot_t *at, buf_t *out)
     buf_add_str (out, " cached), ");
     progress_count (out, at->refused);
     buf_add_str (out, " calls refused\n");
+    if (at->cut_responses > 0)
+        buf_printf (out, "cut        %" PRIu64 " conversations too long for the judge lost %" PRIu64 " earlier turns\n", at->cut_responses, at->cut_turns);
 }
 
 void standing_text (const standing_t *standing, const char *dir, buf_t *out)

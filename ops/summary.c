@@ -80,6 +80,11 @@ static void add_labels (const outcome_t *outcome, buf_t *out)
     if (counts->quarantined > 0) {
         head (out, "");
         counted (out, counts->quarantined, "pair", "pairs");
+        if (counts->too_long > 0) {
+            buf_add_str (out, " (");
+            progress_count (out, counts->too_long);
+            buf_add_str (out, " too long for the judge)");
+        }
         buf_printf (out, " set aside; why stands in quarantine.jsonl, again with rulemill retry %s\n", outcome->dir);
     }
     if (outcome->job.last.excluded_prompts > 0) {
@@ -155,6 +160,13 @@ static void add_usage (const outcome_t *outcome, buf_t *out)
         buf_add_str (out, " refused as too many");
     }
     buf_add_char (out, '\n');
+    if (counts->cut_responses == 0)
+        return;
+    head (out, "Cut");
+    counted (out, counts->cut_responses, "conversation", "conversations");
+    buf_add_str (out, " too long for the judge: ");
+    counted (out, counts->cut_turns, "earlier turn", "earlier turns");
+    buf_add_str (out, " left out\n");
 }
 
 static void add_times (const outcome_t *outcome, buf_t *out)

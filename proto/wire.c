@@ -138,6 +138,8 @@ Rulemill__Usage wire_usage (const usage_t *usage)
     message.completion_tokens = usage->completion_tokens;
     message.refused = usage->refused;
     message.cost = usage->cost;
+    message.cut_responses = usage->cut_responses;
+    message.cut_turns = usage->cut_turns;
     return message;
 }
 
@@ -146,5 +148,6 @@ usage_t wire_read_usage (const Rulemill__Usage *usage)
     if (usage == NULL)
         return (usage_t) { 0 };
     return (usage_t) { .calls = usage->calls, .prompt_tokens = usage->prompt_tokens, .cached_tokens = usage->cached_tokens,
-                       .completion_tokens = usage->completion_tokens, .refused = usage->refused, .cost = usage->cost };
+                       .completion_tokens = usage->completion_tokens, .refused = usage->refused, .cost = usage->cost,
+                       .cut_responses = usage->cut_responses, .cut_turns = usage->cut_turns };
 }

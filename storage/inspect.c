@@ -244,7 +244,9 @@ static status_t add_state (const inspect_t *inspect, const dataset_item_t *item,
         return OK;
     }
     if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED) {
-        add_no_label ("quarantined", "not-judged", label->reason, out);
+        add_no_label ("quarantined", label->too_long ? "too-long" : "not-judged", label->reason, out);
+        if (*label->raw)
+            add_text (out, "raw", label->raw);
         return OK;
     }
     for (size_t r = 0; r < label->n_rule; r++)

@@ -1,8 +1,10 @@
 #include "worker/chat.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "worker/answer_text.h"
 
 enum { ERROR_BYTES_MAX = 4096 };        // of an error answer that is looked at as text
@@ -143,4 +145,31 @@ void answer_error (json_doc_t *doc, const char *body, size_t len, char *text, si
         plain_text ("an empty answer", 15, text, size);
     buf_free (&found);
     buf_free (&clean);
+}
+
+// --- a whole answer ------------------------------------------------------------------
+
+static void add_without (const char *text, size_t len, const char *secret, buf_t *out)
+{
+    size_t n = secret ? strlen (secret) : 0;
+    const char *found;
+    while (n > 0 && (found = memmem (text, len, secret, n)) != NULL) {
+        buf_add (out, text, (size_t) (found - text));
+        buf_add_str (out, "[key]");
+        len -= (size_t) (found - text) + n;
+        text = found + n;
+    }
+    buf_add (out, text, len);
+}
+
+char *answer_raw (const char *body, size_t len, const char *secret)
+{
+    buf_t known = { 0 }, clean = { 0 };
+    add_without (body, len < 2 * ANSWER_RAW_BYTES ? len : 2 * ANSWER_RAW_BYTES, secret, &known);
+    add_without_keys (known.data, known.len, &clean);
+    char *raw = mem_new (ANSWER_RAW_BYTES + 1);
+    plain_text (clean.data, clean.len, raw, ANSWER_RAW_BYTES + 1);
+    buf_free (&known);
+    buf_free (&clean);
+    return raw;
 }

@@ -33,6 +33,7 @@ static void ask_free (ask_t *ask)
 {
     assign (ask, ASK_NOBODY);
     buf_free (&ask->prefix);
+    free (ask->raw);
     free (ask);
 }
 
@@ -84,9 +85,13 @@ void ask_end (ask_t *ask, status_t status, const char *why)
 {
     asks_t *asks = ask->asks;
     judge_question_t *question = ask->question;
+    char *raw = ask->raw;
     asks->n--;
+    ask->raw = NULL;
     ask_free (ask);
+    question->raw = status == OK ? NULL : raw;
     asks->options.sink.done (asks->options.sink.ctx, question, status, why);
+    free (raw);
 }
 
 // Before those that have not begun: while a server has few places its cache keeps few responses.

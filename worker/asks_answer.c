@@ -1,6 +1,8 @@
 #include "worker/asks_parts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -76,10 +78,12 @@ static void try_later (ask_t *ask, bool counts, int64_t at_least_ms, const char 
     ask_wait (ask, wait_ms > at_least_ms ? wait_ms : at_least_ms);
 }
 
-// What was said, fit for a message: a server may send anything.
-static void raw_answer (const http_answer_t *http, char raw [RAW_SHOWN + 1])
+// What was said is kept whole; its beginning, fit for a message, goes to shown.
+static void keep_raw (ask_t *ask, const http_answer_t *http, char shown [RAW_SHOWN + 1])
 {
-    plain_text (http->body, http->len, raw, RAW_SHOWN + 1);
+    free (ask->raw);
+    ask->raw = answer_raw (http->body, http->len, ask->asks->options.secret);
+    plain_text (ask->raw, strlen (ask->raw), shown, RAW_SHOWN + 1);
 }
 
 // The label in words, of an answer whose probabilities are none of a label's.
@@ -111,7 +115,7 @@ static void unreadable (ask_t *ask, answer_t *answer, const http_answer_t *http)
         return;
     }
     char raw [RAW_SHOWN + 1], text [RAW_SHOWN + 512];
-    raw_answer (http, raw);
+    keep_raw (ask, http, raw);
     snprintf (text, sizeof text, "rule %s: the answer can't be read (%s); it was: %s", o->pool->rules [ask->rule].id, answer->why, raw);
     ask_end (ask, ERR_FORMAT, text);
 }
@@ -120,7 +124,7 @@ static void unreadable (ask_t *ask, answer_t *answer, const http_answer_t *http)
 static void malformed (ask_t *ask, const answer_t *answer, const http_answer_t *http)
 {
     char raw [RAW_SHOWN + 1], text [RAW_SHOWN + 300];
-    raw_answer (http, raw);
+    keep_raw (ask, http, raw);
     snprintf (text, sizeof text, "%s; it was: %s", answer->why, raw);
     try_later (ask, true, 0, text);
 }
@@ -167,6 +171,7 @@ static void refused (ask_t *ask, const http_answer_t *http)
         ask_end (ask, ERR_DENIED, asks->denied_why);
         return;
     }
+    ask->question->too_long = context;
     snprintf (why, sizeof why, "rule %s: %s (%ld %s)", asks->options.pool->rules [ask->rule].id,
               context ? "the conversation is too long for the model; set judge.too_long to cut, or leave it out"
                       : "the judge refused the request", http->status, text);
@@ -208,7 +213,7 @@ static void failed (ask_t *ask, const http_answer_t *http, upstream_result_t res
     try_later (ask, counts, http->retry_after_ms, why);
 }
 
-static void read_completion (const ask_t *ask, const http_answer_t *http, ask_answer_t *answer)
+static void read_completion (ask_t *ask, const http_answer_t *http, ask_answer_t *answer)
 {
     answer_t *read = &answer->read;
     answer_read (ask->asks->doc, &ask->asks->options.settings, http->body, http->len, read);
@@ -217,7 +222,7 @@ static void read_completion (const ask_t *ask, const http_answer_t *http, ask_an
         answer->tokens = read->prompt_tokens + read->completion_tokens;
 }
 
-void ask_read (const ask_t *ask, const http_answer_t *http, ask_answer_t *answer)
+void ask_read (ask_t *ask, const http_answer_t *http, ask_answer_t *answer)
 {
     answer->result = result_of (http);
     answer->tokens = ask->tokens;

@@ -25,7 +25,8 @@ struct ask {
     unsigned sample;            // answers of this rule so far
     int64_t score_sum, relevance_sum;
     constrain_t constrain;
-    size_t cut_turns;
+    size_t cut_turns, cut_told; // left out of the conversation; of them, those that were told of
+    char *raw;                  // the last answer that could not be read
     uint64_t tokens;            // estimate of one request
     uint64_t prompt_max, completion_max;    // bounds of the one in flight
     int64_t wait_until_ms;
@@ -57,9 +58,9 @@ void ask_end (ask_t *ask, status_t status, const char *why);    // frees it
 // asks_spend.c
 void asks_spend_init (asks_t *asks);
 judge_leave_t ask_leave (ask_t *ask);               // may the next request be sent? Its bounds are taken down then,
-void ask_unsent (const ask_t *ask);                 // until one of these is told: it was not sent,
-void ask_used (const ask_t *ask, const answer_t *answer);       // it was answered,
-void ask_lost (const ask_t *ask, const http_answer_t *http, upstream_result_t result);  // or refused, or lost
+void ask_unsent (ask_t *ask);                 // until one of these is told: it was not sent,
+void ask_used (ask_t *ask, const answer_t *answer);       // it was answered,
+void ask_lost (ask_t *ask, const http_answer_t *http, upstream_result_t result);  // or refused, or lost
 
 // asks_answer.c. In two steps, since what a request used is told to upstream before another one may be sent.
 typedef struct {
@@ -68,7 +69,7 @@ typedef struct {
     answer_t read;              // of UPSTREAM_OK
 } ask_answer_t;
 
-void ask_read (const ask_t *ask, const http_answer_t *http, ask_answer_t *answer);
+void ask_read (ask_t *ask, const http_answer_t *http, ask_answer_t *answer);
 void ask_take (ask_t *ask, const http_answer_t *http, ask_answer_t *answer);    // may end the question
 
 #endif

@@ -24,15 +24,18 @@ judge_leave_t ask_leave (ask_t *ask)
     return o->sink.allow ? o->sink.allow (o->sink.ctx, ask->question, &bound) : JUDGE_MAY;
 }
 
-static void tell (const ask_t *ask, judge_used_t *used)
+static void tell (ask_t *ask, judge_used_t *used)
 {
     const judge_sink_t *sink = &ask->asks->options.sink;
     used->bound = bound_of (ask);
+    used->usage.cut_responses = ask->cut_turns > 0 && ask->cut_told == 0;
+    used->usage.cut_turns = ask->cut_turns - ask->cut_told;
+    ask->cut_told = ask->cut_turns;
     if (sink->used)
         sink->used (sink->ctx, ask->question, used);
 }
 
-void ask_unsent (const ask_t *ask)
+void ask_unsent (ask_t *ask)
 {
     judge_used_t used = { .usage = { 0 } };
     tell (ask, &used);
@@ -45,7 +48,7 @@ static void learn (uint64_t *over, uint64_t used, uint64_t max)
         *over += 2 * (used - max);
 }
 
-void ask_used (const ask_t *ask, const answer_t *answer)
+void ask_used (ask_t *ask, const answer_t *answer)
 {
     asks_t *asks = ask->asks;
     judge_used_t used = { .usage = {
@@ -61,7 +64,7 @@ void ask_used (const ask_t *ask, const answer_t *answer)
 }
 
 // A refused request was not worked on, one that found nobody was not sent; any other may have been answered.
-void ask_lost (const ask_t *ask, const http_answer_t *http, upstream_result_t result)
+void ask_lost (ask_t *ask, const http_answer_t *http, upstream_result_t result)
 {
     bool idle = result == UPSTREAM_OVERLOADED || result == UPSTREAM_REFUSED || http->outcome == HTTP_UNREACHABLE;
     judge_used_t used = { .usage = { .calls = 1, .refused = result == UPSTREAM_OVERLOADED } };

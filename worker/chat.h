@@ -95,6 +95,11 @@ void answer_read (json_doc_t *doc, const chat_settings_t *settings, const char *
 // like keys become "[key]".
 void answer_error (json_doc_t *doc, const char *body, size_t len, char *text, size_t size, bool *context);
 
+// A whole answer to be kept: one line of valid UTF-8 of at most ANSWER_RAW_BYTES, without what looks like a key and without secret (NULL:
+// none). The caller frees it.
+enum { ANSWER_RAW_BYTES = 16 * 1024 };
+char *answer_raw (const char *body, size_t len, const char *secret);
+
 // Does a token (as the server wrote it) count for a label? 'y', 'n', 'i' or 0. Folds case, leading spaces and marks; a prefix of
 // Yes or Irrelevant of at least two letters, exactly "no" for No.
 char answer_token_label (const char *token, size_t len);

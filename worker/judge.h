@@ -26,6 +26,9 @@ typedef struct {
     unsigned avoid;             // 1 + an endpoint to be left out where there is another; 0: none
     unsigned endpoint;          // set by the judge: 1 + where it was asked; 0: nowhere
     bool gave_up;               // set by a judge with layers: repeats could not be judged, which ends no question
+    // set by the judge for done and valid in it, where the question ends without its cells
+    const char *raw;            // the whole answer that could not be read (answer_raw); NULL: there was none
+    bool too_long;              // the conversation is, for the model
 } judge_question_t;
 
 // What has become of a request: the bound that was allowed for it, what it spent of that, what the server counted.

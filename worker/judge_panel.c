@@ -32,7 +32,8 @@ struct asked {
     part_t part [LIMIT_JUDGES];
     size_t open;                // members that are not done; one more while they are being asked
     status_t status;            // the gravest of the members' ends
-    char *why;
+    char *why, *raw;            // of that end
+    bool too_long;
     asked_t *prev, *next;
 };
 
@@ -53,6 +54,7 @@ struct panel_judge {
 static void asked_free (asked_t *asked)
 {
     free (asked->why);
+    free (asked->raw);
     free (asked);
 }
 
@@ -61,6 +63,8 @@ static void member_done (panel_judge_t *self, asked_t *asked)
     if (--asked->open > 0)
         return;
     DL_DELETE (self->asked, asked);
+    asked->whole->raw = asked->raw;
+    asked->whole->too_long = asked->too_long;
     self->face->sink.done (self->face->sink.ctx, asked->whole, asked->status, asked->why);
     asked_free (asked);
 }
@@ -106,6 +110,9 @@ static void take_fault (panel_judge_t *self, part_t *part, status_t status, cons
         return;
     const Rulemill__RunSpec *spec = self->face->run->spec;
     asked->status = status;
+    free (asked->raw);
+    asked->raw = part->question.raw ? mem_string (part->question.raw) : NULL;
+    asked->too_long = part->question.too_long;
     free (asked->why);
     asked->why = spec->n_panel > 0 ? mem_printf ("%.100s: %s", spec->panel [part->member]->name, why ? why : "no answer")
                                    : mem_string (why ? why : "no answer");

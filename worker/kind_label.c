@@ -110,10 +110,12 @@ static bool try_label (worker_kind_t *kind, label_item_t *item)
         if (!lacks (kind, side, wanted (kind, item->side [side])))
             continue;
         waits = true;
-        if (item->side [side]->failure && item->side [!side]->asked)
+        const label_response_t *response = item->side [side];
+        if (response->failure && item->side [!side]->asked)
             return false;           // what is in flight for the other side is kept first
-        if (item->side [side]->failure) {
-            label_result_quarantined (&kind->setup.select, item->swapped, item->side [side]->failure, &kind->body);
+        if (response->failure) {
+            const label_failure_t failure = { response->failure, response->raw, response->too_long };
+            label_result_quarantined (&kind->setup.select, item->swapped, &failure, &kind->body);
             send_body (kind, item);
             return true;
         }
@@ -224,8 +226,11 @@ static void answered (void *ctx, judge_question_t *question, status_t status, co
     kind->in_flight--;
     if (status == ERR_DENIED && kind->unfit == NULL)
         kind->unfit = mem_string (why && why [0] ? why : "the judge refused this worker");
-    else if (status != OK && status != ERR_LIMIT && status != ERR_DENIED && response->failure == NULL)
+    else if (status != OK && status != ERR_LIMIT && status != ERR_DENIED && response->failure == NULL) {
         response->failure = mem_string (why && why [0] ? why : "the judge gave no answer");
+        response->raw = question->raw ? mem_string (question->raw) : NULL;
+        response->too_long = question->too_long;
+    }
     response->answered = true;
     response->next_answered = kind->table.answered;
     kind->table.answered = response;

@@ -149,11 +149,14 @@ void label_result_identical (const selection_spec_t *spec, bool swapped, buf_t *
     pack_alone (&label, out);
 }
 
-void label_result_quarantined (const selection_spec_t *spec, bool swapped, const char *reason, buf_t *out)
+void label_result_quarantined (const selection_spec_t *spec, bool swapped, const label_failure_t *failure, buf_t *out)
 {
     Rulemill__Label label = label_of (spec, swapped);
     label.outcome = RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
-    label.reason = (char *) reason;
+    label.reason = (char *) failure->reason;
+    label.too_long = failure->too_long;
+    if (failure->raw)
+        label.raw = (char *) failure->raw;
     pack_alone (&label, out);
 }
 

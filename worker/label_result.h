@@ -27,6 +27,7 @@ void label_result_cell (bool side_a, uint32_t place, const cell_t *cell, buf_t *
 
 // The same for a pair of equal responses, and for one that can't be judged.
 void label_result_identical (const selection_spec_t *spec, bool swapped, buf_t *out);
-void label_result_quarantined (const selection_spec_t *spec, bool swapped, const char *reason, buf_t *out);
+typedef struct { const char *reason, *raw; bool too_long; } label_failure_t;        // raw NULL: nothing was answered
+void label_result_quarantined (const selection_spec_t *spec, bool swapped, const label_failure_t *failure, buf_t *out);
 
 #endif

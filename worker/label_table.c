@@ -85,6 +85,7 @@ static void response_free (label_response_t *response)
     free (response->cells);
     free (response->need);
     free (response->failure);
+    free (response->raw);
     free (response->waiting);
     free (response);
 }

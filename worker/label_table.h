@@ -37,6 +37,8 @@ struct label_response {
     bool asked;                     // it is in flight
     bool answered;                  // it has come back and stands in the table's list
     char *failure;                  // why the judge can't answer; NULL
+    char *raw;                      // what it answered then; NULL
+    bool too_long;                  // for the judge
     bool gave_up;                   // its repeats can't be judged and are waited for no more
     label_response_t *next_answered;
     // whoever wants it

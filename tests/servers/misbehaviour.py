@@ -54,7 +54,8 @@ class Misbehaviour:
         pass
 
     def do_html(self, rule):
-        page = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+        page = b"<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1>%s</body></html>" \
+            % rule.get("text", "").encode()
         self.send(rule.get("html_status", 200), page, {"Content-Type": "text/html"})
 
     def do_empty_body(self, _rule):
@@ -76,12 +77,15 @@ class Misbehaviour:
     def do_zeros(self, _rule):
         self.send_json(200, shapes.all_zero(*self.facts()))
 
-    def do_words(self, words):
+    def do_words(self, words, text=None):
         shape, model, request, _, _, used = self.facts()
-        self.send_json(200, shapes.other_tokens(shape, model, request, words, used))
+        answer = shapes.other_tokens(shape, model, request, words, used)
+        if text:
+            answer["choices"][0]["message"]["content"] = text
+        self.send_json(200, answer)
 
-    def do_other_labels(self, _rule):
-        self.do_words(["True", "False", "Maybe", "N/A"])
+    def do_other_labels(self, rule):
+        self.do_words(["True", "False", "Maybe", "N/A"], rule.get("text"))
 
     def do_other_language(self, _rule):
         self.do_words(["是", "否", "Ja", "Нет", "はい"])

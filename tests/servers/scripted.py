@@ -31,7 +31,8 @@ not only chats), share (of the chats, by the seed), times (at most so often), af
 `do`: bad_request 400, unauthorized 401, not_found 404, timeout 408, too_large 413, rate_limited 429, error 500, loading 503 (each
 with status, retry_after, headers to change it), context, close (in mid-answer), close_before, half_json, huge (bytes, 100 MB),
 slow (one byte a second; interval_s), never, html, empty_body, wrong_types, no_choices, empty_content, nan, zeros, other_labels,
-other_language, reasoning, duplicate_labels, no_logprobs, redirect, headers_huge, garbage (no HTTP), and answer (with delay_ms).
+other_language, reasoning, duplicate_labels, no_logprobs, redirect, headers_huge, garbage (no HTTP), and answer (with delay_ms). html
+and other_labels say a text where one is given.
 """
 
 import argparse

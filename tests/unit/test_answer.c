@@ -590,6 +590,24 @@ static void test_long_lines (void **state)
     buf_free (&body);
 }
 
+static void test_whole_answers (void **state)
+{
+    (void) state;
+    const char body [] = "{\"a\": \"my own 9 pass word\",\n\t\"b\": \"Bearer sk-1234567890abcdef\", \"c\": \"\xff\0\"} my own 9 pass word";
+    char *raw = answer_raw (body, sizeof body - 1, "my own 9 pass word");
+    assert_string_equal (raw, "{\"a\": \"[key]\", \"b\": \"Bearer [key]\", \"c\": \"? \"} [key]");
+    free (raw);
+    raw = answer_raw ("", 0, NULL);
+    assert_string_equal (raw, "");
+    free (raw);
+    char *much = malloc (100000);
+    memset (much, 'x', 100000);
+    raw = answer_raw (much, 100000, "");
+    assert_true (strlen (raw) <= ANSWER_RAW_BYTES && strcmp (raw + strlen (raw) - 3, "...") == 0);
+    free (raw);
+    free (much);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests [] = {
@@ -599,7 +617,7 @@ int main (void)
         cmocka_unit_test (test_no_logprobs_there), cmocka_unit_test (test_content_parts), cmocka_unit_test (test_reasoning_text),
         cmocka_unit_test (test_reasoning_logprobs), cmocka_unit_test (test_malformed), cmocka_unit_test (test_mended), cmocka_unit_test (test_usage),
         cmocka_unit_test (test_errors), cmocka_unit_test (test_random_bytes), cmocka_unit_test (test_damaged_answers),
-        cmocka_unit_test (test_parts_are_one), cmocka_unit_test (test_long_lines),
+        cmocka_unit_test (test_parts_are_one), cmocka_unit_test (test_long_lines), cmocka_unit_test (test_whole_answers),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
