@@ -27,6 +27,7 @@ static const double CREDIT_PER_ANSWER = 0.0075, CREDIT_MAX = 2, CREDIT_MIN = -1;
 static const double CREDIT_BELOW = 0.02;        // for an answer, with less than half of the places of lately: they may come back
 static const double CREDIT_PER_MS = 0.0001;     // so that one with few places learns of more, too
 static const double QUIET = 30;                 // times a pause: no probing after it, so that pauses cost little
+static const double SILENT = 1.25, SILENT_MS = 5;       // times the delay, and a little: no growth without an answer for longer
 static const double SLOW = 3;                   // of the delay: a failure that took so long is a sign of load
 
 static void begin_round (places_t *p, int64_t now_ms)
@@ -94,9 +95,15 @@ static double growth (const places_t *p, double *top)
     return p->mode == PLACES_GROW ? 2 : p->mode == PLACES_PROBE ? PROBE_GROWTH : 1;
 }
 
+// Have answers come lately? One that has fallen silent is given no more: it may hang.
+static bool answers (const places_t *p, int64_t now_ms)
+{
+    return (double) (now_ms - p->answered_ms) <= SILENT * p->delay_ms + SILENT_MS;
+}
+
 static void move_on (places_t *p, int64_t now_ms)
 {
-    double top, factor = growth (p, &top);
+    double top = p->w, factor = answers (p, now_ms) ? growth (p, &top) : 1;
     double passed = fmin ((double) (now_ms - p->moved_ms) / fmax (p->delay_ms, 1), 1);
     p->moved_ms = now_ms;
     if (p->delay_ms > 0 && factor > 1 && p->w < top)
@@ -140,7 +147,7 @@ bool places_free (places_t *p, unsigned busy, int64_t now_ms, int64_t *wait_ms)
     if (busy < places_now (p))
         return true;
     double top, factor = growth (p, &top);
-    if (p->delay_ms > 0 && factor > 1 && busy + 1 <= top)
+    if (answers (p, now_ms) && p->delay_ms > 0 && factor > 1 && busy + 1 <= top)
         *wait_ms = (int64_t) ceil (fmax (1, p->delay_ms * log ((busy + 1) / p->w) / log (factor)));
     return false;
 }

@@ -9,7 +9,7 @@
 //   PROBE   now and then go a quarter up for the time of two answers; grow again if the rate followed, else go back.
 //
 // Probing that is refused is paid for by answers (one refusal for some hundred), so that few requests are refused however
-// the limit moves. Growth is spread over time, not sent in a burst: what a refusal still finds under way is little.
+// the limit moves. One that has fallen silent is given no more than it has. Growth is spread over time, not sent in a burst: what a refusal still finds under way is little.
 // Models: TCP slow start and Vegas (Brakmo 1994); Netflix concurrency-limits. Times are milliseconds of the caller's clock.
 #ifndef WORKER_PLACES_H
 #define WORKER_PLACES_H

@@ -86,3 +86,20 @@ def test_what_the_server_says_is_left_is_not_passed(shell, serve, corpora, limit
     server = serve(delay_ms=5, ratelimit={"requests": limit, "window_s": window_s})
     label_with_one(shell, corpora, server)
     assert report(shell)["calls"]["refused"] == 0 and len(labels(shell)) == PAIRS
+
+
+def test_an_endpoint_that_hangs_holds_nobody_up(shell, serve, corpora):  # noqa: F811
+    """What it has in hand is asked elsewhere when its time is up, and new work goes to the other one meanwhile."""
+    good = serve(delay_ms=100)
+    hangs = serve(delay_ms=100, rules=[{"when": {"from": PROBE + 20}, "do": "never"}])
+    write_rules(shell, TEXTS)
+    arguments = command(corpora(200), good)
+    arguments[arguments.index(good.url)] = f"{good.url},{hangs.url}"
+    process = shell.start(*arguments, "--set", "judge.timeout_ms=20000")
+    wait_for("the other one to hang", lambda: hangs.calls() > PROBE + 20)
+    at = good.calls()
+    run_until(good, at + 600)
+    assert hangs.calls() < 160, "no more is sent than it had places for"
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, err
+    assert len(labels(shell)) == 200 and quarantined(shell) == []

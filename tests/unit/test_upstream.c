@@ -405,6 +405,25 @@ static void refused_requests_open_nothing (void **state)
     upstream_destroy (&hand.upstream);
 }
 
+// One that no longer answers gets no more than it has, while places grow as well as later.
+static void one_that_falls_silent_is_given_no_more (void **state)
+{
+    (void) state;
+    hand_t hand;
+    int64_t wait_ms;
+    hand_start (&hand, (upstream_options_t) { 0 }, NULL, 1);
+    for (int round = 0; round < 40; round++) {
+        while (take (&hand, 0, &wait_ms))
+            continue;
+        hand.now_ms += 100;
+        for (unsigned busy = upstream_busy (hand.upstream, 0); busy > 0 && round < 4; busy--)
+            ended (&hand, 0, UPSTREAM_OK);
+    }
+    assert_true (upstream_busy (hand.upstream, 0) >= 16);
+    assert_true (upstream_busy (hand.upstream, 0) <= 256);
+    upstream_destroy (&hand.upstream);
+}
+
 static void there_is_always_a_place (void **state)
 {
     (void) state;
@@ -565,6 +584,7 @@ int main (void)
         cmocka_unit_test (nobody_there_is_asked_again_soon),
         cmocka_unit_test (a_probe_that_hangs_is_not_waited_for),
         cmocka_unit_test (refused_requests_open_nothing),
+        cmocka_unit_test (one_that_falls_silent_is_given_no_more),
         cmocka_unit_test (there_is_always_a_place),
         cmocka_unit_test (one_that_only_refuses_is_left_alone),
         cmocka_unit_test (servers_that_ask_for_time_get_it),
