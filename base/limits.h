@@ -26,6 +26,9 @@ enum {
     LIMIT_PHRASES = 64,                         // in one list of one rule
     LIMIT_PHRASE_BYTES = 80,
 
+    // rule adapter
+    LIMIT_ADAPTER_BYTES = 16 * 1024 * 1024,
+
     // wire
     LIMIT_MESSAGE_BYTES = 32 * 1024 * 1024,     // any message, both ways
     LIMIT_BATCH_BYTES = 256 * 1024,             // a data batch; one larger item goes alone

@@ -21,7 +21,7 @@ const cli_flag_t cmd_json_flag [] = { { "--json", NULL, "one JSON object instead
 
 static const command_t *const commands [] = {
     &command_label, &command_status, &command_inspect, &command_export, &command_verify, &command_retry, &command_rules,
-    &command_judge, &command_reward, &command_evaluate, &command_synth, &command_coordinator, &command_worker, &command_keygen, &command_version, &command_help, NULL
+    &command_judge, &command_adapter, &command_reward, &command_evaluate, &command_synth, &command_coordinator, &command_worker, &command_keygen, &command_version, &command_help, NULL
 };
 
 const command_t *const *cmd_all (void)

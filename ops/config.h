@@ -60,6 +60,11 @@ typedef struct {
         config_names_t fixed;
     } policy;
     struct {
+        char *form;
+        uint64_t bits, words, chars_min, chars_max, count_min, memory_mb, max_pairs;
+        double cost, test_share;
+    } adapter;
+    struct {
         uint64_t seed;
         double tie_margin;
         char *orientation;

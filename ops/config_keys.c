@@ -6,11 +6,14 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "model/adapter_file.h"
 #include "model/panel.h"
 #include "model/selection.h"
 #include "ops/config_judge.h"
 #include "ops/number.h"
 #include "worker/judge.h"
+
+enum { ADAPTER_BITS_MAX = 18 };     // more dimensions leave no room for weights in a file
 
 #define CHOICES(name, ...) \
     static const char *const *name (size_t *count) \
@@ -39,6 +42,12 @@ static const char *const *policy_words (size_t *count)
 {
     *count = POLICY_COUNT;
     return policy_names ();
+}
+
+static const char *const *form_words (size_t *count)
+{
+    *count = ADAPTER_FORMS;
+    return adapter_form_names ();
 }
 
 status_t config_pairs (const char *who, const char *text, uint64_t *count, fault_t *fault)
@@ -193,6 +202,26 @@ static const config_key_t keys [] = {
       "exhaustive: weight of the difference of the two scores" },
     { "policy.fixed", CONFIG_NAMES, AT (policy.fixed), NULL, 0, 0, NULL, NULL, true,
       "fixed: ids of the rules that decide every pair" },
+    { "adapter.form", CONFIG_CHOICE, AT (adapter.form), "cells", 0, 0, form_words, NULL, false,
+      "what a rule adapter learns: rest, rank, value or cells; docs/ADAPTER.md compares them" },
+    { "adapter.bits", CONFIG_WHOLE, AT (adapter.bits), "16", FEATURES_BITS_MIN, ADAPTER_BITS_MAX, NULL, NULL, false,
+      "n-grams are hashed to this many bits" },
+    { "adapter.words", CONFIG_WHOLE, AT (adapter.words), "2", 0, FEATURES_WORDS_MAX, NULL, NULL, false,
+      "n-grams of up to this many words" },
+    { "adapter.chars_min", CONFIG_WHOLE, AT (adapter.chars_min), "0", 0, FEATURES_CHARS_MAX, NULL, NULL, false,
+      "n-grams of at least this many characters; 0: none" },
+    { "adapter.chars_max", CONFIG_WHOLE, AT (adapter.chars_max), "0", 0, FEATURES_CHARS_MAX, NULL, NULL, false,
+      "and of at most so many" },
+    { "adapter.count_min", CONFIG_WHOLE, AT (adapter.count_min), "3", 1, 1000000, NULL, NULL, false,
+      "n-grams that stand in fewer texts are left out" },
+    { "adapter.cost", CONFIG_REAL, AT (adapter.cost), "0", 0, 1000000, NULL, NULL, false,
+      "weight of an error against the size of the weights; 0: the form's default" },
+    { "adapter.memory_mb", CONFIG_WHOLE, AT (adapter.memory_mb), "2048", 64, 1048576, NULL, NULL, false,
+      "memory for learning; where it is short, fewer prompts are learnt from" },
+    { "adapter.max_pairs", CONFIG_WHOLE, AT (adapter.max_pairs), "50000", 1, 100000000, NULL, NULL, false,
+      "learn from about this many pairs at most, by whole prompts" },
+    { "adapter.test_share", CONFIG_REAL, AT (adapter.test_share), "0.2", 0, 1, NULL, NULL, false,
+      "share of the prompts that is kept from learning and evaluated on" },
     { "run.seed", CONFIG_WHOLE, AT (run.seed), "1", 0, UINT64_MAX, NULL, NULL, true,
       "seed of everything that is drawn" },
     { "run.tie_margin", CONFIG_REAL, AT (run.tie_margin), "0", 0, 2, NULL, NULL, true,

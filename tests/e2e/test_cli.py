@@ -10,7 +10,7 @@ import pytest
 
 from conftest import FAILED, PROGRAM, RESUMABLE, SET_ASIDE, USAGE, interrupt, label_a_little, wait_for
 
-COMMANDS = ["label", "status", "inspect", "export", "verify", "retry", "rules", "synth", "coordinator", "worker",
+COMMANDS = ["label", "status", "inspect", "export", "verify", "retry", "rules", "adapter", "synth", "coordinator", "worker",
             "keygen", "version", "help"]
 
 COLUMNS = ["id", "prompt", "chosen", "rejected", "score_chosen", "score_rejected", "score_margin", "rules", "selected_by",

@@ -1,0 +1,172 @@
+// Form `cells`: first what the judge will say of each response, then what that is worth.
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/adapter_learn_parts.h"
+
+enum { N = ADAPTER_COEFFICIENTS };
+
+// --- what the judge will say -----------------------------------------------
+
+typedef struct { const learnt_t *learnt; const examples_t *examples; size_t *side, n; } said_t;
+
+static void said_target (void *ctx, size_t head, float *target)
+{
+    const said_t *said = ctx;
+    size_t n_rules = said->learnt->n_rules, kind = head / n_rules, rule = head % n_rules;
+    for (size_t i = 0; i < said->n; i++) {
+        const example_side_t *side = examples_side (said->examples, said->side [i]);
+        target [i] = kind == 0 ? side->relevance [rule] : kind == 1 ? side->score [rule] : fabsf (side->score [rule]);
+    }
+}
+
+static void said_done (void *ctx, size_t done)
+{
+    const said_t *said = ctx;
+    learn_tell (said->learnt, done);
+}
+
+static void fit_cells (learnt_t *learnt, const examples_t *examples)
+{
+    ridge_t *ridge = ridge_new ((uint32_t) learnt->n_columns, learnt->options.bytes_max);
+    said_t said = { learnt, examples, mem_new (examples_sides (examples) * sizeof (size_t)), 0 };
+    features_t x = { 0 }, columns = { 0 };
+    for (size_t i = 0; i < examples_sides (examples); i++) {
+        if (!examples_side (examples, i)->learnt)
+            continue;
+        learn_side_features (examples, examples_side (examples, i), &x);
+        learn_columns (learnt, &x, &columns);
+        if (!ridge_add (ridge, &columns))
+            break;
+        said.side [said.n++] = i;
+    }
+    features_free (&x);
+    features_free (&columns);
+    learn_ridge (learnt, ridge, said_target, said_done, &said);
+    ridge_destroy (&ridge);
+    free (said.side);
+}
+
+// --- what that is worth ----------------------------------------------------
+
+// Sums of squares and products of one least-squares problem.
+typedef struct { double xx [N] [N], xy [N]; size_t n; } sums_t;
+
+static void add_row (sums_t *sums, const double *x, double y)
+{
+    for (int i = 0; i < N; i++) {
+        for (int j = 0; j < N; j++)
+            sums->xx [i] [j] += x [i] * x [j];
+        sums->xy [i] += x [i] * y;
+    }
+    sums->n++;
+}
+
+// Solve a x = b by elimination with pivots; a column without one gives 0.
+static void solve (double a [N] [N], double *b, double *x)
+{
+    bool used [N] = { false };
+    int row_of [N];
+    for (int c = 0; c < N; c++) {
+        int best = -1;
+        for (int r = 0; r < N; r++)
+            if (!used [r] && (best < 0 || fabs (a [r] [c]) > fabs (a [best] [c])))
+                best = r;
+        row_of [c] = best;
+        if (fabs (a [best] [c]) < 1e-12) {
+            row_of [c] = -1;
+            continue;
+        }
+        used [best] = true;
+        for (int r = 0; r < N; r++) {
+            double factor = r == best ? 0 : a [r] [c] / a [best] [c];
+            for (int j = c; j < N && factor != 0; j++)
+                a [r] [j] -= factor * a [best] [j];
+            b [r] -= factor * b [best];
+        }
+    }
+    for (int c = 0; c < N; c++)
+        x [c] = row_of [c] < 0 ? 0 : b [row_of [c]] / a [row_of [c]] [c];
+}
+
+// Least squares drawn towards prior, as if `strength` average rows of all rules said it.
+static void fit_coefficients (const sums_t *sums, const sums_t *all, double strength, const double *prior, double *out)
+{
+    double a [N] [N], b [N];
+    memcpy (a, sums->xx, sizeof a);
+    memcpy (b, sums->xy, sizeof b);
+    for (int i = 0; i < N && all->n > 0; i++) {
+        double weight = strength * all->xx [i] [i] / (double) all->n;
+        a [i] [i] += weight;
+        b [i] += weight * prior [i];
+    }
+    solve (a, b, out);
+}
+
+static void foresee (const learnt_t *learnt, const examples_t *examples, size_t side, features_t *x, float *heads)
+{
+    learn_side_features (examples, examples_side (examples, side), x);
+    memcpy (heads, learnt->bias, learnt->n_heads * sizeof *heads);
+    for (size_t i = 0; i < x->n; i++) {
+        uint32_t column = learnt->index [x->at [i].index];
+        if (column == ADAPTER_NO_COLUMN)
+            continue;
+        const float *weight = learnt->weight + (size_t) column * learnt->n_heads;
+        for (size_t head = 0; head < learnt->n_heads; head++)
+            heads [head] += x->at [i].value * weight [head];
+    }
+}
+
+static void add_pair (const learnt_t *learnt, const examples_t *examples, const example_pair_t *pair, const float *a, const float *b,
+                      sums_t *sums)
+{
+    size_t n = learnt->n_rules;
+    for (size_t r = 0; r < n; r++) {
+        double value = (double) examples_value (examples, pair, r, (float) learnt->options.weight_relevance / MICRO,
+                                                (float) learnt->options.weight_discrepancy / MICRO);
+        const double x [N] = {
+            1, (double) (a [r] + b [r]) / 2, fabs ((double) (a [n + r] - b [n + r])), (double) (a [2 * n + r] + b [2 * n + r]) / 2
+        };
+        add_row (&sums [r], x, value);
+        add_row (&sums [n], x, value);
+    }
+}
+
+// On the validation pairs, whose cells were not learnt; where there are none, on all.
+static void fit_worth (learnt_t *learnt, const examples_t *examples)
+{
+    size_t n = learnt->n_rules;
+    sums_t *sums = mem_zero (n + 1, sizeof *sums);      // the last one: all rules together
+    float *a = mem_new (learnt->n_heads * sizeof *a), *b = mem_new (learnt->n_heads * sizeof *b);
+    features_t x = { 0 };
+    for (size_t i = 0; i < examples_pairs (examples); i++) {
+        const example_pair_t *pair = examples_pair (examples, i);
+        if (!pair->validation && examples_validation (examples) > 0)
+            continue;
+        foresee (learnt, examples, pair->a, &x, a);
+        foresee (learnt, examples, pair->b, &x, b);
+        add_pair (learnt, examples, pair, a, b, sums);
+    }
+    const double nothing [N] = { 0 };
+    double common [N], own [N];
+    fit_coefficients (&sums [n], &sums [n], 1, nothing, common);
+    for (size_t r = 0; r < n; r++) {
+        fit_coefficients (&sums [r], &sums [n], 50, common, own);
+        for (int c = 0; c < N; c++)
+            learnt->coefficient [r] [c] = (float) own [c];
+    }
+    features_free (&x);
+    free (a);
+    free (b);
+    free (sums);
+}
+
+void learn_cells (learnt_t *learnt, const examples_t *examples)
+{
+    fit_cells (learnt, examples);
+    if (learnt->rows > 0)
+        fit_worth (learnt, examples);
+}

@@ -1,0 +1,16 @@
+// adapter_eval: a Rule Adapter against exhaustive selection, beside what needs no adapter.
+#ifndef OPS_ADAPTER_EVAL_H
+#define OPS_ADAPTER_EVAL_H
+
+#include "model/adapter.h"
+#include "ops/cmd.h"
+
+// Over the exhaustively judged pairs of the open run whose prompts the adapter's training kept from it (all: of every
+// prompt), a table for people or one JSON object (json), appended to out. See model/adapter_metrics.h for the figures.
+// Compared with: rules drawn at random; those that exhaustive selection picked most often in training; those of largest
+// judged relevance (which takes all judgements, and is here to be compared with only), and of largest foreseen relevance
+// (form `cells`); the twin that sees the prompt alone. ERR_NOT_FOUND: there is no such pair.
+status_t adapter_eval (const char *dir, const opened_t *opened, const adapter_t *adapter, bool all, bool json, buf_t *out,
+                       fault_t *fault) MUST_USE;
+
+#endif

@@ -1,0 +1,189 @@
+#include "ops/cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bounded.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "ops/adapter_eval.h"
+#include "ops/adapter_inspect.h"
+#include "ops/adapter_train.h"
+#include "ops/setup.h"
+
+// What the child that learns may take beyond adapter.memory_mb: the program itself and the store's caches.
+enum { BESIDES_MB = 1024 };
+
+static const cli_flag_t flags [] = {
+    { "--out", "FILE", "train: where the adapter goes", NULL, false },
+    { "--all", NULL, "eval: over all prompts, not those alone that were kept from learning; for a corpus that it has not learnt from", NULL, false },
+    { "--seed", "S", NULL, "run.seed", false },
+    { "--config", "FILE", "YAML configuration; see rulemill help config", NULL, false },
+    { "--set", "KEY=VALUE", "train: one key of the configuration (adapter.*)", NULL, true },
+    { 0 }
+};
+
+// --- train -----------------------------------------------------------------
+
+typedef struct { const char *dir, *run, *out; const config_t *config; bool json; } task_t;
+
+static status_t write_all (int file, const char *path, const buf_t *bytes, fault_t *fault)
+{
+    for (size_t done = 0; done < bytes->len;) {
+        ssize_t n = write (file, bytes->data + done, bytes->len - done);
+        if (n < 0 && errno != EINTR)
+            return fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
+        done += n > 0 ? (size_t) n : 0;
+    }
+    return fsync (file) == 0 ? OK : fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
+}
+
+// Beside its place first, so that a file of that name is always whole.
+static status_t write_file (const char *path, const buf_t *bytes, fault_t *fault)
+{
+    char *aside = mem_printf ("%s.%ld.new", path, (long) getpid ());
+    int file = open (aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    status_t status = file >= 0 ? write_all (file, aside, bytes, fault) : fault_set (fault, ERR_IO, "%s: %s", aside, strerror (errno));
+    if (file >= 0)
+        close (file);
+    if (status == OK && rename (aside, path) != 0)
+        status = fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
+    if (status != OK && file >= 0)
+        unlink (aside);
+    free (aside);
+    return status;
+}
+
+static void tell (const task_t *task, const adapter_told_t *told, buf_t *out)
+{
+    char digest [DIGEST_HEX + 1];
+    hex_encode (told->digest.b, DIGEST_BYTES, digest);
+    if (task->json) {
+        buf_printf (out, "{\"file\":");
+        json_write_cstring (out, task->out);
+        buf_printf (out, ",\"adapter\":\"%s\",\"form\":\"%s\",\"bytes\":%" PRIu64, digest, task->config->adapter.form, told->bytes);
+        buf_printf (out, ",\"pairs\":%" PRIu64 ",\"validation_pairs\":%" PRIu64 ",\"test_pairs\":%" PRIu64 ",\"left_out\":%" PRIu64,
+                    told->learnt, told->validation, told->test, told->left_out);
+        buf_printf (out, ",\"lacking\":%" PRIu64 ",\"rows\":%zu,\"features\":%zu,\"memory_short\":%s}\n", told->lacking, told->rows,
+                    told->columns, told->memory_short ? "true" : "false");
+        return;
+    }
+    buf_printf (out, "adapter    %.12s, form %s, %" PRIu64 " bytes: %s\n", digest, task->config->adapter.form, told->bytes, task->out);
+    buf_printf (out, "learnt     %" PRIu64 " pairs, %" PRIu64 " for validation; %zu features\n", told->learnt, told->validation, told->columns);
+    buf_printf (out, "kept       %" PRIu64 " pairs for rulemill adapter eval %s %s\n", told->test, task->dir, task->out);
+}
+
+static void warn (const config_t *config, const adapter_told_t *told)
+{
+    if (told->left_out > 0)
+        log_warn ("%" PRIu64 " judged pairs were not learnt from: %s", told->left_out, told->memory_short
+                  ? "memory is short; raise adapter.memory_mb" : "adapter.max_pairs; raise it to learn from more");
+    else if (told->memory_short)
+        log_warn ("memory was short, so not all was learnt from; raise adapter.memory_mb (%" PRIu64 ")", config->adapter.memory_mb);
+    if (told->lacking > 0)
+        log_warn ("%" PRIu64 " labelled pairs lack the judge's word on some rule and were not learnt from", told->lacking);
+}
+
+static status_t train_in_child (void *ctx, fault_t *fault)
+{
+    const task_t *task = ctx;
+    opened_t opened;
+    adapter_told_t told;
+    buf_t bytes = { 0 }, text = { 0 };
+    status_t status = cmd_open (task->dir, task->run, true, &opened, fault);
+    if (status == OK)
+        status = adapter_train (task->dir, &opened, task->config, &bytes, &told, fault);
+    cmd_close (&opened);
+    if (status == OK)
+        status = write_file (task->out, &bytes, fault);
+    if (status == OK) {
+        warn (task->config, &told);
+        tell (task, &told, &text);
+        status = cmd_print (&text, fault);
+    }
+    buf_free (&bytes);
+    buf_free (&text);
+    return status;
+}
+
+static status_t train (const cli_t *cli, const char *dir, fault_t *fault)
+{
+    if (!cli_has (cli, "--out"))
+        return fault_set (fault, ERR_USAGE, "adapter train: say where the adapter goes with --out FILE");
+    config_t *config = config_new ();
+    status_t status = setup_configure (config, cli, fault);
+    task_t task = { dir, cli_text (cli, "--run"), cli_text (cli, "--out"), config, cli_has (cli, "--json") };
+    if (status == OK)
+        status = bounded_run ((config->adapter.memory_mb + BESIDES_MB) << 20, "raise adapter.memory_mb, or lower adapter.max_pairs",
+                              train_in_child, &task, fault);
+    config_destroy (&config);
+    return status;
+}
+
+// --- all of them -----------------------------------------------------------
+
+static status_t eval (const cli_t *cli, const char *dir, const char *file, fault_t *fault)
+{
+    opened_t opened = { 0 };
+    adapter_t *adapter = NULL;
+    buf_t text = { 0 };
+    status_t status = adapter_open_file (file, &adapter, fault);
+    if (status == OK)
+        status = cmd_open (dir, cli_text (cli, "--run"), true, &opened, fault);
+    if (status == OK)
+        status = adapter_eval (dir, &opened, adapter, cli_has (cli, "--all"), cli_has (cli, "--json"), &text, fault);
+    if (status == OK)
+        status = cmd_print (&text, fault);
+    buf_free (&text);
+    cmd_close (&opened);
+    adapter_destroy (&adapter);
+    return status;
+}
+
+static status_t inspect (const cli_t *cli, const char *file, const char *rule, fault_t *fault)
+{
+    adapter_t *adapter = NULL;
+    buf_t text = { 0 };
+    status_t status = adapter_open_file (file, &adapter, fault);
+    if (status == OK)
+        status = adapter_inspect (adapter, rule, cli_has (cli, "--json"), &text, fault);
+    if (status == OK)
+        status = cmd_print (&text, fault);
+    buf_free (&text);
+    adapter_destroy (&adapter);
+    return status;
+}
+
+static status_t adapter (const cli_t *cli, int *exit_code, fault_t *fault)
+{
+    (void) exit_code;
+    size_t n;
+    const char *const *words = cli_operands (cli, &n);
+    if (strcmp (words [0], "train") == 0 && n == 2)
+        return train (cli, words [1], fault);
+    if (strcmp (words [0], "eval") == 0 && n == 3)
+        return eval (cli, words [1], words [2], fault);
+    if (strcmp (words [0], "inspect") == 0 && (n == 2 || n == 3))
+        return inspect (cli, words [1], n == 3 ? words [2] : NULL, fault);
+    return fault_set (fault, ERR_USAGE, "say adapter train DIR --out FILE, adapter eval DIR FILE, or adapter inspect FILE [RULE]");
+}
+
+const command_t command_adapter = {
+    .cli = {
+        .name = "adapter",
+        .summary = "foresee which rules decide a pair: learn it from judged pairs, measure it, look into it",
+        .operands = "train DIR | eval DIR FILE | inspect FILE [RULE]", .operands_min = 2, .operands_max = 3,
+        .about = "train learns, from the pairs of a run that were judged by every rule, to foresee which rules exhaustive selection\n"
+                 "picks; --set adapter.KEY=VALUE says how. eval holds it against exhaustive selection on prompts that were kept\n"
+                 "from learning, beside random rules, the most frequent ones and an adapter that sees the prompt alone, all with\n"
+                 "95 % intervals. inspect says what speaks for a rule. docs/ADAPTER.md has the figures.",
+        .example = "rulemill adapter train job --out rules.adapter && rulemill adapter eval job rules.adapter",
+        .groups = { flags, cmd_run_flag, cmd_json_flag }
+    },
+    .run = adapter
+};

@@ -1,0 +1,33 @@
+// judged: the pairs of a run for which the judge's word on every rule is stored, with those cells.
+//
+//     judged_walk_t *walk = judged_walk_new (store, run, digests, n_rules);
+//     while ((status = judged_walk_next (walk, &judged, fault)) == OK && judged) ...
+//     judged_walk_destroy (&walk);
+//
+// In corpus order and stored orientation. Left out: pairs without a label, in quarantine, excluded, of equal texts, and those
+// that lack a cell.
+#ifndef STORAGE_JUDGED_H
+#define STORAGE_JUDGED_H
+
+#include "base/cell.h"
+#include "storage/dataset_walk.h"
+
+typedef struct {
+    const dataset_item_t *item;         // with its texts
+    const cell_value_t *a, *b;          // n_rules each
+    bool own_a, own_b;                  // these cells hold for this pair alone, not for the response in others
+} judged_t;
+
+typedef struct judged_walk judged_walk_t;
+
+// rule_digests of the run's pool; all are borrowed.
+judged_walk_t *judged_walk_new (store_t *store, const Rulemill__RunRecord *run, const digest_t *rule_digests, size_t n_rules);
+void judged_walk_destroy (judged_walk_t **walk);
+
+// The next one, valid until the next call; *out is NULL behind the last one.
+status_t judged_walk_next (judged_walk_t *walk, const judged_t **out, fault_t *fault) MUST_USE;
+
+// Labelled pairs of different texts so far that lacked a cell.
+uint64_t judged_walk_lacking (const judged_walk_t *walk);
+
+#endif

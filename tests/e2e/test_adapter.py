@@ -1,0 +1,121 @@
+"""The Rule Adapter as a user meets it: learnt from a judged run, measured on prompts kept from it, looked into."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from conftest import FAILED, USAGE, Shell
+
+CHOOSERS = ["adapter", "prompt_only", "frequent", "random", "relevance_judged"]
+METRICS = ["overlap", "precision", "top", "captured", "agreement", "given"]
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory, corpora):
+    """A small corpus, judged by every rule, and an adapter learnt from it; every test has a look at the same ones."""
+    shell = Shell(tmp_path_factory.mktemp("judged"))
+    shell.corpus = corpus = corpora(250, 3)
+    shell("label", corpus, "--judge", "replay", "--scores", corpus.with_suffix(".scores.jsonl"), "--out", "job", "--workers", 1,
+          "--no-export")
+    shell.trained = shell("adapter", "train", "job", "--out", "rules.adapter", "--json")
+    return shell
+
+
+def evaluate(shell, adapter, *more):
+    return json.loads(shell("adapter", "eval", "job", adapter, "--json", *more).out)
+
+
+def test_train_tells_what_it_learnt_from(judged):
+    told = json.loads(judged.trained.out)
+    assert told["pairs"] + told["validation_pairs"] + told["test_pairs"] == 750
+    assert told["test_pairs"] > 75 and told["validation_pairs"] > 0 and told["left_out"] == told["lacking"] == 0
+    size = judged.path("rules.adapter").stat().st_size
+    assert told["bytes"] == size <= 16 * 1024 * 1024
+    assert len(told["adapter"]) == 64 and told["form"] == "cells" and told["features"] > 100
+
+
+def test_the_same_run_and_seed_give_the_same_bytes(judged):
+    judged("adapter", "train", "job", "--out", "again.adapter")
+    assert judged.path("again.adapter").read_bytes() == judged.path("rules.adapter").read_bytes()
+    judged("adapter", "train", "job", "--out", "other.adapter", "--seed", 5)
+    assert judged.path("other.adapter").read_bytes() != judged.path("rules.adapter").read_bytes()
+
+
+def test_eval_stands_beside_its_baselines(judged):
+    figures = evaluate(judged, "rules.adapter")
+    assert list(figures["choosers"]) == CHOOSERS + ["relevance_foreseen"]
+    for chooser in figures["choosers"].values():
+        for metric in METRICS:
+            assert chooser[metric]["low"] <= chooser[metric]["value"] <= chooser[metric]["high"]
+    captured = {name: chooser["captured"]["value"] for name, chooser in figures["choosers"].items()}
+    assert abs(captured["random"]) < 0.15 < captured["frequent"] + 0.15 < captured["adapter"] < 1
+    assert figures["choosers"]["frequent"]["captured_adapter_less_this"]["low"] > 0
+    assert "accuracy" not in json.dumps(figures)
+    text = judged("adapter", "eval", "job", "rules.adapter").out
+    assert "most frequent" in text and "captured" in text and "kept from learning" in text
+    told = json.loads(judged.trained.out)
+    assert figures["pairs"] == told["test_pairs"] and evaluate(judged, "rules.adapter", "--all")["pairs"] == 750
+
+
+@pytest.mark.parametrize("form", ["rest", "rank", "value"])
+def test_every_form_foresees_more_than_chance(judged, form):
+    judged("adapter", "train", "job", "--out", f"{form}.adapter", "--set", f"adapter.form={form}")
+    figures = evaluate(judged, f"{form}.adapter")
+    assert figures["form"] == form and list(figures["choosers"]) == CHOOSERS
+    assert figures["choosers"]["random"]["captured_adapter_less_this"]["low"] > 0
+
+
+def test_inspect_says_what_speaks_for_a_rule(judged):
+    whole = judged("adapter", "inspect", "rules.adapter").out
+    assert "form       cells" in whole and "describes-self-harm-methods" in whole
+    rules = json.loads(judged("adapter", "inspect", "rules.adapter", "--json").out)["rules"]
+    assert len(rules) == 100 and rules[0]["picked_share"] >= rules[-1]["picked_share"]
+    one = json.loads(judged("adapter", "inspect", "rules.adapter", rules[0]["id"], "--json").out)
+    assert one["relevance"]["for"] and one["score"]["against"]
+    assert all(feature["ngram"] or feature["in"] == "length" for feature in one["relevance"]["for"])
+    near = judged("adapter", "inspect", "rules.adapter", rules[0]["id"] + "x", code=FAILED).err
+    assert f"did you mean {rules[0]['id']}?" in near
+
+
+def test_a_reworded_rule_is_no_stranger(judged):
+    """The same scores under a pool in which some texts are worded otherwise: a run of its own, the old adapter."""
+    source = Path(os.environ.get("RULEMILL_SOURCE", Path(__file__).resolve().parents[2]))
+    pool = (source / "model/rules.yaml").read_text().replace("The response ", "This answer ")
+    judged.write("reworded.yaml", pool.encode())
+    corpus = judged.corpus
+    judged("label", corpus, "--judge", "replay", "--scores", corpus.with_suffix(".scores.jsonl"), "--rules", "reworded.yaml",
+           "--out", "reworded", "--workers", 1, "--no-export")
+    figures = json.loads(judged("adapter", "eval", "reworded", "rules.adapter", "--json").out)
+    assert figures["rules_not_learnt"] > 90
+    assert figures["choosers"]["random"]["captured_adapter_less_this"]["low"] > 0.2
+
+
+def test_memory_bounds_what_is_learnt_from(judged):
+    few = json.loads(judged("adapter", "train", "job", "--out", "few.adapter", "--set", "adapter.max_pairs=200", "--json").out)
+    assert few["left_out"] > 0 and few["pairs"] + few["validation_pairs"] + few["left_out"] + few["test_pairs"] == 750
+    said = judged("adapter", "train", "job", "--out", "few.adapter", "--set", "adapter.max_pairs=200").err
+    assert "adapter.max_pairs" in said
+
+
+def test_what_can_not_be_done_is_said(judged, corpora):
+    assert "--out FILE" in judged("adapter", "train", "job", code=USAGE).err
+    assert "adapter eval DIR FILE" in judged("adapter", "compare", "job", code=USAGE).err
+    assert "did you mean" in judged("adapter", "train", "job", "--out", "x", "--set", "adapter.form=rang", code=USAGE).err
+    assert "name no n-grams" in judged("adapter", "train", "job", "--out", "x", "--set", "adapter.words=0", code=USAGE).err
+    judged.write("no.adapter", b"x" * 500)
+    assert "not a rule adapter" in judged("adapter", "eval", "job", "no.adapter", code=FAILED).err
+    whole = judged.path("rules.adapter").read_bytes()
+    judged.write("cut.adapter", whole[:-1])
+    assert "digest" in judged("adapter", "inspect", "cut.adapter", code=FAILED).err
+    assert "check the path" in judged("adapter", "inspect", "absent.adapter", code=FAILED).err
+    judged("label", corpora(20), "--out", "lexicon", "--workers", 1, "--no-export")
+    assert "judge.store_cells" in judged("adapter", "train", "lexicon", "--out", "x", code=FAILED).err
+    assert not judged.path("x").exists()
+
+
+def test_the_embedded_judge_can_be_learnt_from_too(judged, corpora):
+    judged("label", corpora(60), "--out", "kept", "--workers", 1, "--no-export", "--set", "judge.store_cells=true")
+    told = json.loads(judged("adapter", "train", "kept", "--out", "lexicon.adapter", "--json").out)
+    assert told["pairs"] > 0
