@@ -48,6 +48,11 @@ const char *const *policy_names (void)
     return names;
 }
 
+bool policy_sees_all (policy_t policy)
+{
+    return policy == POLICY_EXHAUSTIVE || policy == POLICY_DISCREPANCY || policy == POLICY_ALL;
+}
+
 // --- the order of candidates -----------------------------------------------
 
 static void fill_hash (const best_t *best, candidate_t *candidate)
@@ -239,10 +244,9 @@ static void decide (const selection_spec_t *spec, selected_t *out)
         out->preference = out->sum_a > out->sum_b ? PREFERS_A : PREFERS_B;
 }
 
-void selection_label (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key,
-                      const cell_t *a, const cell_t *b, selected_t *out)
+static void pick (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key,
+                  const cell_t *a, const cell_t *b, selected_t *out)
 {
-    check_spec (spec);
     switch (spec->policy) {
     case POLICY_RANDOM:
         out->n_rules = pick_random (spec, pair_key, out->rule);
@@ -257,8 +261,35 @@ void selection_label (const selection_spec_t *spec, const content_key_t *prompt_
         out->n_rules = pick_by_value (spec, prompt_key, a, b, out->rule);
         break;
     }
+}
+
+void selection_label (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key,
+                      const cell_t *a, const cell_t *b, selected_t *out)
+{
+    check_spec (spec);
+    pick (spec, prompt_key, pair_key, a, b, out);
     sum_up (spec, a, b, out);
     decide (spec, out);
+}
+
+// A rule whose cells say nothing has the value 0 and is selected by no policy that looks at cells; from what the others pick it is taken out.
+void selection_without (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key,
+                        cell_t *a, cell_t *b, uint32_t rule, selected_t *out)
+{
+    check_spec (spec);
+    assert (rule < spec->n_rules);
+    cell_t kept_a = a [rule], kept_b = b [rule];
+    a [rule] = b [rule] = (cell_t) { .known = true };
+    pick (spec, prompt_key, pair_key, a, b, out);
+    size_t n = 0;
+    for (size_t i = 0; i < out->n_rules; i++)
+        if (out->rule [i] != rule)
+            out->rule [n++] = out->rule [i];
+    out->n_rules = n;
+    sum_up (spec, a, b, out);
+    decide (spec, out);
+    a [rule] = kept_a;
+    b [rule] = kept_b;
 }
 
 uint64_t selection_cells_digest (const bool *need, const cell_t *a, const cell_t *b, size_t n_rules)

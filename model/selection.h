@@ -36,6 +36,9 @@ const char *policy_name (policy_t policy);
 int policy_find (const char *name);
 const char *const *policy_names (void);
 
+// Does it look at every rule's cells before it chooses, so that all of them must be judged?
+bool policy_sees_all (policy_t policy);
+
 typedef struct {
     policy_t policy;
     uint32_t weight_relevance, weight_discrepancy;  // 1e-6; POLICY_EXHAUSTIVE alone (discrepancy is 0 and 1)
@@ -69,6 +72,11 @@ size_t selection_need (const selection_spec_t *spec, const content_key_t *prompt
 // Select and label. a and b: n_rules cells each; cells that selection_need asked for must be known.
 void selection_label (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key,
                       const cell_t *a, const cell_t *b, selected_t *out);
+
+// The label as it would be if the pool had not this rule: where it was selected, the next best takes its place, if the policy chooses
+// by the cells (one that does not has a rule fewer). a and b are changed while it runs, and are again what they were.
+void selection_without (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key,
+                        cell_t *a, cell_t *b, uint32_t rule, selected_t *out);
 
 // A digest of the cells that a label was computed from: those of the rules that selection_need asked for, ascending; of
 // each the rule, A's score and relevance, B's score and relevance as 32-bit big-endian numbers, under hash64 with the digest

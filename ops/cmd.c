@@ -20,7 +20,7 @@ const cli_flag_t cmd_run_flag [] = {
 const cli_flag_t cmd_json_flag [] = { { "--json", NULL, "one JSON object instead of text", NULL, false }, { 0 } };
 
 static const command_t *const commands [] = {
-    &command_label, &command_status, &command_inspect, &command_export, &command_verify, &command_retry, &command_rules,
+    &command_label, &command_status, &command_inspect, &command_report, &command_export, &command_verify, &command_retry, &command_rules,
     &command_judge, &command_adapter, &command_reward, &command_evaluate, &command_synth, &command_coordinator, &command_worker, &command_keygen, &command_version, &command_help, NULL
 };
 

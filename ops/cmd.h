@@ -18,7 +18,7 @@ typedef status_t command_fn (const cli_t *cli, int *exit_code, fault_t *fault);
 typedef struct { cli_command_t cli; command_fn *run; } command_t;
 
 extern const command_t command_label, command_coordinator, command_worker, command_keygen, command_synth, command_export,
-    command_status, command_inspect, command_retry, command_verify, command_rules, command_judge, command_adapter, command_reward, command_evaluate, command_version, command_help;
+    command_status, command_inspect, command_report, command_retry, command_verify, command_rules, command_judge, command_adapter, command_reward, command_evaluate, command_version, command_help;
 
 // Run the command that argv names and return the process's exit code (ops/exit_codes.h).
 int cmd_main (int argc, char **argv);

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "ops/progress.h"
+#include "ops/write_file.h"
 
 // --- the object ------------------------------------------------------------
 
@@ -280,42 +281,12 @@ void report_json (const outcome_t *outcome, buf_t *out)
 
 // --- the files -------------------------------------------------------------
 
-static bool write_all (int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write (fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        bytes += n;
-        len -= (size_t) n;
-    }
-    return true;
-}
-
-// Written aside, synced, renamed.
 static status_t save (const char *folder, const char *name, const char *bytes, size_t len, fault_t *fault)
 {
-    char *path = mem_printf ("%s/%s", folder, name), *aside = mem_printf ("%s/%s.new", folder, name);
-    int fd = open (aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool good = fd >= 0 && write_all (fd, bytes, len) && fsync (fd) == 0;
-    int error = errno;
-    if (fd >= 0 && close (fd) != 0 && good) {
-        good = false;
-        error = errno;
-    }
-    if (good && rename (aside, path) != 0) {
-        good = false;
-        error = errno;
-    }
-    if (!good) {
-        unlink (aside);
-        fault_set (fault, ERR_IO, "%s: %s", path, strerror (error));
-    }
+    char *path = mem_printf ("%s/%s", folder, name);
+    status_t status = write_file (path, bytes, len, fault);
     free (path);
-    free (aside);
-    return good ? OK : ERR_IO;
+    return status;
 }
 
 // A job that found nothing to do has nothing to report that the one before it did not.
