@@ -39,13 +39,19 @@ static bool rules_readable (const label_kind_t *self, const Rulemill__Label *lab
 
 static bool sums_agree (const label_kind_t *self, const Rulemill__Label *label)
 {
-    int64_t sum_a = 0, sum_b = 0;
+    uint64_t weight [LIMIT_RULES];
+    int8_t polarity [LIMIT_RULES];
+    const Rulemill__RunSpec *spec = self->options.run->spec;
+    int policy = policy_find (spec->policy);
+    if (policy >= 0 && policy_wants_weights ((policy_t) policy) && spec->n_rule_weight != self->options.pool->count)
+        return false;
     for (size_t i = 0; i < label->n_rule; i++) {
-        int polarity = self->options.pool->rules [label->rule [i]].polarity;
-        sum_a += (int64_t) polarity * label->score_a [i];
-        sum_b += (int64_t) polarity * label->score_b [i];
+        uint32_t rule = label->rule [i];
+        polarity [i] = (int8_t) self->options.pool->rules [rule].polarity;
+        weight [i] = policy < 0 ? 1 : selection_weight ((policy_t) policy, spec->rule_weight, rule, label->relevance_a [i], label->relevance_b [i]);
     }
-    return sum_a == label->sum_a && sum_b == label->sum_b;
+    return selection_sum (weight, polarity, label->score_a, label->n_rule) == label->sum_a
+           && selection_sum (weight, polarity, label->score_b, label->n_rule) == label->sum_b;
 }
 
 static Rulemill__Outcome outcome_of (const label_kind_t *self, const Rulemill__Label *label)

@@ -37,7 +37,7 @@ status_t label_need_open (label_kind_t *self, fault_t *fault)
         self->rule_digest [i] = pool->rules [i].digest;
     }
     self->select = (selection_spec_t) {
-        .policy = (policy_t) policy, .top = spec->top, .seed = spec->seed, .fixed = self->fixed, .n_fixed = spec->n_fixed_rules,
+        .policy = (policy_t) policy, .top = spec->top, .seed = spec->seed, .fixed = self->fixed, .n_fixed = spec->n_fixed_rules, .rule_weight = spec->rule_weight, .redundancy = spec->redundancy.data,
         .polarity = self->polarity, .rule_digest = self->rule_digest, .n_rules = pool->count
     };
     return OK;

@@ -26,7 +26,8 @@ typedef struct {
 
 static const char *const names [POLICY_COUNT] = {
     [POLICY_EXHAUSTIVE] = "exhaustive", [POLICY_DISCREPANCY] = "discrepancy", [POLICY_ALL] = "all",
-    [POLICY_RANDOM] = "random", [POLICY_FIXED] = "fixed",
+    [POLICY_RANDOM] = "random", [POLICY_FIXED] = "fixed", [POLICY_ENTROPY] = "entropy", [POLICY_DIVERSE] = "diverse",
+    [POLICY_RELEVANCE] = "relevance",
 };
 
 const char *policy_name (policy_t policy)
@@ -50,7 +51,22 @@ const char *const *policy_names (void)
 
 bool policy_sees_all (policy_t policy)
 {
-    return policy == POLICY_EXHAUSTIVE || policy == POLICY_DISCREPANCY || policy == POLICY_ALL;
+    return policy == POLICY_DISCREPANCY || policy == POLICY_ALL || policy_has_value (policy);
+}
+
+bool policy_wants_redundancy (policy_t policy)
+{
+    return policy == POLICY_DIVERSE;
+}
+
+bool policy_wants_weights (policy_t policy)
+{
+    return policy == POLICY_ENTROPY;
+}
+
+bool policy_has_value (policy_t policy)
+{
+    return policy == POLICY_EXHAUSTIVE || policy == POLICY_ENTROPY || policy == POLICY_DIVERSE || policy == POLICY_RELEVANCE;
 }
 
 // --- the order of candidates -----------------------------------------------
@@ -153,22 +169,73 @@ static uint64_t distance (int32_t a, int32_t b)
     return a > b ? (uint64_t) ((int64_t) a - b) : (uint64_t) ((int64_t) b - a);
 }
 
-static size_t pick_by_value (const selection_spec_t *spec, const content_key_t *prompt_key, const cell_t *a, const cell_t *b,
-                             uint32_t *rule)
+static candidate_t candidate_of (const selection_spec_t *spec, const cell_t *a, const cell_t *b, uint32_t r)
 {
     bool discrepancy_alone = spec->policy == POLICY_DISCREPANCY;
     wide_t relevance = discrepancy_alone ? 0 : spec->weight_relevance;
     wide_t discrepancy = discrepancy_alone ? MICRO : spec->weight_discrepancy;
+    assert (a [r].known && b [r].known);
+    candidate_t candidate = { .discrepancy = distance (a [r].score, b [r].score), .rule = r };
+    candidate.value = relevance * ((uint64_t) a [r].relevance + b [r].relevance) + 2 * discrepancy * candidate.discrepancy;
+    if (policy_wants_weights (spec->policy))
+        candidate.value *= spec->rule_weight [r];
+    return candidate;
+}
+
+static size_t pick_by_value (const selection_spec_t *spec, const content_key_t *prompt_key, const cell_t *a, const cell_t *b,
+                             uint32_t *rule)
+{
     best_t best;
     best_begin (&best, spec, prompt_key);
     for (uint32_t r = 0; r < spec->n_rules; r++) {
-        assert (a [r].known && b [r].known);
-        candidate_t candidate = { .discrepancy = distance (a [r].score, b [r].score), .rule = r };
-        candidate.value = relevance * ((uint64_t) a [r].relevance + b [r].relevance) + 2 * discrepancy * candidate.discrepancy;
+        candidate_t candidate = candidate_of (spec, a, b, r);
         if (candidate.value > 0)
             offer (&best, &candidate);
     }
     return take_best (&best, rule);
+}
+
+size_t selection_place (size_t x, size_t y)
+{
+    assert (x != y);
+    return x > y ? x * (x - 1) / 2 + y : y * (y - 1) / 2 + x;
+}
+
+// The best of what is left, its value less by the share that it repeats of the rule taken that is most like it. NULL: nothing has a value.
+static candidate_t *most_new (const best_t *best, candidate_t *left, size_t n, const uint8_t *repeats)
+{
+    candidate_t *found = NULL, shown_found = { .rule = 0 };
+    for (size_t i = 0; i < n; i++) {
+        candidate_t shown = left [i];
+        shown.value *= 100 - repeats [left [i].rule];
+        if (shown.value == 0 || (found && !before (best, &shown, &shown_found)))
+            continue;
+        found = &left [i];
+        shown_found = shown;
+    }
+    return found;
+}
+
+static size_t pick_diverse (const selection_spec_t *spec, const content_key_t *prompt_key, const cell_t *a, const cell_t *b,
+                            uint32_t *rule)
+{
+    best_t best;
+    best_begin (&best, spec, prompt_key);
+    candidate_t left [LIMIT_RULES];
+    uint8_t repeats [LIMIT_RULES] = { 0 };
+    size_t n = spec->n_rules, count = 0;
+    for (uint32_t r = 0; r < n; r++)
+        left [r] = candidate_of (spec, a, b, r);
+    candidate_t *next;
+    while (count < spec->top && (next = most_new (&best, left, n, repeats)) != NULL) {
+        uint32_t taken = rule [count++] = next->rule;
+        next->value = 0;
+        for (uint32_t r = 0; r < n; r++) {
+            uint8_t share = r == taken ? 100 : spec->redundancy [selection_place (r, taken)];
+            repeats [r] = share > repeats [r] ? share : repeats [r];
+        }
+    }
+    return count;
 }
 
 static size_t pick_fixed (const selection_spec_t *spec, uint32_t *rule)
@@ -197,6 +264,8 @@ static void check_spec (const selection_spec_t *spec)
     (void) spec;            // where assertions are compiled out
     assert (spec->n_rules <= LIMIT_RULES);
     assert (spec->top >= 1 && spec->top <= LIMIT_RULES);
+    assert (!policy_wants_weights (spec->policy) || spec->rule_weight);
+    assert (!policy_wants_redundancy (spec->policy) || spec->redundancy);
 }
 
 size_t selection_need (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key, bool *need)
@@ -219,15 +288,41 @@ size_t selection_need (const selection_spec_t *spec, const content_key_t *prompt
 
 // --- the label ---------------------------------------------------------------------
 
+uint64_t selection_weight (policy_t policy, const uint32_t *rule_weight, uint32_t rule, uint32_t relevance_a, uint32_t relevance_b)
+{
+    if (policy == POLICY_ENTROPY)
+        return rule_weight [rule];
+    return policy == POLICY_RELEVANCE ? (uint64_t) relevance_a + relevance_b : 1;
+}
+
+// At most 1000 rules * 2e6 of weight * 1e6 of score * 1000: it fits.
+int64_t selection_sum (const uint64_t *weight, const int8_t *polarity, const int32_t *score, size_t n)
+{
+    int64_t plain = 0, weighted = 0, weights = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t signed_score = (int64_t) polarity [i] * score [i];
+        plain += signed_score;
+        weighted += (int64_t) weight [i] * signed_score;
+        weights += (int64_t) weight [i];
+    }
+    return weights > 0 ? weighted * (int64_t) n / weights : plain;
+}
+
 static void sum_up (const selection_spec_t *spec, const cell_t *a, const cell_t *b, selected_t *out)
 {
-    out->sum_a = out->sum_b = 0;
+    uint64_t weight [LIMIT_RULES];
+    int8_t polarity [LIMIT_RULES];
+    int32_t score_a [LIMIT_RULES], score_b [LIMIT_RULES];
     for (size_t i = 0; i < out->n_rules; i++) {
         uint32_t r = out->rule [i];
         assert (a [r].known && b [r].known);
-        out->sum_a += (int64_t) spec->polarity [r] * a [r].score;
-        out->sum_b += (int64_t) spec->polarity [r] * b [r].score;
+        weight [i] = selection_weight (spec->policy, spec->rule_weight, r, a [r].relevance, b [r].relevance);
+        polarity [i] = spec->polarity [r];
+        score_a [i] = a [r].score;
+        score_b [i] = b [r].score;
     }
+    out->sum_a = selection_sum (weight, polarity, score_a, out->n_rules);
+    out->sum_b = selection_sum (weight, polarity, score_b, out->n_rules);
 }
 
 static void decide (const selection_spec_t *spec, selected_t *out)
@@ -256,6 +351,9 @@ static void pick (const selection_spec_t *spec, const content_key_t *prompt_key,
         break;
     case POLICY_ALL:
         out->n_rules = pick_all (spec, out->rule);
+        break;
+    case POLICY_DIVERSE:
+        out->n_rules = pick_diverse (spec, prompt_key, a, b, out->rule);
         break;
     default:
         out->n_rules = pick_by_value (spec, prompt_key, a, b, out->rule);

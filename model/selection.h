@@ -29,7 +29,13 @@ cell_t cell_from_probabilities (double p_yes, double p_no, double p_irrelevant);
 // The reverse, 1e-6 each; false where score and relevance do not come from three probabilities.
 bool cell_probabilities (const cell_t *cell, int32_t *p_yes, int32_t *p_no, int32_t *p_irrelevant);
 
-typedef enum { POLICY_EXHAUSTIVE, POLICY_DISCREPANCY, POLICY_ALL, POLICY_RANDOM, POLICY_FIXED, POLICY_COUNT } policy_t;
+typedef enum {
+    POLICY_EXHAUSTIVE, POLICY_DISCREPANCY, POLICY_ALL, POLICY_RANDOM, POLICY_FIXED,
+    POLICY_ENTROPY,         // each rule has a weight, by which its value is multiplied and its score averaged
+    POLICY_DIVERSE,         // one after the other, the value less by what the rule repeats of those already taken
+    POLICY_RELEVANCE,       // the rules of exhaustive, their scores averaged with their relevance as weights
+    POLICY_COUNT
+} policy_t;
 
 // "exhaustive", ...; policy_find returns -1 for an unknown name. policy_names: all of them, POLICY_COUNT entries.
 const char *policy_name (policy_t policy);
@@ -41,13 +47,15 @@ bool policy_sees_all (policy_t policy);
 
 typedef struct {
     policy_t policy;
-    uint32_t weight_relevance, weight_discrepancy;  // 1e-6; POLICY_EXHAUSTIVE alone (discrepancy is 0 and 1)
+    uint32_t weight_relevance, weight_discrepancy;  // 1e-6; of the policies with a value (discrepancy has 0 and 1)
     uint32_t top;                                   // k, 1 .. LIMIT_RULES
     uint64_t seed;
     uint32_t tie_margin;                            // 1e-6, on the difference of the means
     bool ties_to_b;                                 // published behaviour: what would be a tie is B
     const uint32_t *fixed;                          // POLICY_FIXED: rule indices
     size_t n_fixed;
+    const uint32_t *rule_weight;                    // POLICY_ENTROPY: n_rules, 1e-6, at most MICRO
+    const uint8_t *redundancy;                      // POLICY_DIVERSE: percent, at selection_place (x, y), of n_rules * (n_rules - 1) / 2
     // the pool
     const int8_t *polarity;                         // n_rules
     const digest_t *rule_digest;                    // n_rules
@@ -62,11 +70,27 @@ typedef struct {
     tie_reason_t reason;                // of a tie (kept beside B where ties_to_b made it B)
     uint32_t rule [LIMIT_RULES];        // the selected ones, best first
     size_t n_rules;                     // how many of them
-    int64_t sum_a, sum_b;               // of polarity * score, 1e-6; the means are sum / n_rules
+    int64_t sum_a, sum_b;               // selection_sum of both sides, 1e-6; the means are sum / n_rules
 } selected_t;
 
-// Which rules must be judged for a pair, before anything is known of it: all for exhaustive, discrepancy and all; k for
-// random, the given ones for fixed. Fills need (n_rules flags) and returns how many.
+// Does the policy weigh rules by how much each repeats the others; by a weight of its own; has a rule a value by relevance and
+// discrepancy?
+bool policy_wants_redundancy (policy_t policy);
+bool policy_wants_weights (policy_t policy);
+bool policy_has_value (policy_t policy);
+
+// Where the redundancy of two different rules stands.
+size_t selection_place (size_t x, size_t y);
+
+// The weight of a selected rule in a label's means: 1 where the policy weighs none. rule_weight: of all rules, as in the spec.
+uint64_t selection_weight (policy_t policy, const uint32_t *rule_weight, uint32_t rule, uint32_t relevance_a, uint32_t relevance_b);
+
+// One side's sum over n selected rules: n times the weighted mean of polarity * score, towards zero; where all weights are equal or 0,
+// the plain sum.
+int64_t selection_sum (const uint64_t *weight, const int8_t *polarity, const int32_t *score, size_t n);
+
+// Which rules must be judged for a pair, before anything is known of it: k for random, the given ones for
+// fixed, all for the others. Fills need (n_rules flags) and returns how many.
 size_t selection_need (const selection_spec_t *spec, const content_key_t *prompt_key, const content_key_t *pair_key, bool *need);
 
 // Select and label. a and b: n_rules cells each; cells that selection_need asked for must be known.

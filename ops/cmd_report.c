@@ -10,6 +10,7 @@ enum { RULES_SHOWN = 20 };
 static const cli_flag_t flags [] = {
     { "--html", "FILE", "where the page goes; without it DIR/RUN/report.html", NULL, false },
     { "--truth", "COLUMN", "rows say here which response is truly better: \"a\" or \"b\", or a number for each response", NULL, false },
+    { "--weights", "FILE", "write what the policies entropy and diverse need of each rule", NULL, false },
     { "--seed", "S", "seed of samples and resamples", NULL, false },
     { 0 }
 };
@@ -23,6 +24,16 @@ static status_t save_page (const findings_t *findings, const char *dir, const ch
     if (status == OK)
         status = write_file (*where, page.data, page.len, fault);
     buf_free (&page);
+    return status;
+}
+
+static status_t save_weights (const findings_t *findings, const char *path, fault_t *fault)
+{
+    buf_t text = { 0 };
+    status_t status = findings_weights (findings, &text, fault);
+    if (status == OK)
+        status = write_file (path, text.data, text.len, fault);
+    buf_free (&text);
     return status;
 }
 
@@ -50,6 +61,8 @@ static status_t report (const cli_t *cli, int *exit_code, fault_t *fault)
     status_t status = cli_whole (cli, "--seed", 0, UINT64_MAX, &options.seed, fault);
     if (status == OK)
         status = findings_make (&options, &findings, fault);
+    if (status == OK && cli_has (cli, "--weights"))
+        status = save_weights (findings, cli_text (cli, "--weights"), fault);
     if (status == OK)
         status = save_page (findings, options.dir, cli_text (cli, "--html"), &page, fault);
     if (status == OK)

@@ -57,6 +57,7 @@ typedef struct {
         char *name;
         uint64_t top;
         double weight_relevance, weight_discrepancy;
+        char *weights;
         config_names_t fixed;
     } policy;
     struct {

@@ -220,7 +220,7 @@ status_t eval_judge_cells (const eval_judge_t *options, cell_t *cells, eval_judg
     work.rows = eval_rows_all (options->rows, &work.n_rows);
     bool http = judge_is_http (options->config);
     judge_members_t judges = { .n = 0 };
-    spec_t spec;
+    spec_t spec = { .weights = { 0 } };
     status_t status = http ? judge_members_load (options->config, &judges, fault) : OK;
     if (status == OK && judges.panel)
         status = fault_set (fault, ERR_USAGE, "a panel can't be held against answers of people; evaluate its judges one by one");
@@ -228,6 +228,7 @@ status_t eval_judge_cells (const eval_judge_t *options, cell_t *cells, eval_judg
         status = spec_build (options->config, http ? &judges : NULL, options->pool, &spec, fault);
     if (status == OK)
         status = ask_judge (&work, http ? &judges : NULL, &spec);
+    spec_clear (&spec);
     judge_members_clear (&judges);
     return status;
 }

@@ -78,4 +78,7 @@ void findings_text (const findings_t *findings, size_t rules_max, buf_t *out);
 void findings_json (const findings_t *findings, buf_t *out);
 void findings_html (const findings_t *findings, buf_t *out);
 
+// The file of ops/policy_weights.h. ERR_NOT_FOUND where no pair was judged exhaustively.
+status_t findings_weights (const findings_t *findings, buf_t *out, fault_t *fault) MUST_USE;
+
 #endif

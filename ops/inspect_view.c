@@ -225,6 +225,12 @@ static void why_selected (const json_value_t *inspected, uint32_t n_rules, buf_t
         buf_printf (out, "All rules were judged; the %" PRIu32 " whose two scores differ most decide. ", n_rules);
     else if (json_equals (policy, "all"))
         buf_printf (out, "All %" PRIu32 " rules decide. ", n_rules);
+    else if (json_equals (policy, "entropy"))
+        buf_printf (out, "All rules were judged; the %" PRIu32 " of largest value times the rule's weight decide, averaged by these weights. ", n_rules);
+    else if (json_equals (policy, "diverse"))
+        buf_printf (out, "All rules were judged; %" PRIu32 " were taken one after the other, each by its value less what it repeats of those before it. ", n_rules);
+    else if (json_equals (policy, "relevance"))
+        buf_printf (out, "All rules were judged; the %" PRIu32 " of largest value decide, averaged by their relevance. ", n_rules);
     else if (json_equals (policy, "random"))
         buf_printf (out, "%" PRIu32 " rules, drawn by the run's seed and the pair, decide. ", n_rules);
     else if (json_equals (policy, "fixed"))

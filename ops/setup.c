@@ -466,6 +466,7 @@ void setup_destroy (setup_t **setup)
     judge_members_clear (&(*setup)->judges);
     if ((*setup)->last)
         rulemill__run_record__free_unpacked ((*setup)->last, NULL);
+    spec_clear (&(*setup)->spec);
     free ((*setup)->judge_note);
     free (*setup);
     *setup = NULL;

@@ -81,7 +81,7 @@ static void set_policy (const config_t *config, const rulepool_t *pool, Rulemill
 {
     int policy = policy_find (config->policy.name);
     spec->policy = config->policy.name;
-    if (policy == POLICY_EXHAUSTIVE) {
+    if (policy >= 0 && policy_has_value ((policy_t) policy)) {
         spec->weight_relevance = micro (config->policy.weight_relevance);
         spec->weight_discrepancy = micro (config->policy.weight_discrepancy);
     } else if (policy == POLICY_DISCREPANCY)
@@ -94,6 +94,24 @@ static void set_policy (const config_t *config, const rulepool_t *pool, Rulemill
         spec->n_fixed_rules = config->policy.fixed.count;
         spec->fixed_rules = config->policy.fixed.items;
     }
+}
+
+static status_t set_weights (const config_t *config, const rulepool_t *pool, spec_t *out, fault_t *fault)
+{
+    status_t status = policy_weights_load (config->policy.weights, pool, &out->weights, fault);
+    int policy = policy_find (config->policy.name);
+    if (status == OK && policy_wants_weights ((policy_t) policy)) {
+        out->message.n_rule_weight = pool->count;
+        out->message.rule_weight = out->weights.weight;
+    }
+    if (status == OK && policy_wants_redundancy ((policy_t) policy))
+        out->message.redundancy = (ProtobufCBinaryData) { pool->count * (pool->count - 1) / 2, out->weights.redundancy };
+    return status;
+}
+
+void spec_clear (spec_t *spec)
+{
+    policy_weights_free (&spec->weights);
 }
 
 static status_t check_rule (const rulepool_t *pool, const config_names_t *fixed, size_t n, fault_t *fault)
@@ -150,8 +168,15 @@ static status_t check_contradictions (const config_t *config, fault_t *fault)
             return fault_set (fault, ERR_USAGE, "%s is for a judge behind HTTP, not for %s; add --judge URL or take it out",
                               asked [i], config->judge.name);
     bool weights = config_given (config, "policy.weight_relevance") || config_given (config, "policy.weight_discrepancy");
-    if (weights && strcmp (config->policy.name, "exhaustive") != 0)
-        return fault_set (fault, ERR_USAGE, "weights are for --policy exhaustive; %s has none", config->policy.name);
+    int policy = policy_find (config->policy.name);
+    if (weights && (policy < 0 || !policy_has_value ((policy_t) policy)))
+        return fault_set (fault, ERR_USAGE, "weights are for --policy exhaustive and those like it; %s has none", config->policy.name);
+    bool wanted = policy >= 0 && (policy_wants_weights ((policy_t) policy) || policy_wants_redundancy ((policy_t) policy));
+    if (wanted && config->policy.weights == NULL)
+        return fault_set (fault, ERR_USAGE, "policy %s needs what earlier labels showed of the rules: rulemill report DIR --weights FILE, then "
+                          "--set policy.weights=FILE", config->policy.name);
+    if (!wanted && config->policy.weights)
+        return fault_set (fault, ERR_USAGE, "policy.weights is for --policy entropy and diverse, not %s; take it out", config->policy.name);
     return OK;
 }
 
@@ -169,6 +194,7 @@ static void set_run (const config_t *config, Rulemill__RunSpec *spec)
 status_t spec_build (const config_t *config, judge_members_t *judges, const rulepool_t *pool, spec_t *out, fault_t *fault)
 {
     rulemill__run_spec__init (&out->message);
+    out->weights = (policy_weights_t) { 0 };
     status_t status = check_contradictions (config, fault);
     if (status == OK)
         status = judge_panel_check (config, fault);
@@ -189,5 +215,5 @@ status_t spec_build (const config_t *config, judge_members_t *judges, const rule
         judge_members_describe (judges, spec);
     set_policy (config, pool, spec);
     set_run (config, spec);
-    return OK;
+    return config->policy.weights ? set_weights (config, pool, out, fault) : OK;
 }

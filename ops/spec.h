@@ -4,6 +4,7 @@
 
 #include "model/rulepool.h"
 #include "ops/config.h"
+#include "ops/policy_weights.h"
 #include "ops/judge_members.h"
 #include "proto/record.pb-c.h"
 #include "storage/scores.h"
@@ -12,11 +13,15 @@
 typedef struct {
     Rulemill__RunSpec message;
     digest_t pool, judge_identity;
+    policy_weights_t weights;
 } spec_t;
 
 // ERR_USAGE where the configuration contradicts itself or names a rule that the pool lacks (with the nearest one).
 // Exclusions are left out: the job fills them in. judges: those of the configuration, where they are behind HTTP.
 status_t spec_build (const config_t *config, judge_members_t *judges, const rulepool_t *pool, spec_t *out, fault_t *fault) MUST_USE;
+
+// Give back what a specification owns; also after a fault.
+void spec_clear (spec_t *spec);
 
 // The replay judge's settings; rule ids and digests are not filled in. path is borrowed.
 scores_options_t spec_scores (const config_t *config);

@@ -102,13 +102,34 @@ static void exclude_line (buf_t *out, const Rulemill__RunSpec *spec)
     free (sorted);
 }
 
+// Numbers of each rule are many: a digest stands for them. It is part of the policy's line, so that runs without any are named as ever.
+static void policy_line (buf_t *out, const Rulemill__RunSpec *spec)
+{
+    if (spec->n_rule_weight == 0 && spec->redundancy.len == 0) {
+        text_line (out, "policy", spec->policy);
+        return;
+    }
+    hasher_t *hasher = hasher_new ();
+    hasher_add_u64 (hasher, spec->n_rule_weight);
+    for (size_t i = 0; i < spec->n_rule_weight; i++)
+        hasher_add_u64 (hasher, spec->rule_weight [i]);
+    hasher_add (hasher, spec->redundancy.data, spec->redundancy.len);
+    digest_t digest = hasher_end (&hasher);
+    char hex [DIGEST_HEX + 1];
+    hex_encode (digest.b, DIGEST_BYTES, hex);
+    buf_t text = { 0 };
+    buf_printf (&text, "%s by weights %s", spec->policy, hex);
+    text_line (out, "policy", text.data);
+    buf_free (&text);
+}
+
 void run_describe (const Rulemill__RunSpec *spec, buf_t *out)
 {
     number_line (out, "method", spec->method);
     hex_line (out, "rules", &spec->pool);
     text_line (out, "judge", spec->judge);
     hex_line (out, "judge_identity", &spec->judge_identity);
-    text_line (out, "policy", spec->policy);
+    policy_line (out, spec);
     micro_line (out, "weight_relevance", spec->weight_relevance);
     micro_line (out, "weight_discrepancy", spec->weight_discrepancy);
     number_line (out, "top", spec->top);

@@ -49,6 +49,25 @@ static status_t read_fixed (label_setup_t *setup, fault_t *fault)
     return OK;
 }
 
+// Numbers of each rule, which stand in the message for as long as the setup does.
+static status_t read_weights (label_setup_t *setup, fault_t *fault)
+{
+    const Rulemill__RunSpec *spec = setup->message->spec;
+    size_t n = setup->pool->count;
+    bool good = !policy_wants_weights (setup->select.policy) || spec->n_rule_weight == n;
+    for (size_t i = 0; i < spec->n_rule_weight; i++)
+        good = good && spec->rule_weight [i] <= MICRO;
+    good = good && (!policy_wants_redundancy (setup->select.policy) || spec->redundancy.len == n * (n - 1) / 2);
+    for (size_t i = 0; i < spec->redundancy.len; i++)
+        good = good && spec->redundancy.data [i] <= 100;
+    if (!good)
+        return fault_set (fault, ERR_FORMAT, "the run's rule weights do not fit its rule pool");
+    static const uint8_t none = 0;
+    setup->select.rule_weight = spec->rule_weight;
+    setup->select.redundancy = spec->redundancy.len ? spec->redundancy.data : &none;   // of a pool of one rule
+    return OK;
+}
+
 static void read_rules (label_setup_t *setup)
 {
     const rulepool_t *pool = setup->pool;
@@ -104,6 +123,8 @@ status_t label_setup_read (label_setup_t *setup, const void *bytes, size_t len, 
     if (status == OK) {
         read_rules (setup);
         status = read_fixed (setup, fault);
+        if (status == OK)
+            status = read_weights (setup, fault);
     }
     if (status == OK)
         status = label_layers_read (&setup->layers, setup->message, setup->pool->count, fault);

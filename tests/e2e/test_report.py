@@ -151,3 +151,31 @@ def test_cells_of_a_server_and_of_a_panel(shell, serve):  # noqa: F811
     shell("label", "pairs.jsonl", "--out", "both", "--rules", "rules.yaml", "--panel", "one.yaml,two.yaml", "--top", 2)
     report = json.loads(shell("report", "both", "--json").out)
     assert report["judged_pairs"] == 12 and len(report["rules"]) == 3
+
+
+def test_policies_that_weigh_rules_by_what_a_report_says(shell):
+    label(shell)
+    assert "report DIR --weights" in shell("label", "--out", "job", "--policy", "entropy", "--new-run", code=USAGE).err
+    shell("report", "job", "--weights", "weights.json")
+    runs = {}
+    for policy in ("entropy", "diverse"):
+        shell("label", "pairs.jsonl", "--out", "job", "--rules", "rules.yaml", "--top", 2, "--policy", policy, "--set", "policy.weights=weights.json",
+              "--new-run")
+        report = told(shell)
+        runs[policy] = report["run"]
+        assert report["policy"] == policy and report["labelled"] == 90 == report["judged_pairs"]
+        assert policy != "diverse" or "one after the other" in shell("inspect", "job", "#0").out
+    shell("label", "pairs.jsonl", "--out", "job", "--rules", "rules.yaml", "--top", 2, "--policy", "relevance", "--new-run")
+    assert told(shell)["judged_pairs"] == 90
+
+    # A run is named by the numbers, wherever they stand.
+    weights = json.loads(shell.path("weights.json").read_text())
+    shell.path("same.json").write_text(json.dumps(weights))
+    again = ["label", "pairs.jsonl", "--out", "job", "--rules", "rules.yaml", "--top", 2, "--policy", "entropy", "--new-run", "--json"]
+    assert json.loads(shell(*again, "--set", "policy.weights=same.json").out)["run"] == runs["entropy"]
+    weights["rules"][0]["weight"] /= 2
+    shell.path("same.json").write_text(json.dumps(weights))
+    assert json.loads(shell(*again, "--set", "policy.weights=same.json").out)["run"] != runs["entropy"]
+    shell("label", "--out", "job", "--policy", "all", "--set", "policy.weights=same.json", "--new-run", code=USAGE)
+    shell.path("same.json").write_text("{}")
+    assert "same.json" in shell(*again, "--set", "policy.weights=same.json", code=None).err

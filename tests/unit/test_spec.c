@@ -25,11 +25,12 @@ static status_t build (digest_t *digest, fault_t *fault, ...)
     va_end (args);
     if (status == OK)
         status = spec_pool (config, &pool, &yaml, fault);
-    spec_t spec;
+    spec_t spec = { .weights = { 0 } };
     if (status == OK)
         status = spec_build (config, NULL, pool, &spec, fault);
     if (status == OK)
         *digest = run_digest (&spec.message);
+    spec_clear (&spec);
     rulepool_destroy (&pool);
     buf_free (&yaml);
     config_destroy (&config);
