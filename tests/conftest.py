@@ -22,11 +22,12 @@ class Shell:
     def __init__(self, folder):
         self.folder = folder
         self.started = []
+        self.patience_s = PATIENCE_S
 
     def __call__(self, *args, code=COMPLETE, stdin=b"", env=None):
         """Run to the end and hold the exit code against code (None: any)."""
         done = subprocess.run([PROGRAM, *map(str, args)], cwd=self.folder, input=stdin, capture_output=True,
-                              env={**os.environ, **(env or {})}, timeout=PATIENCE_S)
+                              env={**os.environ, **(env or {})}, timeout=self.patience_s)
         done.out, done.err = done.stdout.decode(), done.stderr.decode()
         assert code is None or done.returncode == code, f"{args}: exit code {done.returncode}\n{done.out}\n{done.err}"
         return done
