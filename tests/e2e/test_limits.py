@@ -1,5 +1,7 @@
 """What a judge's server allows: limits of a job that its workers share, pauses that it asks for, connections that it closes."""
 
+import json
+
 import pytest
 
 from conftest import wait_for
@@ -21,6 +23,12 @@ def best_window(at):
             begin += 1
         best = max(best, end - begin + 1)
     return best
+
+
+def expect_kept_and_used(at, when):
+    spent = at[-1] - at[0]
+    assert len(at) <= 1.1 * PER_SECOND * spent + PER_SECOND, f"{when}: {len(at)} calls in {spent:.1f} s"
+    assert best_window(at) >= 0.9 * PER_SECOND * WINDOW_S, f"{when}: {best_window(at)} calls in the best {WINDOW_S} s"
 
 
 def run_until(server, calls):
@@ -51,9 +59,22 @@ def test_a_limit_is_shared_by_the_workers_that_there_are(shell, serve, corpora):
         phases.append((change, times(server, first, at)))
     coordinator.kill()
     for change, at in phases:
-        spent = at[-1] - at[0]
-        assert len(at) <= 1.1 * PER_SECOND * spent + PER_SECOND, f"{change}: {len(at)} calls in {spent:.1f} s"
-        assert best_window(at) >= 0.9 * PER_SECOND * WINDOW_S, f"{change}: {best_window(at)} calls in the best {WINDOW_S} s"
+        expect_kept_and_used(at, change)
+
+
+def test_each_member_of_a_panel_has_limits_of_its_own(shell, serve, corpora):  # noqa: F811
+    write_rules(shell, TEXTS)
+    members = {"limited": serve(model="limited", delay_ms=20), "other": serve(model="other", seed=2, delay_ms=20)}
+    for name, server in members.items():
+        limit = {"requests_per_minute": 60 * PER_SECOND} if name == "limited" else {}
+        shell.write(f"{name}.yaml", json.dumps({"judge": {"urls": [server.url], "model": name, **limit}}).encode())
+    shell.start("label", corpora(700), "--out", "job", "--rules", "rules.yaml", "--panel", "limited.yaml,other.yaml", "--policy", "all",
+                "--workers", 3)
+    run_until(members["limited"], PROBE + 100)
+    first = members["limited"].calls()
+    run_until(members["limited"], first + 450)
+    expect_kept_and_used(times(members["limited"], first, first + 450), "three workers")
+    assert members["other"].calls() > first + 450
 
 
 def test_tokens_are_counted_as_the_server_counts_them(shell, serve, corpora):  # noqa: F811
