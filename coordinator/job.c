@@ -16,7 +16,10 @@
 #include "storage/dataset_folder.h"
 #include "storage/run.h"
 
-enum { RECONCILE_MS = 3000 };       // longer than a worker takes to connect again
+enum {
+    RECONCILE_MS = 3000,        // longer than a worker takes to connect again
+    PACE_CALLS_MIN = 50         // fewer say nothing of how fast a judge is
+};
 
 static volatile sig_atomic_t interrupts;
 
@@ -32,7 +35,7 @@ int job_interrupts (void)
 
 const char *job_stage_name (job_stage_t stage)
 {
-    static const char *const names [STAGE_COUNT] = { "open", "ingest", "probe", "exclude", "scores", "label", "export", "done" };
+    static const char *const names [STAGE_COUNT] = { "open", "ingest", "probe", "exclude", "scores", "plan", "label", "export", "done" };
     return (unsigned) stage < STAGE_COUNT ? names [stage] : "unknown";
 }
 
@@ -217,10 +220,12 @@ static status_t take_run (job_t *job, fault_t *fault)
         status = exclude_open (o->exclude, o->n_exclude, &job->exclude, fault);
     if (status == OK)
         status = job_run_find (job->store, o, job->exclude, &number, fault);
-    if (status == OK && number == 0 && o->before_run && !o->plan_only)
+    job->begins = status == OK && number == 0;
+    if (job->begins && o->before_run && !o->plan_only && !o->dry_run)
         status = job_stage (job, STAGE_PROBE, stage_probe, fault);
     if (status == OK)
-        status = job_run_open (job->store, o, job->exclude, number, &job->run, fault);
+        status = o->dry_run ? job_run_draft (job->store, o, job->exclude, number, &job->run, fault)
+                            : job_run_open (job->store, o, job->exclude, number, &job->run, fault);
     if (status != OK)
         return status;
     job->report->tie_margin = job->run.record->spec->tie_margin;
@@ -241,7 +246,9 @@ static status_t prepare (job_t *job, fault_t *fault)
     if (status == OK)
         status = take_run (job, fault);
     Rulemill__RunRecord *run = job->run.record;
-    if (status == OK && run->spec->n_exclude > 0 && job->exclude == NULL && run->excluded_through < job->report->corpus_counts.prompts)
+    if (status != OK || job->options->dry_run)
+        return status;
+    if (run->spec->n_exclude > 0 && job->exclude == NULL && run->excluded_through < job->report->corpus_counts.prompts)
         status = fault_set (fault, ERR_USAGE, "this run sets benchmark prompts aside and the corpus has grown; name the same files with --exclude");
     if (status == OK && job->exclude)
         status = job_stage (job, STAGE_EXCLUDE, stage_exclude, fault);
@@ -264,7 +271,7 @@ static children_t *start_children (void *ctx)
     return children;
 }
 
-static status_t make_serve (job_t *job, fault_t *fault)
+static status_t make_kind (job_t *job, kind_t **out, fault_t *fault)
 {
     const job_options_t *o = job->options;
     const kind_label_options_t kind = {
@@ -273,7 +280,39 @@ static status_t make_serve (job_t *job, fault_t *fault)
         .second_copies = !o->judge_costly, .costs = !spend_is_zero (&o->budget), .judges = o->judges, .n_judges = o->n_judges,
         .repeats = o->repeats, .repeat_share = o->repeat_share
     };
-    status_t status = kind_label_new (&kind, &job->kind, fault);
+    return kind_label_new (&kind, out, fault);
+}
+
+static status_t stage_plan (void *ctx, fault_t *fault)
+{
+    job_t *job = ctx;
+    kind_t *kind = NULL;
+    status_t status = make_kind (job, &kind, fault);
+    if (status == OK)
+        status = kind_label_plan (kind, &job->stop_stage, &job->plan, fault);
+    kind_label_destroy (&kind);
+    return status;
+}
+
+// The plan is shown before it is spent.
+static status_t plan (job_t *job, fault_t *fault)
+{
+    const job_options_t *o = job->options;
+    bool stops = o->plan_only || o->dry_run;
+    if (o->on_plan == NULL || !(stops || (job->begins && o->n_judges > 0)))
+        return OK;
+    status_t status = job_stage (job, STAGE_PLAN, stage_plan, fault);
+    if (status != OK)
+        return status;
+    job->plan.begun = !job->begins;
+    o->on_plan (o->plan_ctx, job->store, &job->plan);
+    return OK;
+}
+
+static status_t make_serve (job_t *job, fault_t *fault)
+{
+    const job_options_t *o = job->options;
+    status_t status = make_kind (job, &job->kind, fault);
     if (status != OK)
         return status;
     serve_options_t serve = {
@@ -287,17 +326,42 @@ static status_t make_serve (job_t *job, fault_t *fault)
     return OK;
 }
 
+// How fast a judge behind HTTP was asked, for the plans of later runs. Best effort: it is an estimate's.
+static void keep_pace (const job_t *job, uint64_t calls)
+{
+    const ProtobufCBinaryData *identity = &job->run.record->spec->judge_identity;
+    double seconds = job->snapshot.stage_s;
+    digest_t judge;
+    Rulemill__ProbeRecord *record = NULL, fresh = RULEMILL__PROBE_RECORD__INIT;
+    fault_t ignored = { 0 };
+    if (calls < PACE_CALLS_MIN || seconds <= 0 || identity->len != DIGEST_BYTES)
+        return;
+    memcpy (judge.b, identity->data, DIGEST_BYTES);
+    if (record_get_probe (job->store, &judge, &record, &ignored) != OK)
+        return;
+    Rulemill__ProbeRecord *kept = record ? record : &fresh;
+    kept->calls_per_s = (double) calls / seconds;
+    store_batch_t *batch = store_batch_new (job->store);
+    record_put_probe (batch, &judge, kept);
+    if (store_commit (job->store, batch, &ignored) != OK)
+        log_debug ("the pace of labelling could not be kept: %s", ignored.text);
+    store_batch_destroy (&batch);
+    rulemill__probe_record__free_unpacked (record, NULL);
+}
+
 static status_t label (job_t *job, fault_t *fault)
 {
     status_t status = make_serve (job, fault);
     if (status != OK)
         return status;
     job_enter (job, STAGE_LABEL);
+    uint64_t calls_before = kind_label_counts (job->kind)->calls;
     status = serve_run (job->serve, fault);
     job_show (job);
     job->report->label_s = job->snapshot.stage_s;
     job->report->counts = *kind_label_counts (job->kind);
     serve_destroy (&job->serve);
+    keep_pace (job, job->report->counts.calls - calls_before);
     return status;
 }
 
@@ -362,6 +426,10 @@ static status_t run_stages (job_t *job, fault_t *fault)
     status_t status = open_all (job, fault);
     if (status == OK)
         status = prepare (job, fault);
+    if (status == OK)
+        status = plan (job, fault);
+    if (status == OK && job->options->dry_run)
+        status = fault_set (fault, ERR_STOPPED, "nothing is begun, nothing is judged");
     if (status == OK && job->options->plan_only)
         status = fault_set (fault, ERR_STOPPED, "the run is registered, nothing is judged");
     if (status == OK)
@@ -379,6 +447,7 @@ status_t job_run (const job_options_t *options, job_report_t *report, fault_t *f
     job_t *job = mem_zero (1, sizeof *job);
     job->options = options;
     job->report = report;
+    snprintf (job->snapshot.currency, sizeof job->snapshot.currency, "%s", options->currency ? options->currency : "");
     status_t status = run_stages (job, fault);
     report->last = job->snapshot;
     report->rows_set_aside = report->corpus_counts.rows_rejected + report->counts.quarantined + report->dataset.quarantined > 0;

@@ -10,6 +10,7 @@
 
 #include "base/fault.h"
 #include "base/spend.h"
+#include "coordinator/kind_label_plan.h"
 #include "model/rulepool.h"
 #include "proto/record.pb-c.h"
 #include "proto/wire.pb-c.h"
@@ -18,7 +19,7 @@
 #include "storage/scores.h"
 
 typedef enum {
-    STAGE_OPEN, STAGE_INGEST, STAGE_PROBE, STAGE_EXCLUDE, STAGE_SCORES, STAGE_LABEL, STAGE_EXPORT, STAGE_DONE, STAGE_COUNT
+    STAGE_OPEN, STAGE_INGEST, STAGE_PROBE, STAGE_EXCLUDE, STAGE_SCORES, STAGE_PLAN, STAGE_LABEL, STAGE_EXPORT, STAGE_DONE, STAGE_COUNT
 } job_stage_t;
 
 const char *job_stage_name (job_stage_t stage);     // "open", "ingest", ...
@@ -37,6 +38,7 @@ typedef struct {
     uint64_t too_long;              // of the quarantined: for the judge
     uint64_t cut_responses, cut_turns;  // cut as they were too long for the judge, and the turns left out
     uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused, cost;     // to a judge behind HTTP, over all starts
+    char currency [16];             // of cost
     spend_t spent;                  // of the budget, with what is not known there as its bound and with lost grants
     spend_unit_t lacking;           // the limit that ended it, with ERR_LIMIT
     unsigned workers;               // welcomed and alive
@@ -75,6 +77,7 @@ typedef struct {
     unsigned repeats;               // times that a share of the cells is judged over, outside of labels
     double repeat_share;
     const char *judge_note;
+    const char *currency;           // of its cost, for messages; NULL: none
     spend_t budget;                 // of a judge that costs, over all workers and starts of the run; 0 in a unit: no limit
     uint64_t limit;                 // label a seeded sample of this many prompts; 0: all
 
@@ -91,6 +94,11 @@ typedef struct {
     uint32_t window_pairs;          // 0: 262144
 
     bool plan_only;                 // stop with ERR_STOPPED once the corpus is read and the run registered, before anything is judged
+    bool dry_run;                   // the same without registering it; benchmarks of a run that is not begun yet are not looked for
+    // Called with what labelling will ask of judges behind HTTP, before it begins: of a run that is begun by this call, and where it
+    // stops before. NULL: nobody wants to know.
+    void (*on_plan) (void *ctx, store_t *store, const label_plan_t *plan);
+    void *plan_ctx;
 
     // export
     bool no_export;

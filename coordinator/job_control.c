@@ -55,6 +55,12 @@ static status_t answer_status (job_t *job, buf_t *out)
     put_count (out, "cached_tokens", s->cached_tokens);
     put_count (out, "completion_tokens", s->completion_tokens);
     put_count (out, "refused", s->refused);
+    put_count (out, "cost_1e12", s->cost);
+    json_write_key (out, "currency");
+    json_write_cstring (out, s->currency);
+    put_count (out, "spent_calls", s->spent.unit [SPEND_CALLS]);
+    put_count (out, "spent_tokens", s->spent.unit [SPEND_TOKENS]);
+    put_count (out, "spent_cost_1e12", s->spent.unit [SPEND_COST]);
     put_count (out, "workers", s->workers);
     put_count (out, "leases", s->leases);
     put_count (out, "workers_unfit", s->workers_unfit);

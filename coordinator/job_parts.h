@@ -38,6 +38,8 @@ typedef struct {
     char *socket_folder;
     exclude_t *exclude;
     job_run_t run;
+    bool begins;                    // the run was not there before
+    label_plan_t plan;
     dataset_rule_t *rules;
     digest_t *rule_digests;
     kind_t *kind;

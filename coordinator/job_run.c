@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "coordinator/budget.h"
+#include "proto/wire.h"
 #include "storage/run.h"
 
 enum { EXCLUDE_FILES_MAX = 256, REPORT_NUMBERS = 18 };
@@ -91,21 +92,31 @@ static status_t take_in_probes (store_t *store, store_batch_t *batch, uint32_t r
     return status;
 }
 
-static status_t begin (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, fault_t *fault)
+// A run's record; borrows from options, spec and digest.
+static status_t describe (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, const digest_t *digest,
+                          Rulemill__RunRecord *record, fault_t *fault)
 {
-    digest_t judge = { { 0 } }, digest = run_digest (spec);
+    digest_t judge = { { 0 } };
     if (spec->judge_identity.len == DIGEST_BYTES)
         memcpy (judge.b, spec->judge_identity.data, DIGEST_BYTES);
-    Rulemill__RunRecord record = RULEMILL__RUN_RECORD__INIT;
-    status_t status = record_number_of (store, 'J', &judge, &record.judge, fault);
+    rulemill__run_record__init (record);
+    record->digest = bytes_of (digest);
+    record->spec = spec;
+    record->pool_blob = bytes_of (&options->pool->blob_digest);
+    record->config = (char *) (uintptr_t) (options->config ? options->config : "");
+    record->created_s = clock_wall_s ();
+    return record_number_of (store, 'J', &judge, &record->judge, fault);
+}
+
+static status_t begin (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, void *ctx, fault_t *fault)
+{
+    (void) ctx;
+    const digest_t digest = run_digest (spec);
+    Rulemill__RunRecord record;
+    status_t status = describe (store, options, spec, &digest, &record, fault);
     if (status != OK)
         return status;
     *number = record.number = count_runs (store) + 1;
-    record.digest = bytes_of (&digest);
-    record.spec = spec;
-    record.pool_blob = bytes_of (&options->pool->blob_digest);
-    record.config = (char *) (uintptr_t) (options->config ? options->config : "");
-    record.created_s = clock_wall_s ();
     store_batch_t *batch = store_batch_new (store);
     record_put_blob (batch, &options->pool->blob_digest, options->pool_yaml, options->pool_yaml_len);
     record_put_run (batch, &record);
@@ -163,8 +174,9 @@ static status_t find_same (store_t *store, const Rulemill__RunSpec *spec, uint32
     return status;
 }
 
-static status_t find (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, fault_t *fault)
+static status_t find (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, void *ctx, fault_t *fault)
 {
+    (void) ctx;
     status_t status = options->margin_open ? adopt_margin (store, spec, number, fault) : find_same (store, spec, number, fault);
     if (status != OK || *number != 0)
         return status;
@@ -174,17 +186,17 @@ static status_t find (store_t *store, const job_options_t *options, Rulemill__Ru
     return status == OK && found && !options->new_run ? refuse_other (store, spec, options->margin_open, fault) : status;
 }
 
-typedef status_t with_spec_fn (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, fault_t *fault);
+typedef status_t with_spec_fn (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, void *ctx, fault_t *fault);
 
 static status_t with_spec (store_t *store, const job_options_t *options, const exclude_t *exclude, with_spec_fn *act, uint32_t *number,
-                           fault_t *fault)
+                           void *ctx, fault_t *fault)
 {
     if (options->n_exclude > EXCLUDE_FILES_MAX)
         return fault_set (fault, ERR_LIMIT, "%zu benchmark files are given, %d are possible; join some", options->n_exclude, EXCLUDE_FILES_MAX);
     digest_t digests [EXCLUDE_FILES_MAX];
     ProtobufCBinaryData excluded [EXCLUDE_FILES_MAX];
     Rulemill__RunSpec spec = complete_spec (options, exclude, digests, excluded);
-    return act (store, options, &spec, number, fault);
+    return act (store, options, &spec, number, ctx, fault);
 }
 
 status_t job_run_find (store_t *store, const job_options_t *options, const exclude_t *exclude, uint32_t *number, fault_t *fault)
@@ -192,7 +204,7 @@ status_t job_run_find (store_t *store, const job_options_t *options, const exclu
     *number = 0;
     if (options->spec == NULL)
         return find_last (store, options, number, fault);
-    return with_spec (store, options, exclude, find, number, fault);
+    return with_spec (store, options, exclude, find, number, NULL, fault);
 }
 
 static status_t make_last (store_t *store, uint32_t number, fault_t *fault)
@@ -228,7 +240,7 @@ status_t job_run_open (store_t *store, const job_options_t *options, const exclu
     *out = (job_run_t) { 0 };
     status_t status = OK;
     if (number == 0)
-        status = with_spec (store, options, exclude, begin, &number, fault);
+        status = with_spec (store, options, exclude, begin, &number, NULL, fault);
     if (status == OK)
         status = make_last (store, number, fault);
     if (status == OK)
@@ -237,6 +249,45 @@ status_t job_run_open (store_t *store, const job_options_t *options, const exclu
         status = fault_set (fault, ERR_CORRUPT, "run %u is missing from the store; restore it from a backup", (unsigned) number);
     if (status == OK)
         status = load_pool (store, out, fault);
+    if (status != OK)
+        job_run_close (out);
+    return status;
+}
+
+enum { DRAFT = UINT32_MAX };            // more runs than any store has
+
+// A copy of what would be registered.
+static status_t draft (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, void *ctx, fault_t *fault)
+{
+    Rulemill__RunRecord **out = ctx, record;
+    const digest_t digest = run_digest (spec);
+    status_t status = describe (store, options, spec, &digest, &record, fault);
+    if (status != OK)
+        return status;
+    *number = record.number = DRAFT;
+    buf_t packed = { 0 };
+    wire_pack (&record.base, &packed);
+    *out = rulemill__run_record__unpack (NULL, packed.len, (const uint8_t *) packed.data);
+    buf_free (&packed);
+    return *out ? OK : fault_set (fault, ERR_USAGE, "the run can't be described");
+}
+
+status_t job_run_draft (store_t *store, const job_options_t *options, const exclude_t *exclude, uint32_t number, job_run_t *out,
+                        fault_t *fault)
+{
+    *out = (job_run_t) { 0 };
+    status_t status;
+    if (number == 0) {
+        status = with_spec (store, options, exclude, draft, &number, &out->record, fault);
+        if (status == OK)
+            status = rulepool_parse ("the rule pool", options->pool_yaml, options->pool_yaml_len, &out->pool, fault);
+    } else {
+        status = record_get_run (store, number, &out->record, fault);
+        if (status == OK && out->record == NULL)
+            status = fault_set (fault, ERR_CORRUPT, "run %u is missing from the store; restore it from a backup", (unsigned) number);
+        if (status == OK)
+            status = load_pool (store, out, fault);
+    }
     if (status != OK)
         job_run_close (out);
     return status;

@@ -16,6 +16,10 @@ status_t job_run_find (store_t *store, const job_options_t *options, const exclu
 // Make run `number` the store's last one and read it; 0: register it durably first, with the calls of probes that no run has taken in.
 status_t job_run_open (store_t *store, const job_options_t *options, const exclude_t *exclude, uint32_t number, job_run_t *out,
                        fault_t *fault) MUST_USE;
+// The same without leaving anything of it: run `number` as it is, or, with 0, the run that would be begun. Its number is none of
+// the store's then, so that it has no labels.
+status_t job_run_draft (store_t *store, const job_options_t *options, const exclude_t *exclude, uint32_t number, job_run_t *out,
+                        fault_t *fault) MUST_USE;
 // Another run of the store by name (run_find), with its pool.
 status_t job_run_named (store_t *store, const char *name, job_run_t *out, fault_t *fault) MUST_USE;
 void job_run_close (job_run_t *run);

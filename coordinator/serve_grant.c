@@ -10,7 +10,8 @@ enum {
     PLACES = 64,                // requests of a lease that may be in flight at a time
     FLOOR_CALLS = 4,
     SHARES = 4,                 // leases that a worker might get of what is left
-    RECENT_CALLS = 4096
+    RECENT_CALLS = 4096,
+    LAST_CALLS = 4096           // of items among which a request is looked for that what is left still covers
 };
 
 void grant_learn (serve_t *serve, const spend_t *spent)
@@ -63,6 +64,8 @@ uint64_t grant_calls (const serve_t *serve)
     const spend_t left = budget_left (&serve->budget);
     if (!is_to_be_had (serve, &left))
         return 0;
+    if (!spend_covers (&left, &serve->need))
+        return LAST_CALLS;
     uint64_t calls = UINT64_MAX;
     for (int u = 0; u < SPEND_UNITS; u++)
         if (left.unit [u] != SPEND_NO_LIMIT)

@@ -71,6 +71,12 @@ void progress_money (buf_t *out, uint64_t amount)
         out->data [--out->len] = '\0';
 }
 
+void progress_cost (buf_t *out, uint64_t amount, const char *currency)
+{
+    double value = (double) amount / (double) SPEND_COST_ONE;
+    buf_printf (out, "%.*f %s", value >= 10 ? 2 : value >= 0.01 ? 4 : 6, value, currency);
+}
+
 // Bytes for ingest, pairs elsewhere.
 static void add_amount (buf_t *out, job_stage_t stage, double amount)
 {
@@ -99,6 +105,22 @@ static void add_done (const job_snapshot_t *s, buf_t *out)
     }
 }
 
+// What a judge behind HTTP has used, over all starts of the run.
+static void add_calls (const job_snapshot_t *s, buf_t *out)
+{
+    if (s->stage != STAGE_LABEL || s->calls == 0)
+        return;
+    buf_add_str (out, "  ");
+    progress_count (out, s->calls);
+    buf_add_str (out, s->calls == 1 ? " call  " : " calls  ");
+    progress_count (out, sum_u64 (s->prompt_tokens, s->completion_tokens));
+    buf_add_str (out, " tokens");
+    if (s->cost > 0) {
+        buf_add_str (out, "  ");
+        progress_cost (out, s->cost, s->currency);
+    }
+}
+
 void progress_line (const job_snapshot_t *s, buf_t *out)
 {
     buf_printf (out, "%-7s", job_stage_name (s->stage));
@@ -110,6 +132,7 @@ void progress_line (const job_snapshot_t *s, buf_t *out)
     }
     if (s->stage == STAGE_LABEL)
         buf_printf (out, "  %u worker%s", s->workers, s->workers == 1 ? "" : "s");
+    add_calls (s, out);
     uint64_t aside = s->rows_rejected + s->quarantined;
     if (aside > 0) {
         buf_add_str (out, "  ");

@@ -40,5 +40,7 @@ void progress_duration (buf_t *out, double seconds);
 
 // An amount of 1e-12 of a currency's unit as a decimal number, exactly: "0.0123".
 void progress_money (buf_t *out, uint64_t amount);
+// The same for people, rounded: "0.0123 USD", "12.35 USD".
+void progress_cost (buf_t *out, uint64_t amount, const char *currency);
 
 #endif

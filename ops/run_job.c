@@ -6,6 +6,7 @@
 #include "ops/exit_codes.h"
 #include "ops/judge_check.h"
 #include "ops/outcome.h"
+#include "ops/plan.h"
 #include "ops/progress.h"
 #include "ops/report.h"
 #include "ops/setup.h"
@@ -110,6 +111,19 @@ static status_t stopped (const outcome_t *outcome, fault_t *fault)
     return status;
 }
 
+static status_t print_plan (const plan_t *plan, const outcome_t *outcome, bool json, fault_t *fault)
+{
+    buf_t text = { 0 };
+    if (json) {
+        plan_json (plan, outcome, &text);
+        buf_add_char (&text, '\n');
+    } else
+        plan_text (plan, outcome, &text);
+    status_t status = cmd_print (&text, fault);
+    buf_free (&text);
+    return status;
+}
+
 // Begun on purpose without judging anything.
 static status_t planned (const outcome_t *outcome, fault_t *fault)
 {
@@ -138,6 +152,18 @@ static status_t end (outcome_t *outcome, bool json, bool quiet, fault_t *fault)
     return outcome_budget_out (outcome) ? budget_out (outcome, fault) : unfit (outcome, fault);
 }
 
+// The job stopped where it was to stop, with its plan.
+static status_t end_plan (const plan_t *plan, const outcome_t *outcome, bool dry_run, bool json, int *exit_code, fault_t *fault)
+{
+    fault_t unprinted = { 0 };
+    status_t status = print_plan (plan, outcome, json, &unprinted);
+    if (status != OK)
+        *fault = unprinted;
+    else if (dry_run)
+        *exit_code = EXIT_COMPLETE;
+    return status != OK || dry_run ? status : planned (outcome, fault);
+}
+
 status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
 {
     bool quiet = cli_has (cli, "--quiet"), json = cli_has (cli, "--json");
@@ -155,7 +181,11 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
         .several = job->n_judges > 1 || job->repeat_share > 0
     };
     // What costs nothing is told before the corpus is read: of a judge that this store has not met.
-    status = job->plan_only || !setup_judge_is_new (setup) ? OK : check_reach (setup, fault);
+    bool plans = job->plan_only || job->dry_run;
+    plan_t plan = { .judges = setup_judges (setup), .currency = outcome.currency, .log = !plans };
+    job->on_plan = plan_make;
+    job->plan_ctx = &plan;
+    status = plans || !setup_judge_is_new (setup) ? OK : check_reach (setup, fault);
     if (status != OK) {
         setup_destroy (&setup);
         return status;
@@ -164,11 +194,11 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
     if (outcome.job.run [0])
         setup_take_margin (setup, outcome.job.tie_margin);
     outcome.config = job->config;
-    if (status == ERR_STOPPED && job->plan_only && outcome.job.run [0])
-        status = planned (&outcome, fault);
-    else if (status == OK || outcome_exit_code (&outcome) == EXIT_RESUMABLE)
-        status = end (&outcome, json, quiet, fault);
     *exit_code = outcome_exit_code (&outcome);
+    if (status == ERR_STOPPED && plans && plan.counts.made)
+        status = end_plan (&plan, &outcome, job->dry_run, json, exit_code, fault);
+    else if (!job->dry_run && (status == OK || *exit_code == EXIT_RESUMABLE))
+        status = end (&outcome, json, quiet, fault);
     outcome_clear (&outcome);
     setup_destroy (&setup);
     return status;

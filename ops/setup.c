@@ -65,7 +65,8 @@ const cli_flag_t setup_run_flags [] = {
 const cli_flag_t setup_job_flags [] = {
     { "--out", "DIR", "where the job keeps its store, runs and dataset", NULL, false },
     { "--no-export", NULL, "stop after labelling", NULL, false },
-    { "--plan", NULL, "read the corpus and begin the run, judge nothing (for judge batch-export)", NULL, false },
+    { "--dry-run", NULL, "read the corpus and say what labelling would ask, use and cost; begin and judge nothing", NULL, false },
+    { "--plan", NULL, "the same, and begin the run (for judge batch-export)", NULL, false },
     { "--json", NULL, "the summary as one JSON object", NULL, false },
     { "--quiet", NULL, "no progress and no notes, errors alone", NULL, false },
     { 0 }
@@ -325,6 +326,7 @@ static status_t set_judge (setup_t *setup, bool resume, fault_t *fault)
     job->before_run = ask_judge;
     job->before_run_ctx = setup;
     job->judges = setup->judges.setups;
+    job->currency = config->judge.currency;
     job->n_judges = setup->judges.n;
     job->repeats = (unsigned) config->judge.repeats;
     job->repeat_share = config->judge.repeat_share;
@@ -440,6 +442,7 @@ static status_t fill (setup_t *setup, const cli_t *cli, bool local, fault_t *fau
     setup->job.dir = dir;
     setup->job.no_export = cli_has (cli, "--no-export");
     setup->job.plan_only = cli_has (cli, "--plan");
+    setup->job.dry_run = cli_has (cli, "--dry-run");
     return status;
 }
 

@@ -8,7 +8,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "coordinator/budget.h"
 #include "ops/cmd.h"
+#include "ops/config.h"
 #include "ops/progress.h"
 
 // --- of a running job ------------------------------------------------------
@@ -63,6 +65,11 @@ static void take_answer (const json_value_t *members, standing_t *out)
     at->cached_tokens = count_of (members, "cached_tokens");
     at->completion_tokens = count_of (members, "completion_tokens");
     at->refused = count_of (members, "refused");
+    at->cost = count_of (members, "cost_1e12");
+    const json_value_t *currency = json_get (members, "currency");
+    if (json_is (currency, JSON_STRING))
+        snprintf (at->currency, sizeof at->currency, "%s", currency->text);
+    at->spent = spend_of (count_of (members, "spent_calls"), count_of (members, "spent_tokens"), count_of (members, "spent_cost_1e12"));
     at->workers = (unsigned) count_of (members, "workers");
     at->leases = (unsigned) count_of (members, "leases");
     at->workers_unfit = count_of (members, "workers_unfit");
@@ -160,6 +167,16 @@ static status_t read_phases (store_t *store, const char *dir, const Rulemill__Ru
     return status;
 }
 
+// Prices stand in the configuration that the run was begun with.
+static void read_currency (const Rulemill__RunRecord *run, job_snapshot_t *at)
+{
+    config_t *config = config_new ();
+    fault_t ignored = { 0 };
+    if (config_inherit (config, "stored configuration", run->config, "judge.currency", &ignored) == OK)
+        snprintf (at->currency, sizeof at->currency, "%s", config->judge.currency);
+    config_destroy (&config);
+}
+
 static status_t read_run (store_t *store, const char *dir, const char *name, job_snapshot_t *at, fault_t *fault)
 {
     Rulemill__RunRecord *run = NULL;
@@ -183,8 +200,13 @@ static status_t read_run (store_t *store, const char *dir, const char *name, job
         at->cached_tokens = counts->cached_tokens;
         at->completion_tokens = counts->completion_tokens;
         at->refused = counts->refused;
+        at->cost = counts->cost;
         at->done = counts->labelled + counts->quarantined;
         at->total = at->pairs;
+        read_currency (run, at);
+        status = budget_read (store, run->number, &at->spent, fault);
+    }
+    if (status == OK && run) {
         status = read_phases (store, dir, run, at, fault);
     }
     if (counts)
@@ -245,6 +267,12 @@ static void add_count (buf_t *out, const char *key, uint64_t count)
     buf_printf (out, "%" PRIu64, count);
 }
 
+static void add_amount (buf_t *out, const char *key, uint64_t amount)
+{
+    json_write_key (out, key);
+    progress_money (out, amount);
+}
+
 static void add_moving (const standing_t *standing, buf_t *out)
 {
     const job_snapshot_t *at = &standing->at;
@@ -284,6 +312,12 @@ void standing_json (const standing_t *standing, buf_t *out)
     add_count (out, "cached_tokens", at->cached_tokens);
     add_count (out, "completion_tokens", at->completion_tokens);
     add_count (out, "refused", at->refused);
+    add_amount (out, "cost", at->cost);
+    json_write_key (out, "currency");
+    json_write_cstring (out, at->currency [0] ? at->currency : NULL);
+    add_count (out, "spent_calls", at->spent.unit [SPEND_CALLS]);
+    add_count (out, "spent_tokens", at->spent.unit [SPEND_TOKENS]);
+    add_amount (out, "spent_cost", at->spent.unit [SPEND_COST]);
     if (standing->running)
         add_moving (standing, out);
     else {
@@ -333,8 +367,15 @@ static void add_calls (const job_snapshot_t *at, buf_t *out)
     buf_add_str (out, " prompt tokens (");
     progress_count (out, at->cached_tokens);
     buf_add_str (out, " cached), ");
+    progress_count (out, at->completion_tokens);
+    buf_add_str (out, " of answers, ");
     progress_count (out, at->refused);
-    buf_add_str (out, " calls refused\n");
+    buf_add_str (out, " calls refused");
+    if (at->cost > 0) {
+        buf_add_str (out, "; ");
+        progress_cost (out, at->cost, at->currency);
+    }
+    buf_add_char (out, '\n');
     if (at->cut_responses > 0)
         buf_printf (out, "cut        %" PRIu64 " conversations too long for the judge lost %" PRIu64 " earlier turns\n", at->cut_responses, at->cut_turns);
 }

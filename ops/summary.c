@@ -159,6 +159,10 @@ static void add_usage (const outcome_t *outcome, buf_t *out)
         progress_count (out, counts->refused);
         buf_add_str (out, " refused as too many");
     }
+    if (counts->cost > 0) {
+        buf_add_str (out, "; ");
+        progress_cost (out, counts->cost, outcome->currency);
+    }
     buf_add_char (out, '\n');
     if (counts->cut_responses == 0)
         return;

@@ -145,20 +145,10 @@ static size_t missing_rules (worker_kind_t *kind, label_response_t *response)
     return count;
 }
 
-// Does any item wait for cells of the response that will not be set aside for its other one?
-static bool is_wanted (const label_response_t *response)
-{
-    for (size_t i = 0; i < response->n_waiting; i++) {
-        const label_item_t *item = response->waiting [i];
-        if (item->side [item->side [0] == response]->failure == NULL)
-            return true;
-    }
-    return false;
-}
-
 static void ask (worker_kind_t *kind, label_response_t *response)
 {
-    if (kind->unfit || response->lease->over || response->lease->revoked || response->asked || response->answered || response->failure || !is_wanted (response))
+    if (kind->unfit || response->lease->over || response->lease->revoked || response->asked || response->answered || response->failure
+        || !label_response_wanted (response))
         return;
     if (missing_rules (kind, response) == 0)
         return;
@@ -252,37 +242,17 @@ static void cell_came (void *ctx, judge_question_t *question, uint32_t rule)
     kind->sink.progress (kind->sink.ctx, true, item->number);
 }
 
-// What a request did not use of its bound is there for others.
 static void request_ended (void *ctx, judge_question_t *question, const judge_used_t *used)
 {
     (void) ctx;
-    label_lease_t *lease = ((const label_response_t *) question->owner)->lease;
-    lease->flying--;
-    for (int u = 0; u < SPEND_UNITS; u++)
-        if (lease->left.unit [u] != SPEND_NO_LIMIT)
-            lease->left.unit [u] += used->bound.unit [u];
-    spend_take (&lease->left, &used->spent);
-    spend_add (&lease->unsaid.spent, &used->spent);
-    usage_add (&lease->unsaid.usage, &used->usage);
+    label_lease_used (((const label_response_t *) question->owner)->lease, used);
 }
 
 static judge_leave_t may_ask (void *ctx, judge_question_t *question, const spend_t *bound)
 {
-    const worker_kind_t *kind = ctx;
     const label_response_t *response = question->owner;
-    label_lease_t *lease = response->lease;
-    if (kind->unfit || lease->revoked || !is_wanted (response))
-        return JUDGE_MAY_NOT;
-    if (!spend_covers (&lease->left, bound)) {
-        if (lease->flying > 0)
-            return JUDGE_LATER;         // which may leave enough
-        lease->need = *bound;
-        lease->over = true;
-        return JUDGE_MAY_NOT;
-    }
-    lease->flying++;
-    spend_take (&lease->left, bound);
-    return JUDGE_MAY;
+    bool wanted = ((const worker_kind_t *) ctx)->unfit == NULL && !response->lease->revoked && label_response_wanted (response);
+    return wanted ? label_lease_leave (response->lease, bound) : JUDGE_MAY_NOT;
 }
 
 static void work_answers (worker_kind_t *kind)
@@ -420,10 +390,7 @@ static void end_batch (worker_kind_t *kind, batch_t *batch, bool begun)
 
 static void label_grant (worker_kind_t *kind, uint64_t number, const spend_t *grant)
 {
-    label_lease_t *lease = label_lease_get (&kind->table, number);
-    if (!lease->granted)
-        lease->left = *grant;
-    lease->granted = true;
+    label_lease_grant (label_lease_get (&kind->table, number), grant);
 }
 
 static status_t label_begin (worker_kind_t *kind, uint64_t lease, const uint64_t *items, const void *const *bodies,
@@ -496,25 +463,13 @@ static bool label_hungry (const worker_kind_t *kind)
     return judge_hungry (&kind->judge);
 }
 
-// Questions that were cut off by closing the judge are nobody's any more.
-static void forget_questions (worker_kind_t *kind)
-{
-    label_lease_t *lease, *next_lease;
-    HASH_ITER (hh, kind->table.leases, lease, next_lease) {
-        label_response_t *response, *next;
-        HASH_ITER (hh, lease->responses, response, next)
-            response->asked = response->answered = false;
-    }
-    kind->table.answered = NULL;
-}
-
 static void label_close (worker_kind_t **out)
 {
     worker_kind_t *kind = *out;
     if (kind == NULL)
         return;
     judge_close (&kind->judge);
-    forget_questions (kind);
+    label_table_forget_questions (&kind->table);
     free (kind->unfit);
     label_table_free (&kind->table);
     label_setup_free (&kind->setup);

@@ -115,6 +115,16 @@ void label_lease_rest (label_table_t *table, label_lease_t *lease)
     free (lease);
 }
 
+bool label_response_wanted (const label_response_t *response)
+{
+    for (size_t i = 0; i < response->n_waiting; i++) {
+        const label_item_t *item = response->waiting [i];
+        if (item->side [item->side [0] == response]->failure == NULL)
+            return true;
+    }
+    return false;
+}
+
 // --- items -------------------------------------------------------------------------
 
 static void wait_for (label_item_t *item, label_response_t *response)
@@ -206,6 +216,17 @@ void label_item_drop (label_table_t *table, label_item_t **item)
     *item = NULL;
     lease->items--;
     label_lease_rest (table, lease);
+}
+
+void label_table_forget_questions (label_table_t *table)
+{
+    label_lease_t *lease, *next_lease;
+    HASH_ITER (hh, table->leases, lease, next_lease) {
+        label_response_t *response, *next;
+        HASH_ITER (hh, lease->responses, response, next)
+            response->asked = response->answered = false;
+    }
+    table->answered = NULL;
 }
 
 void label_table_free (label_table_t *table)

@@ -104,10 +104,21 @@ label_item_t *label_item_new (label_table_t *table, label_lease_t *lease, uint64
 void label_item_labelled (label_table_t *table, label_item_t *item, bool keep);
 void label_item_drop (label_table_t *table, label_item_t **item);
 
+// Does any item wait for cells of the response that will not be set aside for its other one?
+bool label_response_wanted (const label_response_t *response);
+
 // Free a response's texts, the response, the lease, where nobody needs them.
 void label_rest (label_table_t *table, label_response_t *response);
 void label_lease_rest (label_table_t *table, label_lease_t *lease);
 
+void label_table_forget_questions (label_table_t *table);    // those cut off by closing the judge are nobody's any more
 void label_table_free (label_table_t *table);       // nothing may be in flight
+
+// label_spend.c: what a lease may use, and uses.
+void label_lease_grant (label_lease_t *lease, const spend_t *grant);    // the first time alone
+// May a request that uses at most bound be sent? The bound is taken down then. Where too little is left, what is in flight is
+// waited for; where nothing is, the lease is over.
+judge_leave_t label_lease_leave (label_lease_t *lease, const spend_t *bound);
+void label_lease_used (label_lease_t *lease, const judge_used_t *used);
 
 #endif

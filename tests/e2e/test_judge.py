@@ -83,31 +83,6 @@ def test_a_changed_prompt_does_not_go_on_with_a_run(shell, serve, job):
     assert "prompt.txt" in shell("label", "--out", "job", code=FAILED).err
 
 
-# --- the budget --------------------------------------------------------------
-
-@pytest.mark.parametrize("calls", [1, 7, 50])
-def test_a_budget_is_never_exceeded(shell, serve, job, calls):
-    server = serve(delay_ms=3, rules=[{"when": {"share": 0.1}, "do": "error"}])
-    stopped = job(server, "--max-calls", calls, code=RESUMABLE)
-    assert f"budget of {calls} calls" in stopped.err and "--max-calls" in stopped.err
-    assert server.calls() == calls
-    again = job(server, "--max-calls", calls, code=RESUMABLE)
-    assert "budget" in again.err and server.calls() == calls
-
-
-def test_a_raised_budget_goes_on_to_the_same_labels(shell, serve, job, tmp_path_factory, corpora):
-    server = serve()
-    stopped = job(server, "--max-calls", 60, "--json", code=RESUMABLE)
-    told = json.loads(stopped.out)
-    assert told["outcome"] == "budget used up" and told["calls"]["budget"]["max_calls"] == 60 and server.calls() == 60
-    job(server, "--max-calls", 1000)
-    assert server.calls() == CELLS + PROBE
-    other = Shell(tmp_path_factory.mktemp("unlimited"))
-    write_rules(other, TEXTS)
-    other(*command(corpora(PAIRS), server))
-    assert labels(other) == labels(shell) and len(labels(shell)) == PAIRS
-
-
 # --- kills -------------------------------------------------------------------
 
 def test_killed_workers_and_coordinator_lose_only_what_was_in_flight(shell, serve, job, corpora):

@@ -5,7 +5,7 @@ Prints the port that it listens on (127.0.0.1) and serves until it is ended. Pyt
 
   POST .../chat/completions   answered by the script
   GET  .../models             the model
-  GET  /__stats               {"requests", "chats", "answered", "refused", "connections", "in_service", "in_service_max", "cells"}
+  GET  /__stats               {"requests", "chats", "answered", "refused", "connections", "in_service", "cells", "prompt_tokens", ...}
   POST /__rules               a list that takes the place of the script's rules from now on
 
 The script is a JSON object, each key optional:
@@ -181,6 +181,7 @@ class Server:
         return {"requests": self.counts["requests"], "chats": self.counts["chats"], "answered": self.counts["answered"],
                 "refused": self.counts["refused"], "connections": self.counts["connections"], "open": len(self.connections),
                 "in_service": self.in_service, "in_service_max": self.counts["in_service_max"], "cells": len(self.cells),
+                **{name: self.counts[name] for name in ("prompt_tokens", "cached_tokens", "completion_tokens")},
                 "poured": self.counts["poured"],
                 "cells_twice": sum(n > 1 for n in self.cells.values()), "done": {str(k): n for k, n in self.done_by_rule.items()}}
 
@@ -393,7 +394,10 @@ class Connection(Misbehaviour, asyncio.Protocol):
         p = shapes.probabilities(server.seed, self.response, self.rule_text)
         if server.script.get("noise"):
             p = shapes.noisy(p, server.script["noise"], f"{server.seed}/{self.number}")
-        used = shapes.usage(max(1, len(self.text) // server.script.get("bytes_per_token", 4)), 1, server.cached_tokens(self.text, self.rule_text))
+        prompt = max(1, len(self.text) // server.script.get("bytes_per_token", 4))
+        cached = server.cached_tokens(self.text, self.rule_text)
+        server.counts.update(prompt_tokens=prompt, cached_tokens=cached, completion_tokens=1)
+        used = shapes.usage(prompt, 1, cached)
         request = self.request if isinstance(self.request, dict) else {}
         return server.shape, server.model, request, p, server.script.get("mass", 0.98), used
 

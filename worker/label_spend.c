@@ -1,0 +1,34 @@
+#include "worker/label_table.h"
+
+void label_lease_grant (label_lease_t *lease, const spend_t *grant)
+{
+    if (!lease->granted)
+        lease->left = *grant;
+    lease->granted = true;
+}
+
+judge_leave_t label_lease_leave (label_lease_t *lease, const spend_t *bound)
+{
+    if (!spend_covers (&lease->left, bound)) {
+        if (lease->flying > 0)
+            return JUDGE_LATER;
+        lease->need = *bound;
+        lease->over = true;
+        return JUDGE_MAY_NOT;
+    }
+    lease->flying++;
+    spend_take (&lease->left, bound);
+    return JUDGE_MAY;
+}
+
+// What a request did not use of its bound is there for others.
+void label_lease_used (label_lease_t *lease, const judge_used_t *used)
+{
+    lease->flying--;
+    for (int u = 0; u < SPEND_UNITS; u++)
+        if (lease->left.unit [u] != SPEND_NO_LIMIT)
+            lease->left.unit [u] += used->bound.unit [u];
+    spend_take (&lease->left, &used->spent);
+    spend_add (&lease->unsaid.spent, &used->spent);
+    usage_add (&lease->unsaid.usage, &used->usage);
+}
