@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "coordinator/kind_label.h"
+#include "coordinator/kind_label_plan.h"
 #include "coordinator/kind_label_parts.h"
 #include "model/selection.h"
 #include "storage/run.h"
@@ -514,6 +515,78 @@ static void the_first_cell_wins (void **state)
     free (other);
 }
 
+// A pair was set aside for one response; what was asked about the other one was paid for, and a retry needs it no more.
+static void what_comes_late_is_kept_and_costs_nothing_again (void **state)
+{
+    fixture_t *f = *state;
+    due_t due [PAIRS];
+    buf_t body = { 0 };
+    uint64_t cost = 0;
+    f->options.stored_cells = f->options.costs = true;
+    open_kind (f);
+    next_phase (f);
+    look (f, due);
+    assert_int_equal (due [0].cost, 2 * RULES);
+    assert_int_equal (f->kind->class->quarantine (f->kind, f->batch, 0, "its other response can't be judged", &f->fault), OK);
+    commit (f);
+    made_t *made = make (f, 0);
+    judged_t a;
+    judged (&a, made->response [0], 1);
+    made->result.new_a = &a.cells;
+    wire_pack (&made->result.base, &body);
+    assert_int_equal (f->kind->class->late (f->kind, f->batch, 0, body.data, body.len, &f->fault), OK);
+    assert_int_equal (f->kind->class->late (f->kind, f->batch, 0, "\xff\xff", 2, &f->fault), OK);      // is nothing
+    commit (f);
+    assert_int_equal (kind_label_counts (f->kind)->cells_judged, RULES - 1);
+    assert_int_equal (f->kind->class->cost (f->kind, 0, &cost, &f->fault), OK);
+    assert_int_equal (cost, RULES + 1);
+    buf_free (&body);
+    free (made);
+}
+
+static void usage_is_counted (void **state)
+{
+    fixture_t *f = *state;
+    const usage_t usage = { .calls = 3, .prompt_tokens = 900, .cached_tokens = 500, .completion_tokens = 3, .refused = 1, .cost = 77 };
+    f->kind->class->used (f->kind, &usage);
+    f->kind->class->used (f->kind, &usage);
+    const Rulemill__RunCounts *counts = kind_label_counts (f->kind);
+    assert_int_equal (counts->calls, 6);
+    assert_int_equal (counts->prompt_tokens, 1800);
+    assert_int_equal (counts->cached_tokens, 1000);
+    assert_int_equal (counts->completion_tokens, 6);
+    assert_int_equal (counts->refused, 2);
+    assert_int_equal (counts->cost, 154);
+}
+
+// Each cell counts once, however many pairs need it.
+static void a_plan_counts_cells_once (void **state)
+{
+    fixture_t *f = *state;
+    _Atomic bool stop = false;
+    label_plan_t plan;
+    f->options.stored_cells = true;
+    open_kind (f);
+    assert_int_equal (kind_label_plan (f->kind, &stop, &plan, &f->fault), OK);
+    assert_true (plan.made && plan.pairs_due + plan.pairs_identical <= PAIRS);
+    assert_true (plan.cells_needed <= PROMPTS * RESPONSES * RULES && plan.cells_needed % RULES == 0);
+    assert_int_equal (plan.cells_stored, 0);
+    made_t *made = make (f, 0);
+    judged_t a;
+    judged (&a, made->response [0], 0);
+    made->result.new_a = &a.cells;
+    buf_t known = { 0 };
+    assert_int_equal (give_full (f, 0, &made->result, false, &known), VERDICT_PARTIAL);
+    commit (f);
+    assert_int_equal (kind_label_plan (f->kind, &stop, &plan, &f->fault), OK);
+    assert_int_equal (plan.cells_stored, RULES);
+    atomic_store (&stop, true);
+    assert_int_equal (kind_label_plan (f->kind, &stop, &plan, &f->fault), ERR_STOPPED);
+    assert_false (plan.made);
+    buf_free (&known);
+    free (made);
+}
+
 static void cells_that_can_not_be_are_refused (void **state)
 {
     fixture_t *f = *state;
@@ -746,7 +819,8 @@ int main (void)
     const struct CMUnitTest tests [] = {
         TEST (pairs_are_due_until_they_have_a_label), TEST (what_does_not_follow_from_its_scores_is_refused),
         TEST (margins_and_published_ties_are_checked_as_selection_makes_them), TEST (a_quarantined_pair_can_be_tried_again),
-        TEST (the_first_cell_wins), TEST (cells_that_can_not_be_are_refused), TEST (a_batch_brings_each_text_once),
+        TEST (the_first_cell_wins), TEST (what_comes_late_is_kept_and_costs_nothing_again), TEST (usage_is_counted),
+        TEST (a_plan_counts_cells_once), TEST (cells_that_can_not_be_are_refused), TEST (a_batch_brings_each_text_once),
         TEST (the_setup_names_the_pool), TEST (a_sample_takes_whole_prompts), TEST (excluded_prompts_are_not_due),
         TEST (layers_are_kept_under_their_own_judges),
     };
