@@ -117,7 +117,7 @@ static const config_key_t keys [] = {
     { "judge.unknown_ids", CONFIG_CHOICE, AT (judge.unknown_ids), "error", 0, 0, unknown_words, NULL, false,
       "replay: scores of rows that the corpus lacks stop the job, or are counted and skipped" },
     { "judge.compat", CONFIG_CHOICE, AT (judge.compat), "none", 0, 0, compat_words, NULL, true,
-      "published: raw scores, ties to B, stored orientation, as the paper's released code" },
+      "published: raw scores, ties to B, stored orientation, rule_indices where given, as the paper's released code" },
     { "judge.store_cells", CONFIG_BOOL, AT (judge.store_cells), "false", 0, 0, NULL, NULL, false,
       "keep what the judge said of every response and rule; openai always does" },
     { "judge.urls", CONFIG_NAMES, AT (judge.urls), NULL, 0, 0, NULL, config_judge_url, false,

@@ -9,7 +9,8 @@
 //   {"id": ROW, "responses": [CELLS, ...]}                    all of a row's responses
 //   {"id": ROW, "chosen": CELLS, "rejected": CELLS}           by the side that the row prefers
 //   {"id": ROW, "i": I, "j": J, "scoresA": CELLS, "scoresB": CELLS, "relevance": [..]}
-//                                                             for this pair alone (i, j only for listed rows)
+//                                                             for this pair alone (i, j only for listed rows); with
+//                                                             raw also "rule_indices": the rules that were selected
 // and, where no file is given, "scoresA", "scoresB", "relevance" in the corpus rows themselves (kept in meta).
 // ROW is a string or a number; an HH row without id is named by its number from 0, or FILE:LINE.
 #ifndef STORAGE_SCORES_H

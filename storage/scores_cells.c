@@ -199,6 +199,40 @@ bool scores_read_relevance (const scores_pool_t *pool, const json_value_t *relev
     return true;
 }
 
+static bool is_listed (const json_value_t *indices, int64_t rule)
+{
+    int64_t index;
+    for (const json_value_t *item = indices->child; item; item = item->next)
+        if (json_int (item, &index) && index == rule)
+            return true;
+    return false;
+}
+
+static bool check_indices (const scores_pool_t *pool, const json_value_t *indices, buf_t *why)
+{
+    int64_t index;
+    bool good = json_is (indices, JSON_ARRAY) && indices->count <= pool->n;
+    for (const json_value_t *item = good ? indices->child : NULL; item && good; item = item->next)
+        good = json_int (item, &index) && index >= 0 && (size_t) index < pool->n;
+    if (!good)
+        buf_printf (why, "\"rule_indices\" should be a list of places in the pool, from 0 to %zu", pool->n - 1);
+    return good;
+}
+
+bool scores_read_indices (const scores_pool_t *pool, const json_value_t *indices, scores_set_t *a, scores_set_t *b, buf_t *why)
+{
+    if (!pool->raw || indices == NULL || json_is (indices, JSON_NULL))
+        return true;
+    if (!check_indices (pool, indices, why))
+        return false;
+    for (size_t rule = 0; rule < pool->n; rule++)
+        if (!is_listed (indices, (int64_t) rule)) {
+            a->cell [rule].value.score = b->cell [rule].value.score = 0;
+            a->cell [rule].value.relevance = b->cell [rule].value.relevance = 0;
+        }
+    return true;
+}
+
 // --- merging ---
 
 typedef struct {

@@ -27,6 +27,11 @@ bool scores_read_cells (const scores_pool_t *pool, const json_value_t *cells, sc
 // sum loses nothing. relevance may be NULL.
 bool scores_read_relevance (const scores_pool_t *pool, const json_value_t *relevance, scores_set_t *a, scores_set_t *b, buf_t *why);
 
+// Read the "rule_indices" of a pair in a published file: places in the pool, from 0, of the rules that were selected there. All others
+// count as irrelevant, so that the same rules are selected here, whatever ties of value there were. Only where the pool
+// is raw (published behaviour); indices may be NULL.
+bool scores_read_indices (const scores_pool_t *pool, const json_value_t *indices, scores_set_t *a, scores_set_t *b, buf_t *why);
+
 // Add a set to what the store has under a judge: the first write of a cell wins. cells counts all that are known in
 // the set, conflicts those which the store has with another score or relevance.
 status_t scores_give_response (const scores_pool_t *pool, uint64_t response, uint32_t judge, const scores_set_t *set,

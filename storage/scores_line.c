@@ -169,7 +169,8 @@ status_t scores_take_pair (scores_import_t *import, const json_value_t *object, 
     uint64_t unknown_rules = 0;
     if (!read_cells (import, json_get (object, "scoresA"), &import->a, &unknown_rules)
         || !read_cells (import, json_get (object, "scoresB"), &import->b, &unknown_rules)
-        || !scores_read_relevance (import->pool, json_get (object, "relevance"), &import->a, &import->b, &import->why))
+        || !scores_read_relevance (import->pool, json_get (object, "relevance"), &import->a, &import->b, &import->why)
+        || !scores_read_indices (import->pool, json_get (object, "rule_indices"), &import->a, &import->b, &import->why))
         return bad (import, where, import->why.data);
     uint64_t conflicts = import->report->conflicts;
     int left = pair->swapped ? 2 : 1;

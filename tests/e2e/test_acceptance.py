@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -234,6 +235,48 @@ def test_published_scores_give_published_labels(shell):
     assert all(theirs[f"tie{n}"]["chosen"][0]["content"] == "second" for n in range(6))
     assert theirs["raw"]["rules"][0] == {"id": "kind", "score_chosen": 0.2, "score_rejected": 0.1}
     assert ours["raw"]["rules"][0] == {"id": "kind", "score_chosen": pytest.approx(1 / 3, abs=2e-6), "score_rejected": 0.25}
+
+
+def published_label(one, k=5):
+    """What the paper's released code makes of a line: the k rules of largest value, both means, B where they are equal."""
+    value = [r + abs(a - b) / 2 for a, b, r in zip(one["scoresA"], one["scoresB"], one["relevance"], strict=True)]
+    chosen = one.get("rule_indices") or sorted(range(100), key=lambda rule: -value[rule])[:k]
+    first, second = (sum(round(1e6 * one[side][rule]) for rule in chosen) for side in ("scoresA", "scoresB"))
+    return "first" if first > second else "second"
+
+
+def test_a_published_score_file_reproduces_its_labels(shell):
+    """100 rules for each pair: without ties of value, with ties that rule_indices settles, with equal means."""
+    rng = random.Random(5)
+    rules = [f"  - {{id: rule-{n}, text: The response is of kind {n}., category: test, polarity: 1}}\n" for n in range(100)]
+    shell.write("pool.yaml", "version: 1\nname: hundred\nrules:\n".encode() + "".join(rules).encode())
+
+    def line(n):
+        steps = 1000 if n % 3 == 0 else 4                       # few steps: many equal values
+        one = {side: [rng.randrange(-steps, steps + 1) / steps for _ in range(100)] for side in ("scoresA", "scoresB")}
+        one["relevance"] = [rng.random() if steps == 1000 else rng.choice([0.5, 1.0]) for _ in range(100)]
+        if n % 3 == 1:                                          # any five, as another order of equal values would give
+            one["rule_indices"] = rng.sample(range(100), 5)
+        if n % 3 == 2:                                          # equal means: B
+            one["rule_indices"] = rng.sample(range(100), 5)
+            for rule in one["rule_indices"]:
+                one["scoresB"][rule] = one["scoresA"][rule]
+        return one
+
+    lines = [line(n) for n in range(90)]
+    shell.write("rows.jsonl", [{"id": f"p{n}", "prompt": f"P{n}", "response_a": "first", "response_b": "second"} for n in range(90)])
+    shell.write("published.jsonl", [{"id": f"p{n}", **one} for n, one in enumerate(lines)])
+    replay(shell, "rows.jsonl", "theirs", "--rules", "pool.yaml", "--scores", "published.jsonl", "--compat", "published")
+    found = labels(shell, "theirs")
+    assert [found[f"p{n}"]["chosen"][0]["content"] for n in range(90)] == [published_label(one) for one in lines]
+    assert [published_label(one) for one in lines].count("first") > 20
+    for n in range(90):
+        if "rule_indices" in lines[n]:
+            assert {rule["id"] for rule in found[f"p{n}"]["rules"]} <= {f"rule-{rule}" for rule in lines[n]["rule_indices"]}
+
+    shell.write("bad.jsonl", [{"id": f"p{n}", **one, **({"rule_indices": [0, 100]} if n == 0 else {})} for n, one in enumerate(lines)])
+    done = replay(shell, "rows.jsonl", "bad", "--rules", "pool.yaml", "--scores", "bad.jsonl", "--compat", "published", code=SET_ASIDE)
+    assert "1 bad line" in done.out and "rule_indices" in done.out
 
 
 # --- what comes out ----------------------------------------------------------
