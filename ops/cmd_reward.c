@@ -17,7 +17,7 @@
 static const cli_flag_t flags [] = {
     { "--out", "FILE", "train: the model; score: where the rows go (standard output)", NULL, false },
     { "--max-pairs", "N", "train, crossval: over this a seeded sample of whole prompts is taken (200k)", NULL, false },
-    { "--memory", "MB", "train, crossval: what training may take (1024)", NULL, false },
+    { "--memory", "MB", "train, crossval: what the texts may take, and again what training may take (1024)", NULL, false },
     { "--even", NULL, "train, crossval: each pair counts once, whatever its margin", NULL, false },
     { "--seed", "S", "train, crossval: of samples, splits and resamples (1)", NULL, false },
     { "--top", "N", "inspect: how many n-grams each way (20)", NULL, false },
@@ -44,7 +44,7 @@ static status_t load (const char *const *paths, size_t n, const reward_options_t
                       fault_t *fault)
 {
     reward_pairs_report_t report;
-    status_t status = reward_pairs_load (paths, n, options->pairs_max, options->seed, pairs, &report, fault);
+    status_t status = reward_pairs_load (paths, n, options->pairs_max, options->bytes_max, options->seed, pairs, &report, fault);
     if (status != OK)
         return status;
     if (report.left_out > 0)

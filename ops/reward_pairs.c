@@ -21,6 +21,7 @@ enum { FILES_MAX = 3 };
 
 struct reward_pairs {
     arena_t *texts;
+    uint64_t bytes;                 // of them
     reward_pair_t *at;
     size_t n, cap;
 };
@@ -34,7 +35,7 @@ typedef struct {
     row_parser_t *parser;
     json_doc_t *meta;
     double share;                   // of the groups that are kept
-    uint64_t seed;
+    uint64_t seed, bytes_max;
     reward_pairs_report_t *report;
 } loader_t;
 
@@ -46,12 +47,14 @@ void reward_turns_of (const Rulemill__Conversation *text, reward_text_t *turns)
         turns [i] = (reward_text_t) { text->turns [i]->content, strlen (text->turns [i]->content) };
 }
 
-static reward_turns_t keep (arena_t *arena, const Rulemill__Conversation *text)
+static reward_turns_t keep (reward_pairs_t *pairs, const Rulemill__Conversation *text)
 {
-    reward_text_t *turns = arena_take (arena, (text->n_turns + 1) * sizeof *turns);
+    reward_text_t *turns = arena_take (pairs->texts, (text->n_turns + 1) * sizeof *turns);
     reward_turns_of (text, turns);
-    for (size_t i = 0; i < text->n_turns; i++)
-        turns [i].text = arena_text (arena, turns [i].text, turns [i].len);
+    for (size_t i = 0; i < text->n_turns; i++) {
+        turns [i].text = arena_text (pairs->texts, turns [i].text, turns [i].len);
+        pairs->bytes += sizeof *turns + turns [i].len + 1;
+    }
     return (reward_turns_t) { turns, text->n_turns };
 }
 
@@ -101,9 +104,9 @@ static void take_row (loader_t *loader, const row_t *row, const file_t *file)
     }
     reward_pair_t *pair = &pairs->at [pairs->n++];
     *pair = (reward_pair_t) { .group = group, .validation = file->part == OF_VALIDATION, .input = file->input };
-    pair->prompt = keep (pairs->texts, row->prompt);
-    pair->a = keep (pairs->texts, row->responses [0].text);
-    pair->b = keep (pairs->texts, row->responses [1].text);
+    pair->prompt = keep (pairs, row->prompt);
+    pair->a = keep (pairs, row->responses [0].text);
+    pair->b = keep (pairs, row->responses [1].text);
     take_side (row, file->part, pair);
     read_meta (loader, row->meta, file->part, pair);
 }
@@ -133,7 +136,7 @@ static void take_line (loader_t *loader, const input_line_t *line, const file_t 
 
 // --- files --------------------------------------------------------------------
 
-// take NULL: count the lines.
+// take false: count the lines.
 static status_t read_file (loader_t *loader, const file_t *file, bool take, uint64_t *lines, fault_t *fault)
 {
     input_t *input = NULL;
@@ -147,6 +150,9 @@ static status_t read_file (loader_t *loader, const file_t *file, bool take, uint
         ++*lines;
         if (take)
             take_line (loader, &line, file);
+        if (loader->pairs->bytes > loader->bytes_max)
+            status = fault_set (fault, ERR_LIMIT, "the pairs' texts take over %" PRIu64 " MB; give fewer with --max-pairs, or more memory with "
+                                "--memory", loader->bytes_max >> 20);
     }
     input_close (&input);
     return status;
@@ -218,13 +224,13 @@ static status_t load (loader_t *loader, const file_t *files, size_t n, size_t pa
                       loader->report->first_bad);
 }
 
-status_t reward_pairs_load (const char *const *paths, size_t n_paths, size_t pairs_max, uint64_t seed, reward_pairs_t **out,
-                            reward_pairs_report_t *report, fault_t *fault)
+status_t reward_pairs_load (const char *const *paths, size_t n_paths, size_t pairs_max, uint64_t bytes_max, uint64_t seed,
+                            reward_pairs_t **out, reward_pairs_report_t *report, fault_t *fault)
 {
     reward_pairs_t *pairs = mem_zero (1, sizeof *pairs);
     pairs->texts = arena_new ();
     *report = (reward_pairs_report_t) { 0 };
-    loader_t loader = { .pairs = pairs, .meta = json_doc_new (), .seed = seed, .report = report };
+    loader_t loader = { .pairs = pairs, .meta = json_doc_new (), .seed = seed, .bytes_max = bytes_max, .report = report };
     file_t *files = mem_zero (n_paths * FILES_MAX, sizeof *files);
     size_t n = 0;
     status_t status = OK;

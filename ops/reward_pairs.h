@@ -2,7 +2,7 @@
 //
 // From a dataset that rulemill exported (its folder, or the job's: train, validation and ties, each .jsonl or .jsonl.zst), or from
 // JSON Lines of chosen and rejected, or of response_a, response_b and preference. Each text is kept whole. Over the cap
-// on pairs a seeded sample of whole prompts is kept, and it is said so.
+// on pairs a seeded sample of whole prompts is kept, and it is said so. The texts have a cap on memory of their own.
 #ifndef OPS_REWARD_PAIRS_H
 #define OPS_REWARD_PAIRS_H
 
@@ -26,9 +26,9 @@ typedef struct reward_pairs reward_pairs_t;
 typedef struct { uint64_t rows, left_out, bad; char first_bad [512]; } reward_pairs_report_t;
 
 // Rows that can't be used are counted, and the first is described. ERR_FORMAT where no row can be used, ERR_NOT_FOUND where a folder has
-// no dataset. *out is owned by the caller.
-status_t reward_pairs_load (const char *const *paths, size_t n_paths, size_t pairs_max, uint64_t seed, reward_pairs_t **out,
-                            reward_pairs_report_t *report, fault_t *fault) MUST_USE;
+// no dataset, ERR_LIMIT where the texts that are kept take over bytes_max. *out is owned by the caller.
+status_t reward_pairs_load (const char *const *paths, size_t n_paths, size_t pairs_max, uint64_t bytes_max, uint64_t seed,
+                            reward_pairs_t **out, reward_pairs_report_t *report, fault_t *fault) MUST_USE;
 void reward_pairs_destroy (reward_pairs_t **pairs);
 
 // All of them, in the order of the files.

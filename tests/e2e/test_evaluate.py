@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import COMPLETE, FAILED, RESUMABLE, SET_ASIDE, USAGE
+from conftest import COMPLETE, FAILED, RESUMABLE, SET_ASIDE, USAGE, interrupt, wait_for
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "servers"))
 from rewards import RewardServer, reward_of  # noqa: E402
@@ -256,6 +256,21 @@ def test_a_stopped_evaluation_goes_on(shell, bench, server):
     shell("evaluate", "bench.jsonl", "--reward", good.url("classify"), *SERVED)
     assert rewards(shell) == expected(bench, TEXTS["classify", False])
     assert len(good.requests) == 60 - 24 and not set(good.texts) & set(broken.texts)
+
+
+def test_ctrl_c_keeps_what_came(shell, bench, server):
+    one = server(delay_s=0.05)
+    command = ["evaluate", "bench.jsonl", "--reward", one.url("classify"), *SERVED, "--concurrency", 2]
+    process = shell.start(*command)
+    wait_for("some answers", lambda: len(one.texts) > 10)
+    code, _, err = interrupt(process)
+    assert code == RESUMABLE and "the same command goes on" in err
+    kept = len(shell.rows(next(shell.path("work").iterdir())))
+    asked = len(one.requests)
+    assert 10 <= kept < 60 and kept >= asked - 2
+    shell(*command)
+    assert rewards(shell) == expected(bench, TEXTS["classify", False])
+    assert len(one.requests) == asked + 60 - kept
 
 
 @pytest.mark.parametrize("template", [False, True])

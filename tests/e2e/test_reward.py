@@ -113,6 +113,8 @@ def test_what_can_not_be_learnt_from(shell, model):
     assert "none.jsonl:1" in shell("reward", "train", "none.jsonl", "--out", "m", code=FAILED).err
     shell.write("ties.jsonl", [{"prompt": "x", "response_a": "a", "response_b": "b", "preference": "tie"}])
     assert "none of 1 pairs" in shell("reward", "train", "ties.jsonl", "--out", "m", code=FAILED).err
+    shell.write("large.jsonl", [{"prompt": "x", "chosen": "word " * 20000, "rejected": f"{n}"} for n in range(200)])
+    assert "over 16 MB" in shell("reward", "train", "large.jsonl", "--out", "m", "--memory", 16, code=FAILED).err
     shell.path("empty").mkdir()
     assert "no dataset" in shell("reward", "train", "empty", "--out", "m", code=FAILED).err
     assert "No such file" in shell("reward", "train", "absent.jsonl", "--out", "m", code=FAILED).err

@@ -7,6 +7,7 @@ request, from 1, to what is done with it instead of an answer: a status, ("statu
 import hashlib
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 MISBEHAVIOUR = {
@@ -29,8 +30,8 @@ def reward_of(text):
 class RewardServer:
     """Serves until stop(). requests holds what was asked, bodies as they came; texts counts each text asked."""
 
-    def __init__(self, script=None, refuse=None, key=None, rule=None):
-        self.script, self.refuse, self.key = script or {}, refuse, key
+    def __init__(self, script=None, refuse=None, key=None, rule=None, delay_s=0):
+        self.script, self.refuse, self.key, self.delay_s = script or {}, refuse, key, delay_s
         self.rule = rule or reward_of
         self.requests, self.texts, self.lock = [], {}, threading.Lock()
         outer = self
@@ -63,7 +64,9 @@ class RewardServer:
     def serve(self, handler, body):
         with self.lock:
             self.requests.append((handler.path, body))
-            action = self.script.get(len(self.requests), self.script.get("all"))
+            number = len(self.requests)
+            action = self.script.get(number, self.script.get("all"))
+        time.sleep(self.delay_s)
         if self.key and handler.headers.get("Authorization") != f"Bearer {self.key}":
             action = 401
         headers = {}
