@@ -25,6 +25,7 @@ void rule_information_destroy (rule_information_t **information);
 // A pair: D of each rule in 1e-6, whether A is truly preferred, which prompt it is of. False where there is no more room.
 bool rule_information_add (rule_information_t *information, const int32_t *d, bool prefers_a, uint64_t prompt);
 
+// How many pairs it keeps.
 size_t rule_information_pairs (const rule_information_t *information);
 
 typedef struct { interval_t bits; double p, q; } rule_bits_t;

@@ -39,6 +39,7 @@ rule_figures_t rule_tally_figures (const rule_tally_t *tally, uint32_t rule);
 // difference counts as 0. 0 where one of them never differs.
 double rule_tally_correlation (const rule_tally_t *tally, uint32_t x, uint32_t y);
 
+// How many pairs were added.
 uint64_t rule_tally_pairs (const rule_tally_t *tally);
 
 #endif

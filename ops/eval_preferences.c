@@ -137,7 +137,8 @@ static void figure_lines (tally_t *tally)
     }
 }
 
-static bool is_costed (const char *policy)
+// Is k the policy's to use?
+static bool has_top (const char *policy)
 {
     return strcmp (policy, "all") != 0 && strcmp (policy, "fixed") != 0;
 }
@@ -153,7 +154,7 @@ static void name_lines (const eval_preferences_options_t *options, eval_preferen
             memcpy (digest.b, run->digest.data, DIGEST_BYTES);
         run_name (&digest, out->lines [i].name);
         const char *policy = run->spec->policy;
-        out->lines [i].what = is_costed (policy) ? mem_printf ("%s %" PRIu32, policy, run->spec->top) : mem_string (policy);
+        out->lines [i].what = has_top (policy) ? mem_printf ("%s %" PRIu32, policy, run->spec->top) : mem_string (policy);
         if (out->reference == options->n_runs && strcmp (policy, "exhaustive") == 0)
             out->reference = i;
     }

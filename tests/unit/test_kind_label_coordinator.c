@@ -362,6 +362,32 @@ static void what_does_not_follow_from_its_scores_is_refused (void **state)
     free (made);
 }
 
+// Sums by weights that are not the run's are as wrong as any others.
+static void weighted_sums_are_checked (void **state)
+{
+    fixture_t *f = *state;
+    next_phase (f);
+    uint32_t weights [RULES] = { MICRO, 300000, 700000 };
+    f->spec.policy = (char *) "entropy";
+    made_t *made = make (f, 0);
+    made->label.selected_by = f->spec.policy;
+    assert_int_equal (give (f, 0, made), VERDICT_BAD);          // a run without weights
+    f->spec.rule_weight = weights;
+    f->spec.n_rule_weight = RULES;
+    assert_int_equal (give (f, 0, made), VERDICT_BAD);          // plain sums
+    uint64_t weight [2];
+    int8_t polarity [2];
+    for (size_t i = 0; i < 2; i++) {
+        weight [i] = weights [made->label.rule [i]];
+        polarity [i] = (int8_t) f->pool->rules [made->label.rule [i]].polarity;
+    }
+    made->label.sum_a = selection_sum (weight, polarity, made->label.score_a, 2);
+    made->label.sum_b = selection_sum (weight, polarity, made->label.score_b, 2);
+    made->label.outcome = made->label.sum_a > made->label.sum_b ? RULEMILL__OUTCOME__OUTCOME_A : RULEMILL__OUTCOME__OUTCOME_B;
+    assert_int_equal (give (f, 0, made), VERDICT_FINAL);
+    free (made);
+}
+
 static void margins_and_published_ties_are_checked_as_selection_makes_them (void **state)
 {
     fixture_t *f = *state;
@@ -818,6 +844,7 @@ int main (void)
 {
     const struct CMUnitTest tests [] = {
         TEST (pairs_are_due_until_they_have_a_label), TEST (what_does_not_follow_from_its_scores_is_refused),
+        TEST (weighted_sums_are_checked),
         TEST (margins_and_published_ties_are_checked_as_selection_makes_them), TEST (a_quarantined_pair_can_be_tried_again),
         TEST (the_first_cell_wins), TEST (what_comes_late_is_kept_and_costs_nothing_again), TEST (usage_is_counted),
         TEST (a_plan_counts_cells_once), TEST (cells_that_can_not_be_are_refused), TEST (a_batch_brings_each_text_once),
