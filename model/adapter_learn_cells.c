@@ -9,6 +9,10 @@
 
 enum { N = ADAPTER_COEFFICIENTS };
 
+// With fewer pairs than this to learn from, the validation pairs are too few to say what the foreseen is worth: then each fold
+// of the prompts is foreseen by what the others teach.
+enum { FOLDED_PAIRS_MAX = 6000, FOLDS = 5, ALL_FOLDS = FOLDS };
+
 // --- what the judge will say -----------------------------------------------
 
 typedef struct { const learnt_t *learnt; const examples_t *examples; size_t *side, n; } said_t;
@@ -29,13 +33,19 @@ static void said_done (void *ctx, size_t done)
     learn_tell (said->learnt, done);
 }
 
-static void fit_cells (learnt_t *learnt, const examples_t *examples)
+static size_t fold_of (const example_side_t *side)
+{
+    return side->prompt % FOLDS;
+}
+
+// From the responses of all prompts but those of a fold.
+static void fit_cells (learnt_t *learnt, const examples_t *examples, size_t but)
 {
     ridge_t *ridge = ridge_new ((uint32_t) learnt->n_columns, learnt->options.bytes_max);
     said_t said = { learnt, examples, mem_new (examples_sides (examples) * sizeof (size_t)), 0 };
     features_t x = { 0 }, columns = { 0 };
     for (size_t i = 0; i < examples_sides (examples); i++) {
-        if (!examples_side (examples, i)->learnt)
+        if (!examples_side (examples, i)->learnt || fold_of (examples_side (examples, i)) == but)
             continue;
         learn_side_features (examples, examples_side (examples, i), &x);
         learn_columns (learnt, &x, &columns);
@@ -92,14 +102,14 @@ static void solve (double a [N] [N], double *b, double *x)
         x [c] = row_of [c] < 0 ? 0 : b [row_of [c]] / a [row_of [c]] [c];
 }
 
-// Least squares drawn towards prior, as if `strength` average rows of all rules said it.
-static void fit_coefficients (const sums_t *sums, const sums_t *all, double strength, const double *prior, double *out)
+// Least squares drawn towards prior, as if `strength` average rows of all rules said it of each coefficient.
+static void fit_coefficients (const sums_t *sums, const sums_t *all, const double *strength, const double *prior, double *out)
 {
     double a [N] [N], b [N];
     memcpy (a, sums->xx, sizeof a);
     memcpy (b, sums->xy, sizeof b);
     for (int i = 0; i < N && all->n > 0; i++) {
-        double weight = strength * all->xx [i] [i] / (double) all->n;
+        double weight = strength [i] * all->xx [i] [i] / (double) all->n;
         a [i] [i] += weight;
         b [i] += weight * prior [i];
     }
@@ -135,38 +145,51 @@ static void add_pair (const learnt_t *learnt, const examples_t *examples, const 
     }
 }
 
-// On the validation pairs, whose cells were not learnt; where there are none, on all.
-static void fit_worth (learnt_t *learnt, const examples_t *examples)
+// Add what the pairs of a fold teach, which are foreseen by what is learnt at the moment; ALL_FOLDS: the validation pairs.
+static void add_fold (const learnt_t *learnt, const examples_t *examples, size_t fold, sums_t *sums)
 {
-    size_t n = learnt->n_rules;
-    sums_t *sums = mem_zero (n + 1, sizeof *sums);      // the last one: all rules together
     float *a = mem_new (learnt->n_heads * sizeof *a), *b = mem_new (learnt->n_heads * sizeof *b);
     features_t x = { 0 };
     for (size_t i = 0; i < examples_pairs (examples); i++) {
         const example_pair_t *pair = examples_pair (examples, i);
-        if (!pair->validation && examples_validation (examples) > 0)
+        if (fold == ALL_FOLDS ? !pair->validation : pair->validation || fold_of (examples_side (examples, pair->a)) != fold)
             continue;
         foresee (learnt, examples, pair->a, &x, a);
         foresee (learnt, examples, pair->b, &x, b);
         add_pair (learnt, examples, pair, a, b, sums);
     }
-    const double nothing [N] = { 0 };
-    double common [N], own [N];
-    fit_coefficients (&sums [n], &sums [n], 1, nothing, common);
-    for (size_t r = 0; r < n; r++) {
-        fit_coefficients (&sums [r], &sums [n], 50, common, own);
-        for (int c = 0; c < N; c++)
-            learnt->coefficient [r] [c] = (float) own [c];
-    }
     features_free (&x);
     free (a);
     free (b);
-    free (sums);
+}
+
+// What is foreseen has a worth common to all rules, from which a rule's own is drawn away as its pairs say; its constant, which
+// is how much the rule counts at all, sooner than the rest.
+static void fit_worth (learnt_t *learnt, const sums_t *sums)
+{
+    static const double nothing [N] = { 0 }, weak [N] = { 1, 1, 1, 1 }, strong [N] = { 5, 50, 50, 50 };
+    size_t n = learnt->n_rules;
+    double common [N], own [N];
+    fit_coefficients (&sums [n], &sums [n], weak, nothing, common);
+    for (size_t r = 0; r < n; r++) {
+        fit_coefficients (&sums [r], &sums [n], strong, common, own);
+        for (int c = 0; c < N; c++)
+            learnt->coefficient [r] [c] = (float) own [c];
+    }
 }
 
 void learn_cells (learnt_t *learnt, const examples_t *examples)
 {
-    fit_cells (learnt, examples);
+    sums_t *sums = mem_zero (learnt->n_rules + 1, sizeof *sums);    // of each rule, and of all together
+    bool folded = examples_pairs (examples) < FOLDED_PAIRS_MAX;
+    for (size_t fold = 0; folded && fold < FOLDS; fold++) {
+        fit_cells (learnt, examples, fold);
+        if (learnt->rows > 0)
+            add_fold (learnt, examples, fold, sums);
+    }
+    fit_cells (learnt, examples, ALL_FOLDS);
     if (learnt->rows > 0)
-        fit_worth (learnt, examples);
+        add_fold (learnt, examples, ALL_FOLDS, sums);
+    fit_worth (learnt, sums);
+    free (sums);
 }

@@ -179,7 +179,7 @@ static void take_pair (eval_t *eval, const judged_t *judged, const content_key_t
 static status_t walk_pairs (eval_t *eval, bool all, uint64_t *lacking, fault_t *fault)
 {
     const opened_t *opened = eval->opened;
-    judged_walk_t *walk = judged_walk_new (opened->store, opened->run, opened->digests, opened->pool->count);
+    judged_walk_t *walk = adapter_pairs (opened->store, opened->run, opened->digests, opened->pool->count);
     const judged_t *judged = NULL;
     status_t status;
     while ((status = judged_walk_next (walk, &judged, fault)) == OK && judged) {
@@ -299,6 +299,26 @@ status_t adapter_eval (const char *dir, const opened_t *opened, const adapter_t 
         write_json (&eval, out);
     else if (status == OK)
         write_text (&eval, all, out);
+    end (&eval);
+    return status;
+}
+
+status_t adapter_measure (const opened_t *opened, const adapter_t *adapter, adapter_measured_t *out, fault_t *fault)
+{
+    *out = (adapter_measured_t) { 0 };
+    eval_t eval = { .opened = opened, .adapter = adapter };
+    uint64_t lacking;
+    status_t status = read_info (&eval, fault);
+    if (status != OK)
+        return status;
+    begin (&eval);
+    status = walk_pairs (&eval, false, &lacking, fault);
+    out->pairs = adapter_metrics_pairs (eval.metrics);
+    if (status == OK && out->pairs > 0) {
+        out->agreement = adapter_metrics_figure (eval.metrics, METRIC_AGREEMENT, BY_ADAPTER, eval.seed);
+        out->captured = adapter_metrics_figure (eval.metrics, METRIC_CAPTURED, BY_ADAPTER, eval.seed);
+        out->overlap = adapter_metrics_figure (eval.metrics, METRIC_OVERLAP, BY_ADAPTER, eval.seed);
+    }
     end (&eval);
     return status;
 }

@@ -3,6 +3,7 @@
 #define OPS_ADAPTER_EVAL_H
 
 #include "model/adapter.h"
+#include "model/stats.h"
 #include "ops/cmd.h"
 
 // Over the exhaustively judged pairs of the open run whose prompts the adapter's training kept from it (all: of every
@@ -12,5 +13,9 @@
 // (form `cells`); the twin that sees the prompt alone. ERR_NOT_FOUND: there is no such pair.
 status_t adapter_eval (const char *dir, const opened_t *opened, const adapter_t *adapter, bool all, bool json, buf_t *out,
                        fault_t *fault) MUST_USE;
+
+// The figures of the adapter itself, over the prompts that were kept from it; all 0 where there is none.
+typedef struct { uint64_t pairs; interval_t agreement, captured, overlap; } adapter_measured_t;
+status_t adapter_measure (const opened_t *opened, const adapter_t *adapter, adapter_measured_t *out, fault_t *fault) MUST_USE;
 
 #endif

@@ -27,6 +27,14 @@ selection_spec_t adapter_selection (const Rulemill__RunSpec *run, const rulepool
     };
 }
 
+judged_walk_t *adapter_pairs (store_t *store, const Rulemill__RunRecord *run, const digest_t *digests, size_t n_rules)
+{
+    judged_walk_t *walk = judged_walk_new (store, run, digests, n_rules);
+    if (strcmp (run->spec->policy, "auto") == 0 || strcmp (run->spec->policy, "adapter") == 0)
+        judged_walk_only (walk, "exhaustive");
+    return walk;
+}
+
 size_t adapter_turns (const Rulemill__Conversation *conversation, adapter_text_t **turns, size_t *cap)
 {
     size_t n = conversation->n_turns;

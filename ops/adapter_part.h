@@ -18,6 +18,10 @@ adapter_part_t adapter_part (uint64_t seed, double test_share, const content_key
 // polarity (pool->count) is filled; the rest borrows from pool and digests.
 selection_spec_t adapter_selection (const Rulemill__RunSpec *run, const rulepool_t *pool, const digest_t *digests, int8_t *polarity);
 
+// The pairs of an open run that were judged by every rule. Of a run that labels some pairs through an adapter, those that it
+// labelled exhaustively alone.
+judged_walk_t *adapter_pairs (store_t *store, const Rulemill__RunRecord *run, const digest_t *digests, size_t n_rules);
+
 // Texts of a conversation, borrowed; *turns is reused and grown as needed (free it).
 size_t adapter_turns (const Rulemill__Conversation *conversation, adapter_text_t **turns, size_t *cap);
 

@@ -1,12 +1,14 @@
 #include "ops/adapter_train.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "ops/adapter_eval.h"
 #include "ops/adapter_part.h"
 
 // Of the memory: for examples, for liblinear; the rest is for weights and what else there is.
@@ -25,6 +27,7 @@ typedef struct {
     const config_t *config;
     examples_t *examples;
     double share;               // of the groups that are learnt from
+    bool half;                  // and of those, half
     uint64_t prompt;            // + 1; of the store
     uint32_t prompt_number;
     known_t *known;
@@ -80,7 +83,8 @@ static bool take_pair (reading_t *reading, const judged_t *judged)
         reading->told->test++;
         return true;
     }
-    if (!group_in_share (config->run.seed, "adapter-sample", &group, reading->share)) {
+    if (!group_in_share (config->run.seed, "adapter-sample", &group, reading->share)
+        || (reading->half && !group_in_share (config->run.seed, "adapter-half", &group, 0.5))) {
         reading->told->left_out++;
         return true;
     }
@@ -97,7 +101,7 @@ static bool take_pair (reading_t *reading, const judged_t *judged)
 static status_t read_pairs (reading_t *reading, bool *full, fault_t *fault)
 {
     const opened_t *opened = reading->opened;
-    judged_walk_t *walk = judged_walk_new (opened->store, opened->run, opened->digests, opened->pool->count);
+    judged_walk_t *walk = adapter_pairs (opened->store, opened->run, opened->digests, opened->pool->count);
     const judged_t *judged = NULL;
     status_t status;
     *full = false;
@@ -127,7 +131,7 @@ static status_t count_pairs (const opened_t *opened, uint64_t *pairs, fault_t *f
 }
 
 // Read as many groups as fit: where memory runs out, half of them.
-static status_t read_examples (const opened_t *opened, const config_t *config, examples_t **out, adapter_told_t *told, fault_t *fault)
+static status_t read_examples (const opened_t *opened, const config_t *config, bool half, examples_t **out, adapter_told_t *told, fault_t *fault)
 {
     features_spec_t spec = spec_of (config);
     uint64_t pairs, bytes = (config->adapter.memory_mb << 20) / 100 * EXAMPLES_PERCENT;
@@ -140,7 +144,7 @@ static status_t read_examples (const opened_t *opened, const config_t *config, e
         bool short_before = told->memory_short;
         *told = (adapter_told_t) { .memory_short = short_before };
         *out = examples_new (&spec, opened->pool->count, bytes);
-        reading_t reading = { .opened = opened, .config = config, .examples = *out, .share = share, .told = told,
+        reading_t reading = { .opened = opened, .config = config, .examples = *out, .share = share, .half = half, .told = told,
                               .cells = mem_new (opened->pool->count * sizeof (cell_t)) };
         status = read_pairs (&reading, &full, fault);
         free (reading.cells);
@@ -219,6 +223,14 @@ static status_t learn_one (const work_t *work, const learn_options_t *options, c
     return status;
 }
 
+// Without a twin: for what is only measured.
+static status_t learn_alone (const work_t *work, const selection_spec_t *selection, buf_t *out, fault_t *fault)
+{
+    const buf_t none = { 0 };
+    learn_options_t options = options_of (work->config, selection, (adapter_form_t) adapter_form_find (work->config->adapter.form));
+    return learn_one (work, &options, &none, out, fault);
+}
+
 // The twin sees the prompt alone, and is learnt as the adapter is, or where that can't be, by the value.
 static status_t learn_both (const work_t *work, const selection_spec_t *selection, buf_t *out, fault_t *fault)
 {
@@ -240,27 +252,85 @@ static status_t learn_both (const work_t *work, const selection_spec_t *selectio
     return status;
 }
 
+typedef status_t learn_fn (const work_t *work, const selection_spec_t *selection, buf_t *out, fault_t *fault);
+
+// Read, then learn; out stays empty where there is no pair to learn from.
+static status_t train (const opened_t *opened, const config_t *config, bool half, learn_fn *learn, buf_t *out, adapter_told_t *told,
+                       fault_t *fault)
+{
+    *told = (adapter_told_t) { 0 };
+    examples_t *examples = NULL;
+    status_t status = read_examples (opened, config, half, &examples, told, fault);
+    if (status == OK && told->learnt > 0) {
+        int8_t polarity [LIMIT_RULES];
+        selection_spec_t selection = adapter_selection (opened->run->spec, opened->pool, opened->digests, polarity);
+        work_t work = { opened, config, examples, told };
+        status = learn (&work, &selection, out, fault);
+    }
+    examples_destroy (&examples);
+    return status;
+}
+
 status_t adapter_train (const char *dir, const opened_t *opened, const config_t *config, buf_t *out, adapter_told_t *told, fault_t *fault)
 {
     features_spec_t spec = spec_of (config);
     if (!features_spec_valid (&spec))
         return fault_set (fault, ERR_USAGE, "adapter.words, adapter.chars_min and adapter.chars_max name no n-grams: words of 1 to %d, or "
                           "characters from at least %d to at most %d", FEATURES_WORDS_MAX, FEATURES_CHARS_MIN, FEATURES_CHARS_MAX);
-    *told = (adapter_told_t) { 0 };
-    examples_t *examples = NULL;
-    status_t status = read_examples (opened, config, &examples, told, fault);
+    status_t status = train (opened, config, false, learn_both, out, told, fault);
     if (status == OK && told->learnt == 0)
         status = adapter_no_pairs (dir, opened->run, told->lacking, fault);
-    if (status == OK) {
-        int8_t polarity [LIMIT_RULES];
-        selection_spec_t selection = adapter_selection (opened->run->spec, opened->pool, opened->digests, polarity);
-        work_t work = { opened, config, examples, told };
-        status = learn_both (&work, &selection, out, fault);
-    }
-    examples_destroy (&examples);
     if (status != OK)
         return status;
     told->bytes = out->len;
     memcpy (told->digest.b, out->data + offsetof (adapter_header_t, digest), DIGEST_BYTES);
+    return OK;
+}
+
+// --- measuring -------------------------------------------------------------
+
+static status_t measure (const char *dir, const opened_t *opened, const buf_t *bytes, adapter_measured_t *out, fault_t *fault)
+{
+    adapter_t *adapter = NULL;
+    *out = (adapter_measured_t) { 0 };
+    if (bytes->len == 0)
+        return OK;
+    status_t status = adapter_open (dir, bytes->data, bytes->len, &adapter, fault);
+    if (status == OK)
+        status = adapter_measure (opened, adapter, out, fault);
+    adapter_destroy (&adapter);
+    return status;
+}
+
+// A share with its interval; one prompt alone bounds nothing.
+static void write_share (const char *key, interval_t share, buf_t *out)
+{
+    bool none = isnan (share.value), loose = isnan (share.low);
+    buf_printf (out, ",\"%s\":{\"value\":%.9g,\"low\":%.9g,\"high\":%.9g}", key, none ? 0 : share.value,
+                none || loose ? 0 : share.low, none ? 0 : loose ? 1 : share.high);
+}
+
+status_t adapter_train_report (const char *dir, const opened_t *opened, const config_t *config, const buf_t *bytes,
+                               const adapter_told_t *told, buf_t *report, fault_t *fault)
+{
+    adapter_measured_t whole, half;
+    adapter_told_t ignored;
+    buf_t of_half = { 0 };
+    status_t status = measure (dir, opened, bytes, &whole, fault);
+    if (status == OK)
+        status = train (opened, config, true, learn_alone, &of_half, &ignored, fault);
+    if (status == OK)
+        status = measure (dir, opened, &of_half, &half, fault);
+    buf_free (&of_half);
+    if (status != OK)
+        return status;
+    char digest [DIGEST_HEX + 1];
+    hex_encode (told->digest.b, DIGEST_BYTES, digest);
+    buf_printf (report, "{\"adapter\":\"%s\",\"train_pairs\":%" PRIu64 ",\"held_out_pairs\":%" PRIu64, digest, told->learnt, whole.pairs);
+    write_share ("agreement", whole.agreement, report);
+    buf_printf (report, ",\"agreement_half\":%.9g", half.pairs > 0 ? half.agreement.value : 0);
+    write_share ("captured", whole.captured, report);
+    write_share ("overlap", whole.overlap, report);
+    buf_add_str (report, "}\n");
     return OK;
 }

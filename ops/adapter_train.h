@@ -21,4 +21,15 @@ typedef struct {
 status_t adapter_train (const char *dir, const opened_t *opened, const config_t *config, buf_t *out, adapter_told_t *told,
                         fault_t *fault) MUST_USE;
 
+// Measure what was just trained on the prompts kept from it, and what half of the prompts that it learnt from would have
+// taught; append to report, as coordinator/auto_plan.h reads it:
+//
+//   {"adapter": digest, "train_pairs", "held_out_pairs", "agreement": {"value", "low", "high"}, "agreement_half",
+//    "captured": {..}, "overlap": {..}}
+//
+// agreement is that of labels with exhaustive selection's. Where no prompt was kept, all is 0, an interval with one prompt
+// reaches from 0 to 1, and agreement_half is 0 where half of the prompts are none. bytes is the adapter.
+status_t adapter_train_report (const char *dir, const opened_t *opened, const config_t *config, const buf_t *bytes,
+                               const adapter_told_t *told, buf_t *report, fault_t *fault) MUST_USE;
+
 #endif

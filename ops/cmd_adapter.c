@@ -21,6 +21,8 @@ enum { BESIDES_MB = 1024 };
 
 static const cli_flag_t flags [] = {
     { "--out", "FILE", "train: where the adapter goes", NULL, false },
+    { "--report", "FILE", "train: measure it, and what half of the prompts would have taught; JSON into this file, written last", NULL, false },
+    { "--quiet", NULL, "train: say nothing but errors", NULL, false },
     { "--all", NULL, "eval: over all prompts, not those alone that were kept from learning; for a corpus that it has not learnt from", NULL, false },
     { "--seed", "S", NULL, "run.seed", false },
     { "--config", "FILE", "YAML configuration; see rulemill help config", NULL, false },
@@ -30,7 +32,7 @@ static const cli_flag_t flags [] = {
 
 // --- train -----------------------------------------------------------------
 
-typedef struct { const char *dir, *run, *out; const config_t *config; bool json; } task_t;
+typedef struct { const char *dir, *run, *out, *report; config_t *config; bool json, quiet; } task_t;
 
 static status_t write_all (int file, const char *path, const buf_t *bytes, fault_t *fault)
 {
@@ -41,6 +43,19 @@ static status_t write_all (int file, const char *path, const buf_t *bytes, fault
         done += n > 0 ? (size_t) n : 0;
     }
     return fsync (file) == 0 ? OK : fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
+}
+
+// What a rename changed is on disk.
+static status_t sync_folder (const char *path, fault_t *fault)
+{
+    const char *slash = strrchr (path, '/');
+    char *folder = slash ? mem_string_n (path, slash == path ? 1 : (size_t) (slash - path)) : mem_string (".");
+    int file = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    status_t status = file >= 0 && fsync (file) == 0 ? OK : fault_set (fault, ERR_IO, "%s: %s", folder, strerror (errno));
+    if (file >= 0)
+        close (file);
+    free (folder);
+    return status;
 }
 
 // Beside its place first, so that a file of that name is always whole.
@@ -56,7 +71,7 @@ static status_t write_file (const char *path, const buf_t *bytes, fault_t *fault
     if (status != OK && file >= 0)
         unlink (aside);
     free (aside);
-    return status;
+    return status == OK ? sync_folder (path, fault) : status;
 }
 
 static void tell (const task_t *task, const adapter_told_t *told, buf_t *out)
@@ -89,24 +104,46 @@ static void warn (const config_t *config, const adapter_told_t *told)
         log_warn ("%" PRIu64 " labelled pairs lack the judge's word on some rule and were not learnt from", told->lacking);
 }
 
+// The seed and adapter.* that nobody gave are the run's.
+static status_t take_over (const opened_t *opened, config_t *config, fault_t *fault)
+{
+    const char *stored = opened->run->config;
+    status_t status = config_inherit (config, "stored configuration", stored, "adapter.", fault);
+    return status == OK ? config_inherit (config, "stored configuration", stored, "run.seed", fault) : status;
+}
+
+static status_t learn_and_write (const task_t *task, const opened_t *opened, adapter_told_t *told, fault_t *fault)
+{
+    buf_t bytes = { 0 }, report = { 0 };
+    status_t status = adapter_train (task->dir, opened, task->config, &bytes, told, fault);
+    if (status == OK)
+        status = write_file (task->out, &bytes, fault);
+    if (status == OK && task->report)
+        status = adapter_train_report (task->dir, opened, task->config, &bytes, told, &report, fault);
+    if (status == OK && task->report)
+        status = write_file (task->report, &report, fault);
+    buf_free (&bytes);
+    buf_free (&report);
+    return status;
+}
+
 static status_t train_in_child (void *ctx, fault_t *fault)
 {
     const task_t *task = ctx;
     opened_t opened;
     adapter_told_t told;
-    buf_t bytes = { 0 }, text = { 0 };
+    buf_t text = { 0 };
     status_t status = cmd_open (task->dir, task->run, true, &opened, fault);
     if (status == OK)
-        status = adapter_train (task->dir, &opened, task->config, &bytes, &told, fault);
-    cmd_close (&opened);
+        status = take_over (&opened, task->config, fault);
     if (status == OK)
-        status = write_file (task->out, &bytes, fault);
-    if (status == OK) {
+        status = learn_and_write (task, &opened, &told, fault);
+    cmd_close (&opened);
+    if (status == OK && !task->quiet) {
         warn (task->config, &told);
         tell (task, &told, &text);
         status = cmd_print (&text, fault);
     }
-    buf_free (&bytes);
     buf_free (&text);
     return status;
 }
@@ -117,7 +154,10 @@ static status_t train (const cli_t *cli, const char *dir, fault_t *fault)
         return fault_set (fault, ERR_USAGE, "adapter train: say where the adapter goes with --out FILE");
     config_t *config = config_new ();
     status_t status = setup_configure (config, cli, fault);
-    task_t task = { dir, cli_text (cli, "--run"), cli_text (cli, "--out"), config, cli_has (cli, "--json") };
+    task_t task = { dir, cli_text (cli, "--run"), cli_text (cli, "--out"), cli_text (cli, "--report"), config,
+                    cli_has (cli, "--json"), cli_has (cli, "--quiet") };
+    if (task.quiet)
+        log_setup (LOG_ERROR, NULL);
     if (status == OK)
         status = bounded_run ((config->adapter.memory_mb + BESIDES_MB) << 20, "raise adapter.memory_mb, or lower adapter.max_pairs",
                               train_in_child, &task, fault);

@@ -17,6 +17,7 @@ struct judged_walk {
     side_t side [2];
     judged_t judged;
     uint64_t lacking;
+    const char *only;           // NULL: whatever a label was selected by
 };
 
 judged_walk_t *judged_walk_new (store_t *store, const Rulemill__RunRecord *run, const digest_t *rule_digests, size_t n_rules)
@@ -86,10 +87,16 @@ static status_t load_side (judged_walk_t *walk, const dataset_item_t *item, int 
     return status;
 }
 
-static bool is_candidate (const dataset_item_t *item)
+void judged_walk_only (judged_walk_t *walk, const char *selected_by)
+{
+    walk->only = selected_by;
+}
+
+static bool is_candidate (const judged_walk_t *walk, const dataset_item_t *item)
 {
     return item->label && !item->excluded && item->label->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED
-           && item->pair->response_a != item->pair->response_b;
+           && item->pair->response_a != item->pair->response_b
+           && (walk->only == NULL || strcmp (item->label->selected_by, walk->only) == 0);
 }
 
 status_t judged_walk_next (judged_walk_t *walk, const judged_t **out, fault_t *fault)
@@ -100,7 +107,7 @@ status_t judged_walk_next (judged_walk_t *walk, const judged_t **out, fault_t *f
         status_t status = dataset_walk_next (walk->walk, &item, fault);
         if (status != OK || item == NULL)
             return status;
-        if (!is_candidate (item))
+        if (!is_candidate (walk, item))
             continue;
         status = load_side (walk, item, 1, &walk->side [0], fault);
         if (status == OK)

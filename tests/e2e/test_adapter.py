@@ -38,6 +38,7 @@ def test_train_tells_what_it_learnt_from(judged):
 
 def test_the_same_run_and_seed_give_the_same_bytes(judged):
     judged("adapter", "train", "job", "--out", "again.adapter")
+    assert not list(judged.folder.glob("*.new"))
     assert judged.path("again.adapter").read_bytes() == judged.path("rules.adapter").read_bytes()
     judged("adapter", "train", "job", "--out", "other.adapter", "--seed", 5)
     assert judged.path("other.adapter").read_bytes() != judged.path("rules.adapter").read_bytes()
@@ -57,6 +58,21 @@ def test_eval_stands_beside_its_baselines(judged):
     assert "most frequent" in text and "captured" in text and "kept from learning" in text
     told = json.loads(judged.trained.out)
     assert figures["pairs"] == told["test_pairs"] and evaluate(judged, "rules.adapter", "--all")["pairs"] == 750
+
+
+def test_a_report_says_what_more_prompts_would_bring(judged):
+    judged("adapter", "train", "job", "--out", "reported.adapter", "--report", "report.json", "--quiet")
+    report = json.loads(judged.path("report.json").read_text())
+    figures = evaluate(judged, "reported.adapter")
+    assert report["adapter"] == figures["adapter"] == json.loads(judged.trained.out)["adapter"]
+    assert report["held_out_pairs"] == figures["pairs"] and report["train_pairs"] == json.loads(judged.trained.out)["pairs"]
+    for metric in ("agreement", "captured", "overlap"):
+        assert report[metric]["value"] == pytest.approx(figures["choosers"]["adapter"][metric]["value"], abs=1e-6)
+    assert 0 < report["agreement_half"] < 1 and report["agreement"]["low"] < report["agreement"]["value"] < report["agreement"]["high"]
+    nothing_kept = judged("adapter", "train", "job", "--out", "whole.adapter", "--report", "whole.json", "--quiet", "--set", "adapter.test_share=0")
+    report = json.loads(judged.path("whole.json").read_text())
+    assert nothing_kept.out == "" and report["held_out_pairs"] == 0
+    assert report["agreement"] == {"value": 0, "low": 0, "high": 0} and report["agreement_half"] == 0
 
 
 @pytest.mark.parametrize("form", ["rest", "rank", "value"])
