@@ -9,10 +9,10 @@
 #include "ops/config_keys.h"
 #include "ops/number.h"
 
-// Keys of a panel, which its members' files can't have; what stands beside them is of the store or of other judges.
+// Keys of a panel, which its members' files can't have; what stands beside them is of the store, the job or other judges.
 static const char *const panel_keys [] = {
     "judge.name", "judge.panel", "judge.panel_weights", "judge.combine", "judge.repeat_share", "judge.repeats", "judge.store_cells",
-    "judge.scores", "judge.missing", "judge.unknown_ids", "judge.compat"
+    "judge.scores", "judge.missing", "judge.unknown_ids", "judge.compat", "judge.currency"
 };
 
 static bool is_of_a_member (const char *key)
@@ -112,7 +112,6 @@ static status_t load_file (const config_t *config, size_t i, judge_member_t *mem
     if (status == OK)
         status = config_set (member->config, "judge.name", file, "openai", fault);
     member->config->workers = config->workers;
-    member->config->budget.max_calls = config->budget.max_calls;     // which the probe keeps within
     return status;
 }
 
