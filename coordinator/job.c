@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "coordinator/job_parts.h"
+#include "coordinator/run_cells.h"
 #include "storage/dataset_folder.h"
 #include "storage/run.h"
 
@@ -375,6 +376,7 @@ static dataset_options_t dataset_options (job_t *job)
     options.rule_digests = job->rule_digests;
     options.n_rules = job->run.pool->count;
     options.judge_note = job->options->judge_note;
+    options.cells_of = run_cells_get;
     return options;
 }
 

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "coordinator/job_parts.h"
+#include "coordinator/run_cells.h"
 #include "storage/inspect.h"
 
 enum { WHERE_MAX = 64 };
@@ -206,6 +207,7 @@ static status_t side_begin (job_t *job, const json_value_t *request, const char 
     options.rule_digests = job->rule_digests;
     options.n_rules = job->run.pool->count;
     options.judge_note = job->options->judge_note;
+    options.cells_of = run_cells_get;
     options.min_margin = (int64_t) count_of (request, "min_margin", (uint64_t) options.min_margin);
     options.max_per_prompt = count_of (request, "max_per_prompt", options.max_per_prompt);
     options.zstd = options.zstd || flag_of (request, "zstd");

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "coordinator/run_cells.h"
 #include "ops/progress.h"
 #include "ops/judge_setup.h"
 #include "ops/setup.h"
@@ -93,6 +94,7 @@ static status_t export_stored (const cli_t *cli, config_t *config, const char *d
         options.n_rules = opened.pool->count;
         note = judge_setup_note_stored (opened.run->spec, opened.run->config);
         options.judge_note = note;
+        options.cells_of = run_cells_get;
         cmd_on_interrupt (interrupt);
         status = dataset_export (opened.store, opened.run, &options, &progress, report, fault);
     }

@@ -31,6 +31,8 @@ typedef struct {
     const dataset_rule_t *rules;    // the run's pool, in order
     const digest_t *rule_digests;
     size_t n_rules;
+    // The cells of a response that the run's labels are made of; NULL: those stored under the run's judge.
+    status_t (*cells_of) (store_t *store, const Rulemill__RunRecord *run, uint64_t response, Rulemill__Cells **out, fault_t *fault);
     const char *judge_note;         // a sentence about the judge for the card ("a baseline ...")
 } dataset_options_t;
 

@@ -230,6 +230,13 @@ static status_t write_one (dataset_export_t *e, uint64_t number, const cells_t *
     return status;
 }
 
+static status_t get_cells (dataset_export_t *e, uint64_t response, Rulemill__Cells **out, fault_t *fault)
+{
+    if (e->options->cells_of)
+        return e->options->cells_of (e->store, e->run, response, out, fault);
+    return record_get_cells (e->store, response, e->run->judge, out, fault);
+}
+
 status_t dataset_cells_check (const dataset_export_t *e, fault_t *fault)
 {
     if (!e->options->cells && !e->options->responses)
@@ -252,7 +259,7 @@ status_t dataset_cells_write_responses (dataset_export_t *e, dataset_rule_map_t 
         cells_t cells = { 0 };
         status = dataset_check_stop (e, fault);
         if (status == OK)
-            status = record_get_cells (e->store, number, e->run->judge, &stored, fault);
+            status = get_cells (e, number, &stored, fault);
         if (status == OK && stored)
             status = spread (e, map, stored, &cells, fault);
         if (status == OK && cells.n_known > 0)
@@ -276,7 +283,7 @@ static status_t cells_of_side (dataset_export_t *e, dataset_rule_map_t *map, con
     uint64_t response = side == 1 ? item->pair->response_a : item->pair->response_b;
     status_t status = record_get_pair_cells (e->store, item->number, e->run->judge, side, &stored, fault);
     if (status == OK && stored == NULL)
-        status = record_get_cells (e->store, response, e->run->judge, &stored, fault);
+        status = get_cells (e, response, &stored, fault);
     if (status == OK)
         status = spread (e, map, stored, out, fault);
     free_cells (stored);

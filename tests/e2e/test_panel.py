@@ -141,6 +141,20 @@ def test_a_budget_holds_over_all_members(shell, serve, panel):
     assert report(shell)["labels"]["labelled"] == PAIRS
 
 
+def test_exported_scores_are_those_of_all_together(shell, serve, panel):
+    members = two(serve)
+    panel(members, "--set", "judge.repeat_share=0.5")
+    shell("export", "job", "--to", "out", "--responses", "--cells")
+    text_of = {f"rule-{n}": text for n, text in enumerate(TEXTS)}
+    rows = shell.rows("out/responses.jsonl")
+    assert len(rows) == 2 * PAIRS
+    for row in rows:
+        assert set(row["scores"]) == set(text_of)
+        for rule, score in row["scores"].items():
+            assert score == pytest.approx(mean([1, 2], [1, 1], row["response"][0]["content"], text_of[rule]), abs=NEAR)
+    assert len(shell.rows("out/cells.jsonl")) == 2 * PAIRS
+
+
 # --- repeats -----------------------------------------------------------------
 
 def test_repeats_are_judged_once_at_the_other_endpoint_in_another_order(shell, serve, panel):
