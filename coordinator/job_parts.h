@@ -14,6 +14,7 @@
 #include "coordinator/job.h"
 #include "coordinator/job_run.h"
 #include "coordinator/kind_label.h"
+#include "coordinator/rate.h"
 #include "coordinator/serve.h"
 
 // An export that was asked for while the job labels, in a thread of its own.
@@ -52,8 +53,8 @@ typedef struct {
 
     // showing; the loop's alone
     job_snapshot_t snapshot;
-    int64_t stage_began_ms, shown_ms, measured_ms;
-    uint64_t measured_done;
+    int64_t stage_began_ms, shown_ms;
+    rate_t rate;                    // of the stage's items
     int drains;                     // asked for on the control socket
     side_export_t side;
 } job_t;

@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "coordinator/job_parts.h"
 
-enum { SHOW_MS = 250, RATE_MS = 2000, FDS_MAX = 32 };
+enum { SHOW_MS = 250, FDS_MAX = 32 };
 
 // --- the snapshot ----------------------------------------------------------
 
@@ -59,17 +59,12 @@ static void read_serve (job_t *job)
     s->lacking = state.lacking;
 }
 
-// The rate over the last seconds, smoothed; what is left by it.
+// The rate, and what is left by it.
 static void measure (job_t *job, int64_t now)
 {
     job_snapshot_t *s = &job->snapshot;
-    int64_t passed = now - job->measured_ms;
-    if (passed >= RATE_MS || (s->rate <= 0 && passed >= SHOW_MS)) {
-        double rate = (double) (s->done - job->measured_done) * 1000.0 / (double) passed;
-        s->rate = s->rate > 0 ? 0.5 * s->rate + 0.5 * rate : rate;
-        job->measured_ms = now;
-        job->measured_done = s->done;
-    }
+    rate_update (&job->rate, now, s->done);
+    s->rate = job->rate.per_s;
     s->stage_s = (double) (now - job->stage_began_ms) / 1000.0;
     s->eta_s = s->rate > 0 && s->total >= s->done ? (double) (s->total - s->done) / s->rate : -1;
 }
@@ -93,11 +88,11 @@ void job_enter (job_t *job, job_stage_t stage)
     s->done = s->total = 0;
     s->rate = 0;
     s->eta_s = -1;
-    job->stage_began_ms = job->measured_ms = clock_ms (NULL);
+    job->stage_began_ms = clock_ms (NULL);
     read_stage (job);
     if (job->serve)
         read_serve (job);
-    job->measured_done = s->done;       // what an earlier job did is no rate of this one
+    rate_begin (&job->rate, job->stage_began_ms, s->done);
     job_show (job);
 }
 

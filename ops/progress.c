@@ -10,6 +10,9 @@
 #include "base/mem.h"
 
 enum { LINE_EVERY_MS = 10 * 1000, REWRITE_EVERY_MS = 200, COLUMNS_DEFAULT = 80 };
+// A longer time left says only that next to nothing came of late, as just after a resume.
+enum { LEFT_S_MAX = 99 * 24 * 60 * 60 };
+static const double RATE_MIN = 0.005;      // what is less would be shown as 0.00
 
 struct progress {
     progress_options_t options;
@@ -86,6 +89,29 @@ static void add_amount (buf_t *out, job_stage_t stage, double amount)
         progress_count (out, (uint64_t) (amount + 0.5));
 }
 
+// A slow judge's pairs a second are less than one.
+static void add_rate (buf_t *out, const job_snapshot_t *s)
+{
+    bool pairs = s->stage == STAGE_LABEL || s->stage == STAGE_EXPORT;
+    if (pairs ? s->rate < RATE_MIN : s->rate <= 0)
+        return;
+    buf_add_str (out, "  ");
+    if (pairs && s->rate < 10)
+        buf_printf (out, "%.2f", s->rate);
+    else
+        add_amount (out, s->stage, s->rate);
+    buf_add_str (out, pairs ? " pairs/s" : "/s");
+}
+
+static void add_left (buf_t *out, const job_snapshot_t *s)
+{
+    if (s->eta_s < 0 || s->eta_s > LEFT_S_MAX || s->total == 0 || s->done >= s->total)
+        return;
+    buf_add_str (out, "  ");
+    progress_duration (out, s->eta_s);
+    buf_add_str (out, " left");
+}
+
 static void add_done (const job_snapshot_t *s, buf_t *out)
 {
     if (s->total == 0 && s->done == 0)
@@ -98,11 +124,7 @@ static void add_done (const job_snapshot_t *s, buf_t *out)
         uint64_t done = s->done < s->total ? s->done : s->total;
         buf_printf (out, "  %d %%", (int) (100.0 * (double) done / (double) s->total));
     }
-    if (s->rate > 0) {
-        buf_add_str (out, "  ");
-        add_amount (out, s->stage, s->rate);
-        buf_add_str (out, s->stage == STAGE_LABEL || s->stage == STAGE_EXPORT ? " pairs/s" : "/s");
-    }
+    add_rate (out, s);
 }
 
 // What a judge behind HTTP has used, over all starts of the run.
@@ -125,11 +147,7 @@ void progress_line (const job_snapshot_t *s, buf_t *out)
 {
     buf_printf (out, "%-7s", job_stage_name (s->stage));
     add_done (s, out);
-    if (s->eta_s >= 0 && s->total > 0 && s->done < s->total) {
-        buf_add_str (out, "  ");
-        progress_duration (out, s->eta_s);
-        buf_add_str (out, " left");
-    }
+    add_left (out, s);
     if (s->stage == STAGE_LABEL)
         buf_printf (out, "  %u worker%s", s->workers, s->workers == 1 ? "" : "s");
     add_calls (s, out);

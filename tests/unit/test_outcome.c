@@ -46,18 +46,36 @@ static void test_amounts (void **state)
     check_duration (INFINITY, "11574 d 01:46:40");
 }
 
+static void check_line (job_snapshot_t s, const char *expected)
+{
+    buf_t out = { 0 };
+    progress_line (&s, &out);
+    assert_string_equal (out.data, expected);
+    buf_free (&out);
+}
+
 static void test_lines (void **state)
 {
     (void) state;
     job_snapshot_t s = { .stage = STAGE_LABEL, .done = 1500, .total = 6000, .rate = 750, .eta_s = 6, .workers = 2, .quarantined = 1 };
-    buf_t out = { 0 };
-    progress_line (&s, &out);
-    assert_string_equal (out.data, "label    1,500 of 6,000  25 %  750 pairs/s  0:06 left  2 workers  1 set aside");
-    buf_clear (&out);
-    s = (job_snapshot_t) { .stage = STAGE_INGEST, .eta_s = -1 };
-    progress_line (&s, &out);
-    assert_string_equal (out.data, "ingest");
-    buf_free (&out);
+    check_line (s, "label    1,500 of 6,000  25 %  750 pairs/s  0:06 left  2 workers  1 set aside");
+    check_line ((job_snapshot_t) { .stage = STAGE_INGEST, .eta_s = -1 }, "ingest");
+}
+
+// A rate that is not known, or next to nothing just after a resume, tells of no time left.
+static void test_lines_of_slow_judges (void **state)
+{
+    (void) state;
+    job_snapshot_t s = { .stage = STAGE_LABEL, .done = 3, .total = 30, .rate = 0.05, .eta_s = 540, .workers = 1 };
+    check_line (s, "label    3 of 30  10 %  0.05 pairs/s  9:00 left  1 worker");
+    s.rate = 0, s.eta_s = -1;
+    check_line (s, "label    3 of 30  10 %  1 worker");
+    s.rate = 1e-9, s.eta_s = 27e9;
+    check_line (s, "label    3 of 30  10 %  1 worker");
+    s.rate = 1, s.total = 99 * 86400, s.eta_s = s.total;
+    check_line (s, "label    3 of 8,553,600  0 %  1.00 pairs/s  99 d 00:00:00 left  1 worker");
+    s.eta_s += 1;
+    check_line (s, "label    3 of 8,553,600  0 %  1.00 pairs/s  1 worker");
 }
 
 typedef struct { int64_t ms; } watch_t;
@@ -174,6 +192,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_amounts),
         cmocka_unit_test (test_lines),
+        cmocka_unit_test (test_lines_of_slow_judges),
         cmocka_unit_test (test_pace),
         cmocka_unit_test (test_summary),
         cmocka_unit_test (test_report),
