@@ -202,26 +202,30 @@ static double mean_of (const double *sums, void *context)
     return groups ? sum / groups : NAN;
 }
 
-// The one subset that a mean is of; -1 where there are more.
-static int only_subset (const benchmark_sums_t *sums, const benchmark_mean_t *mean)
+// Do all rows of a mean count the same? rows: how many there are.
+static bool is_even (const benchmark_sums_t *sums, const benchmark_mean_t *mean, unsigned model, double *rows)
 {
-    int only = -1;
-    for (size_t i = 0; i < sums->n_subsets; i++)
-        if (mean->weight [i] > 0 && sums->total [PER_SUBSET * i] > 0) {
-            if (only >= 0)
-                return -1;
-            only = (int) i;
-        }
-    return only;
+    double first = NAN;
+    *rows = 0;
+    for (size_t i = 0; i < sums->n_subsets; i++) {
+        double here = sums->total [PER_SUBSET * i];
+        if (mean->weight [i] == 0 || here == 0)
+            continue;
+        if (sums->uneven [i] [model] || (*rows > 0 && sums->first [i] [model] != first))
+            return false;
+        first = sums->first [i] [model];
+        *rows += here;
+    }
+    return *rows > 0 && (first == 0 || first == 1);
 }
 
 interval_t benchmark_value (const benchmark_sums_t *sums, const benchmark_mean_t *mean, unsigned model, const bootstrap_t *options)
 {
     assert (model < sums->n_models);
-    int only = only_subset (sums, mean);
-    if (only >= 0 && !sums->uneven [only] [model])
-        return stats_wilson (sums->total [PER_SUBSET * only + 1 + model], sums->total [PER_SUBSET * only], STATS_LEVEL);
     wish_t wish = { mean, sums->n_subsets, { model == 0, model == 1 } };
+    double rows;
+    if (is_even (sums, mean, model, &rows))
+        return stats_wilson (mean_of (sums->total, &wish) * rows, rows, STATS_LEVEL);
     return clusters_interval (sums->clusters, mean_of, &wish, options);
 }
 

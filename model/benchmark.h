@@ -63,7 +63,7 @@ void benchmark_mean_score (benchmark_mean_t *mean, const benchmark_sums_t *sums,
 void benchmark_mean_rows (benchmark_mean_t *mean, const benchmark_sums_t *sums);
 
 // The mean of a model's points (0 or 1), and of the first model's less the second's, with their bootstrap intervals. Where
-// all rows of one subset count the same, no resample differs: Wilson's interval stands for the first, in rows.
+// all rows count 0, or all count 1, no resample differs: Wilson's interval stands for the first, in rows.
 interval_t benchmark_value (const benchmark_sums_t *sums, const benchmark_mean_t *mean, unsigned model, const bootstrap_t *options);
 interval_t benchmark_difference (const benchmark_sums_t *sums, const benchmark_mean_t *mean, const bootstrap_t *options);
 

@@ -77,14 +77,6 @@ size_t clusters_count (const clusters_t *clusters)
     return clusters->count;
 }
 
-static void sums_of (const clusters_t *clusters, const uint32_t *times, double *sums)
-{
-    memset (sums, 0, clusters->width * sizeof *sums);
-    for (size_t c = 0; c < clusters->count; c++)
-        for (size_t i = 0; times [c] && i < clusters->width; i++)
-            sums [i] += times [c] * clusters->sums [c * clusters->width + i];
-}
-
 void clusters_sums (const clusters_t *clusters, double *sums)
 {
     memset (sums, 0, clusters->width * sizeof *sums);
@@ -104,21 +96,54 @@ double stat_ratio_difference (const double *sums, void *context)
     return sums [0] / sums [1] - sums [2] / sums [3];
 }
 
-typedef struct { const clusters_t *clusters; sums_statistic_t *statistic; void *context; } of_sums_t;
+// The sums that are not 0, cluster by cluster: of many sums most clusters have few.
+typedef struct { uint32_t place; double value; } part_t;
+
+typedef struct {
+    size_t width, count;
+    size_t *end;                // of cluster i's parts, which begin where those of the one before end
+    part_t *part;
+    sums_statistic_t *statistic;
+    void *context;
+} of_sums_t;
+
+static of_sums_t pack (const clusters_t *clusters, sums_statistic_t *statistic, void *context)
+{
+    size_t cells = clusters->count * clusters->width, n = 0;
+    for (size_t i = 0; i < cells; i++)
+        n += clusters->sums [i] != 0;
+    of_sums_t of = { clusters->width, clusters->count, mem_new ((clusters->count + 1) * sizeof *of.end),
+                     mem_new ((n + 1) * sizeof *of.part), statistic, context };
+    n = 0;
+    for (size_t i = 0; i < cells; i++) {
+        if (clusters->sums [i] != 0)
+            of.part [n++] = (part_t) { (uint32_t) (i % clusters->width), clusters->sums [i] };
+        of.end [i / clusters->width] = n;
+    }
+    return of;
+}
 
 static double statistic_of_sums (const uint32_t *times, size_t n_clusters, void *context)
 {
     const of_sums_t *of = context;
-    double sums [CLUSTER_WIDTH_MAX];
-    assert (n_clusters == of->clusters->count);
-    sums_of (of->clusters, times, sums);
+    double sums [CLUSTER_WIDTH_MAX] = { 0 };
+    assert (n_clusters == of->count);
+    for (size_t c = 0, p = 0; c < of->count; c++) {
+        if (times [c] == 0)
+            p = of->end [c];
+        for (; p < of->end [c]; p++)
+            sums [of->part [p].place] += times [c] * of->part [p].value;
+    }
     return of->statistic (sums, of->context);
 }
 
 interval_t clusters_interval (const clusters_t *clusters, sums_statistic_t *statistic, void *context, const bootstrap_t *options)
 {
-    of_sums_t of = { clusters, statistic, context };
-    return bootstrap_interval (clusters->count, statistic_of_sums, &of, options);
+    of_sums_t of = pack (clusters, statistic, context);
+    interval_t interval = bootstrap_interval (clusters->count, statistic_of_sums, &of, options);
+    free (of.end);
+    free (of.part);
+    return interval;
 }
 
 // --- anything else ------------------------------------------------------------

@@ -110,6 +110,14 @@ static bool has_section (const benchmark_sums_t *sums, const benchmark_t *benchm
     return *rows > 0;
 }
 
+// Only what is published as the score is called so.
+static const char *score_name (const evaluation_t *evaluation)
+{
+    if (evaluation->partial)
+        return "Mean of sections, partial";
+    return evaluate_rows_benchmark (evaluation->rows)->without ? "Mean, without Ties" : "Score";
+}
+
 static void walk (const evaluation_t *evaluation, const benchmark_sums_t *sums, each_fn *each, void *ctx)
 {
     const benchmark_t *benchmark = evaluate_rows_benchmark (evaluation->rows);
@@ -140,7 +148,7 @@ static void walk (const evaluation_t *evaluation, const benchmark_sums_t *sums, 
         }
     benchmark_mean_score (&mean, sums, benchmark);
     if (any)
-        each (ctx, "score", evaluation->partial ? "Mean of sections, partial" : "Score", total, &mean);
+        each (ctx, "score", score_name (evaluation), total, &mean);
     benchmark_mean_rows (&mean, sums);
     each (ctx, "rows", "All rows alike", total, &mean);
 }
@@ -207,13 +215,8 @@ static void add_heads (const evaluation_t *evaluation, buf_t *out)
             buf_printf (out, "; without a reward: %" PRIu64 " (%s)", unreadable, evaluation->generative ? "each a half" : "wrong");
         buf_add_char (out, '\n');
     }
-    size_t start;
-    buf_add_char (out, '\n');
-    start = out->len;
-    buf_add_str (out, "accuracy, %, with its 95 %");
-    pad (out, start, NAME_COLUMNS);
-    buf_add_str (out, "   rows  interval");
-    buf_add_str (out, evaluation->n_models == 2 ? "            against             difference\n" : "\n");
+    buf_printf (out, "\n%*s   rows  accuracy [95 %%]%s\n", NAME_COLUMNS, "",
+                evaluation->n_models == 2 ? "     against             difference" : "");
 }
 
 static void add_baselines (const evaluation_t *evaluation, buf_t *out)

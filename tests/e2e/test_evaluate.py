@@ -135,7 +135,7 @@ def test_best_of_n_shares_ties(shell):
     for subset, size in SIZES_2.items():
         means.append(sum(points(row) for row in rows if row["subset"] == subset) / size)
         assert found["section", subset]["accuracy"]["value"] == pytest.approx(means[-1], abs=1e-8)
-    assert found["score", "Score"]["accuracy"]["value"] == pytest.approx(sum(means) / 5, abs=1e-8)
+    assert found["score", "Mean, without Ties"]["accuracy"]["value"] == pytest.approx(sum(means) / 5, abs=1e-8)
     done = json.loads(shell("evaluate", "bench.jsonl", "--reward", "mine", "--json").out)
     assert done["baselines"]["coin"] == pytest.approx(0.25)
     assert "a judge" in shell("evaluate", "bench.jsonl", "--reward", "judge", "--work", "w", "--against", "mine", code=USAGE).err

@@ -116,6 +116,11 @@ static void test_all_right (void **state)
     interval_t all = benchmark_value (sums, &mean, 0, &options), wilson = stats_wilson (4, 4, STATS_LEVEL);
     near (all.value, 1);
     near (all.low, wilson.low);
+    benchmark_mean_rows (&mean, sums);
+    interval_t none = benchmark_value (sums, &mean, 1, &options);
+    wilson = stats_wilson (0, 14, STATS_LEVEL);
+    near (none.value, 0);
+    near (none.high, wilson.high);
     benchmark_sums_destroy (&sums);
 }
 
