@@ -180,7 +180,7 @@ static void fill_rules (work_t *work)
     }
     free (bits);
     if (out->judged == 0)
-        out->cells = "none of a pair for all rules: judge exhaustively, or keep the cells (judge.store_cells)";
+        out->cells = "no pair was judged exhaustively with its cells kept; use a policy that looks at all rules, or keep the cells (judge.store_cells)";
 }
 
 status_t findings_make (const findings_options_t *options, findings_t **out, fault_t *fault)

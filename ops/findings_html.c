@@ -108,7 +108,10 @@ static void add_phases (const findings_t *f, buf_t *out)
         buf_printf (out, "<tr><td>%s<td>%" PRIu64 "<td>%" PRIu64 "<td>%" PRIu64 "<td>%" PRIu64, phase->name, phase->pairs, phase->identical, phase->no_rule,
                     phase->margin_ties);
         for (size_t s = 0; s < 5; s++)
-            buf_printf (out, "<td>%.3f", findings_margin (phase, shares [s]));
+            if (phase->margins > 0)
+                buf_printf (out, "<td>%.3f", findings_margin (phase, shares [s]));
+            else
+                buf_add_str (out, "<td>-");
     }
     buf_add_str (out, "</table></div>");
 }
@@ -226,7 +229,9 @@ static void add_table (const findings_t *f, const uint32_t *order, buf_t *out)
 
 static void add_rules (const findings_t *f, buf_t *out)
 {
-    buf_printf (out, "<h2>Rules</h2><p>Over %" PRIu64 " exhaustively judged pairs; cells ", f->judged);
+    buf_add_str (out, "<h2>Rules</h2><p>");
+    if (f->judged > 0)
+        buf_printf (out, "Over %" PRIu64 " exhaustively judged pairs; cells ", f->judged);
     html_text (out, f->cells);
     buf_add_str (out, ".</p>");
     if (f->judged == 0)

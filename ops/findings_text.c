@@ -34,7 +34,10 @@ static void say_phases (const findings_t *f, buf_t *out)
         buf_printf (out, "%-14s %9" PRIu64 " %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "         ", phase->name, phase->pairs, phase->identical, phase->no_rule,
                     phase->margin_ties);
         for (size_t s = 0; s < 5; s++)
-            buf_printf (out, " %6.3f", findings_margin (phase, shares [s]));
+            if (phase->margins > 0)
+                buf_printf (out, " %6.3f", findings_margin (phase, shares [s]));
+            else
+                buf_add_str (out, "      -");
         buf_add_char (out, '\n');
     }
 }
@@ -74,9 +77,11 @@ static void say_rule (const findings_t *f, uint32_t r, buf_t *out)
 
 static void say_rules (const findings_t *f, size_t rules_max, buf_t *out)
 {
-    buf_printf (out, "\nRules      over %" PRIu64 " exhaustively judged pairs; cells %s\n", f->judged, f->cells);
-    if (f->judged == 0)
+    if (f->judged == 0) {
+        buf_printf (out, "\nRules      %s\n", f->cells);
         return;
+    }
+    buf_printf (out, "\nRules      over %" PRIu64 " exhaustively judged pairs; cells %s\n", f->judged, f->cells);
     size_t n = f->opened.pool->count;
     uint32_t *order = mem_zero (n + 1, sizeof *order);
     findings_order (f, order);
@@ -98,10 +103,11 @@ static void say_rules (const findings_t *f, size_t rules_max, buf_t *out)
 
 void findings_text (const findings_t *f, size_t rules_max, buf_t *out)
 {
-    buf_printf (out, "Run        %s, policy %s\nJudge      %s\nLabels     %" PRIu64 " pairs of %" PRIu64 " prompts, %" PRIu64 " set aside\n", f->name,
-                f->opened.run->spec->policy, f->judge, f->labelled, f->prompts, f->quarantined);
+    buf_printf (out, "Run        %s, policy %s\nJudge      %s\nLabels     %" PRIu64 " pair%s of %" PRIu64 " prompts, %" PRIu64 " set aside\n", f->name,
+                f->opened.run->spec->policy, f->judge, f->labelled, f->labelled == 1 ? "" : "s", f->prompts, f->quarantined);
     say_agreement (f, out);
-    buf_printf (out, "Length     the longer response won %.1f %% of %" PRIu64 " decided pairs of unequal lengths\n", percent (f->longer, f->unequal), f->unequal);
+    if (f->unequal > 0)
+        buf_printf (out, "Length     the longer response won %.1f %% of %" PRIu64 " decided pairs of unequal lengths\n", percent (f->longer, f->unequal), f->unequal);
     if (f->triples > 0)
         buf_printf (out, "Cycles     %" PRIu64 " of %" PRIu64 " triples of one prompt's responses are cyclic (%.2f %%; of coins' labels 25 %% would be)\n",
                     f->cyclic, f->triples, percent (f->cyclic, f->triples));

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from html.parser import HTMLParser
 
-from conftest import FAILED, USAGE
+from conftest import FAILED, RESUMABLE, USAGE
 from test_judge import serve  # noqa: F401  (a fixture)
 
 RULES = ["first", "second", "third"]
@@ -132,6 +132,17 @@ def test_names_from_outside_are_safe(shell):
     shell("label", "pairs.jsonl", "--out", "job", "--rules", "rules.yaml")
     shell("report", "job", "--html", "page.html")
     assert "<script>alert" not in shell.path("page.html").read_text()
+
+
+def test_nothing_to_report(shell):
+    shell.write("same.jsonl", [{"prompt": "p", "responses": ["a", "a"]}])
+    shell("label", "same.jsonl", "--out", "same")
+    out = shell("report", "same", "--html", "page.html").out
+    assert "1 pair of 1" in out and "nan" not in out and "no pair was judged exhaustively" in out
+    assert "nan" not in shell.path("page.html").read_text()
+    shell.write("pairs.jsonl", corpus(2))
+    shell("label", "pairs.jsonl", "--out", "plan", "--plan", code=RESUMABLE)
+    assert json.loads(shell("report", "plan", "--json").out)["labelled"] == 0
 
 
 def test_without_a_job(shell):
