@@ -19,6 +19,8 @@ typedef struct {
     size_t n_urls;
     char *secret;
     http_t *http;
+    bool looked;                // whether an endpoint can be reached
+    fault_t lost;               // why none can be
     upstream_t *upstream;
     asks_t *asks;
 } self_t;
@@ -43,8 +45,7 @@ static status_t open_http (self_t *self, const Rulemill__JudgeSetup *setup, faul
         self->urls [self->n_urls++] = mem_printf ("%.*s/chat/completions", (int) len, setup->url [i]);
     }
     const http_options_t http = { .ca_file = setup->ca_file [0] ? setup->ca_file : NULL };
-    status_t status = http_new (&http, &self->http, fault);
-    return status == OK ? reach (self->http, (const char *const *) setup->url, setup->n_url, self->secret, fault) : status;
+    return http_new (&http, &self->http, fault);
 }
 
 static void open_upstream (self_t *self, const Rulemill__JudgeSetup *setup, uint64_t seed)
@@ -112,9 +113,25 @@ static status_t openai_open (judge_t *judge, const Rulemill__RunSpec *spec, cons
     return OK;
 }
 
+// A worker that asks nothing, as the store has all its cells, needs no endpoint: so the first question looks for one.
+static bool is_lost (judge_t *judge)
+{
+    self_t *self = judge->self;
+    const Rulemill__JudgeSetup *setup = judge->setup;
+    if (!self->looked) {
+        self->looked = true;
+        self->lost.code = reach (self->http, (const char *const *) setup->url, setup->n_url, self->secret, &self->lost);
+    }
+    return self->lost.code != OK;
+}
+
 static void openai_ask (judge_t *judge, judge_question_t *question)
 {
-    asks_add (((self_t *) judge->self)->asks, question);
+    const self_t *self = judge->self;
+    if (is_lost (judge))
+        judge->sink.done (judge->sink.ctx, question, ERR_DENIED, self->lost.text);
+    else
+        asks_add (self->asks, question);
 }
 
 static bool openai_step (judge_t *judge, int timeout_ms)

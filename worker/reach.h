@@ -1,4 +1,4 @@
-// reach: before its first lease a worker looks whether it gets through to its judge at all.
+// reach: before its first call a worker looks whether it gets through to its judge at all.
 #ifndef WORKER_REACH_H
 #define WORKER_REACH_H
 

@@ -1,4 +1,4 @@
-"""Workers that can't do their work: one that does not get through to the judge says so before its first lease; where it is one of the
+"""Workers that can't do their work: one that does not get through to the judge says so before its first call; where it is one of the
 job's own, the job stops and can go on."""
 
 import json
@@ -37,7 +37,7 @@ def test_a_key_refused_for_one_worker_of_our_own_stops_the_job(shell, serve, job
     assert report(shell)["calls"]["calls"] == server.calls()
 
 
-def test_a_remote_worker_without_the_key_leaves_before_its_first_lease(shell, serve, corpora, monkeypatch):
+def test_a_remote_worker_without_the_key_leaves_before_its_first_call(shell, serve, corpora, monkeypatch):
     server = serve(key=KEY)
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     coordinator, worker = coordinate(shell, corpora, server)
@@ -78,3 +78,14 @@ def test_a_job_that_goes_on_while_its_server_is_away_says_so(shell, serve, job):
     assert json.loads(job(server, "--json", code=RESUMABLE).out)["outcome"] == "workers unfit"
     job(serve(port=server.port))
     assert len(labels(shell)) == PAIRS
+
+
+def test_a_judge_that_is_away_is_not_missed_where_all_is_known(shell, serve, job):
+    server = serve()
+    job(server)
+    first = labels(shell)
+    server.stop()
+    job(server, "--set", "run.tie_margin=0.3", "--new-run")
+    again = labels(shell)
+    assert len(again) == PAIRS and again != first
+    assert "calls" not in report(shell), "nothing was asked"
