@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,16 +18,25 @@ static const double Z_99 = 2.576;
 auto_recipe_t auto_recipe_default (void)
 {
     return (auto_recipe_t) {
-        .sample_pairs = 1000, .sample_share = 1.0 / 3, .min_agreement = 0.90, .flat_gain = 0.01, .audit_share = -1,
+        .costly = true, .learns = true, .sample_pairs = 1000, .sample_share = 1.0 / 3, .min_agreement = 0.90, .flat_gain = 0.01, .audit_share = -1,
         .block_pairs = AUTO_BLOCK_PAIRS
     };
 }
 
+static const char *truth (bool value)
+{
+    return value ? "true" : "false";
+}
+
 void auto_recipe_write (const auto_recipe_t *recipe, buf_t *out)
 {
-    buf_printf (out, "{\"sample_pairs\":%" PRIu64 ",\"sample_share\":%.6f,\"min_agreement\":%.6f,\"flat_gain\":%.6f,"
-                "\"audit_share\":%.6f,\"accept\":%s,\"block_pairs\":%" PRIu64 "}", recipe->sample_pairs, recipe->sample_share,
-                recipe->min_agreement, recipe->flat_gain, recipe->audit_share, recipe->accept ? "true" : "false", recipe->block_pairs);
+    buf_printf (out, "{\"costly\":%s,\"learns\":%s,\"sample_pairs\":%" PRIu64 ",\"sample_share\":%.6f,\"min_agreement\":%.6f,"
+                "\"flat_gain\":%.6f,\"audit_share\":%.6f,\"accept\":%s,\"block_pairs\":%" PRIu64, truth (recipe->costly),
+                truth (recipe->learns), recipe->sample_pairs, recipe->sample_share, recipe->min_agreement, recipe->flat_gain,
+                recipe->audit_share, truth (recipe->accept), recipe->block_pairs);
+    if (recipe->training)
+        buf_printf (out, ",\"training\":%s", recipe->training);
+    buf_add_char (out, '}');
 }
 
 static bool read_whole (const json_value_t *object, const char *key, uint64_t *out)
@@ -48,8 +58,12 @@ status_t auto_recipe_read (const char *text, auto_recipe_t *out, fault_t *fault)
              && json_double (json_get (root, "min_agreement"), &out->min_agreement)
              && json_double (json_get (root, "flat_gain"), &out->flat_gain)
              && json_double (json_get (root, "audit_share"), &out->audit_share);
-    if (good)
+    if (good) {
         out->accept = json_is (json_get (root, "accept"), JSON_TRUE);
+        out->costly = json_is (json_get (root, "costly"), JSON_TRUE);
+        out->learns = json_is (json_get (root, "learns"), JSON_TRUE);
+        out->training = NULL;
+    }
     json_doc_destroy (&doc);
     return good ? OK : fault_set (fault, ERR_FORMAT, "the recipe of policy auto can't be read: %.200s; use the version of rulemill that began the run", text);
 }
@@ -116,21 +130,46 @@ static void begin_step (const auto_recipe_t *recipe, Rulemill__AutoRecord *recor
     record->sample_threshold = threshold_of ((double) step_pairs (recipe, step) / (double) record->pairs);
 }
 
-Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t pairs, bool costly)
+Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t asked, uint64_t pairs)
 {
     Rulemill__AutoRecord *record = rulemill__auto_record__unpack (NULL, 0, (const uint8_t *) "");
     buf_t reason = { 0 };
-    record->pairs = pairs;
-    if (!costly) {
+    record->pairs = asked;
+    record->pairs_in_all = pairs;
+    if (!recipe->costly) {
         buf_printf (&reason, "the judge costs nothing for each rule: all rules cost as much as a few");
         choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
+    } else if (!recipe->learns) {
+        buf_printf (&reason, "an adapter is not learnt from what a panel of judges says");
+        choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
     } else if (!fits (recipe, record, 1)) {
+        record->too_small = true;
         buf_printf (&reason, "the corpus has %" PRIu64 " pairs, fewer than %.0f: a sample of %" PRIu64 " would be over %.0f %% of it",
-                    pairs, ceil ((double) recipe->sample_pairs / recipe->sample_share), recipe->sample_pairs, 100 * recipe->sample_share);
+                    asked, ceil ((double) recipe->sample_pairs / recipe->sample_share), recipe->sample_pairs, 100 * recipe->sample_share);
         choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
     } else
         begin_step (recipe, record, 1);
     return record;
+}
+
+// What is there is labelled exhaustively already, or will be: it belongs to what is learnt from.
+bool auto_grown (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t asked, uint64_t pairs)
+{
+    if (!record->too_small || asked <= record->pairs)
+        return false;
+    uint64_t before = record->pairs;
+    record->pairs = asked;
+    if (!fits (recipe, record, 1)) {
+        record->pairs = before;
+        return false;
+    }
+    record->exhaustive_below = record->pairs_in_all;
+    record->pairs_in_all = pairs;
+    record->too_small = false;
+    record->position = record->exhaustive_below - record->exhaustive_below % recipe->block_pairs;
+    record->choice = RULEMILL__AUTO_CHOICE__AUTO_UNDECIDED;
+    begin_step (recipe, record, 1);
+    return true;
 }
 
 void auto_sampled (Rulemill__AutoRecord *record)
@@ -272,4 +311,35 @@ bool auto_block_done (const auto_recipe_t *recipe, Rulemill__AutoRecord *record,
         return false;
     record->stage = RULEMILL__AUTO_STAGE__AUTO_TRAIN;
     return true;
+}
+
+// --- for people ------------------------------------------------------------
+
+const char *auto_choice_name (Rulemill__AutoChoice choice)
+{
+    switch (choice) {
+    case RULEMILL__AUTO_CHOICE__AUTO_ADAPTER:
+        return "adapter";
+    case RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE:
+        return "exhaustive";
+    default:
+        return "undecided";
+    }
+}
+
+auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__AuditSums *tail)
+{
+    Rulemill__AuditSums sums = RULEMILL__AUDIT_SUMS__INIT;
+    if (record->audit_all)
+        auto_sums_join (&sums, record->audit_all);
+    if (tail)
+        auto_sums_join (&sums, tail);
+    auto_state_t state = {
+        .choice = record->choice, .training = record->stage == RULEMILL__AUTO_STAGE__AUTO_TRAIN, .step = record->step,
+        .sampled = record->step > 0 ? ldexp ((double) record->sample_threshold, -64) : 0,
+        .audited = ldexp ((double) record->audit_threshold, -64), .n_adapters = record->n_adapter, .audited_pairs = sums.pairs
+    };
+    snprintf (state.reason, sizeof state.reason, "%s", record->reason);
+    state.told = auto_sums_interval (&sums, 1.96, &state.agreement, &state.low, &state.high);
+    return state;
 }

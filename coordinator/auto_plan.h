@@ -19,6 +19,9 @@ enum { AUTO_AUDITED_MIN = 200, AUTO_RETRAININGS_MAX = 2, AUTO_BLOCK_PAIRS = 1638
 
 // What decides an `auto` run besides its policy's numbers; a part of the run's name (RunSpec.recipe).
 typedef struct {
+    bool costly;                // each rule costs; else there is nothing to save
+    bool learns;                // an adapter can be learnt from the judge's cells (not from a panel's)
+    const char *training;       // how it is learnt, a JSON object; written, not read. NULL: nothing is said
     uint64_t sample_pairs;      // of the first sample (1000)
     double sample_share;        // a sample has at most this share of the corpus's pairs (1/3)
     double min_agreement;       // of the adapter's labels with exhaustive ones, on held-out prompts (.90)
@@ -43,9 +46,11 @@ status_t auto_trained_read (const char *report, size_t len, auto_trained_t *out,
 
 // The record's strings and lists are its own (malloc); it is freed with rulemill__auto_record__free_unpacked.
 
-// Begin: size the first sample of a corpus of so many pairs. costly false: the judge costs nothing for each rule, which is reason
-// enough to judge exhaustively.
-Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t pairs, bool costly);
+// Begin: size the first sample of a corpus of `pairs`, of which `asked` are to be labelled.
+Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t asked, uint64_t pairs);
+
+// The corpus was too small and has grown to `asked` pairs that are to be labelled, `pairs` in all: is it large enough now? True: a sample begins.
+bool auto_grown (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t asked, uint64_t pairs);
 
 // The sample is labelled: it is time to train. Then what came of it: an adapter (digest), another sample, or neither.
 void auto_sampled (Rulemill__AutoRecord *record);
@@ -64,5 +69,22 @@ void auto_sums_join (Rulemill__AuditSums *sums, const Rulemill__AuditSums *more)
 // The share of audited pairs whose label is that of exhaustive selection, with an interval clustered by prompt (ratio estimator, normal; z 1.96 for
 // 95 %, 2.576 for 99 %). False: under AUTO_AUDITED_MIN pairs, too few to say.
 bool auto_sums_interval (const Rulemill__AuditSums *sums, double z, double *share, double *low, double *high);
+
+// Where a run stands, for people: plain values.
+typedef struct {
+    Rulemill__AutoChoice choice;
+    bool training;
+    char reason [512];                      // "" while undecided
+    uint32_t step;                          // samples so far; 0: none was needed
+    double sampled, audited;                // shares of the prompts' hashes
+    size_t n_adapters;
+    uint64_t audited_pairs;
+    bool told;                              // enough are audited to say
+    double agreement, low, high;            // of audited labels with exhaustive ones, 95 %
+} auto_state_t;
+
+// tail: audits that the record does not have yet; may be NULL.
+auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__AuditSums *tail);
+const char *auto_choice_name (Rulemill__AutoChoice choice);     // "undecided", "adapter", "exhaustive"
 
 #endif

@@ -279,7 +279,7 @@ static status_t make_kind (job_t *job, kind_t **out, fault_t *fault)
         .store = job->store, .run = job->run.record, .pool = job->run.pool, .limit = o->limit,
         .stored_cells = o->return_cells || o->scores != NULL || strcmp (job->run.record->spec->judge, "replay") == 0,
         .second_copies = !o->judge_costly, .costs = !spend_is_zero (&o->budget), .judges = o->judges, .n_judges = o->n_judges,
-        .repeats = o->repeats, .repeat_share = o->repeat_share
+        .program = o->program, .dir = o->dir, .repeats = o->repeats, .repeat_share = o->repeat_share
     };
     return kind_label_new (&kind, out, fault);
 }
@@ -361,6 +361,7 @@ static status_t label (job_t *job, fault_t *fault)
     job_show (job);
     job->report->label_s = job->snapshot.stage_s;
     job->report->counts = *kind_label_counts (job->kind);
+    job->report->has_auto = kind_label_auto (job->kind, &job->report->automatic);
     serve_destroy (&job->serve);
     keep_pace (job, job->report->counts.calls - calls_before);
     return status;

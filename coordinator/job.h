@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "coordinator/auto_plan.h"
 #include "base/spend.h"
 #include "coordinator/kind_label_plan.h"
 #include "model/rulepool.h"
@@ -68,6 +69,8 @@ typedef struct {
     const rulepool_t *pool;         // of spec
     const void *pool_yaml;
     size_t pool_yaml_len;
+    const void *adapter;            // bytes of spec's adapter, kept with the run; NULL where it names none
+    size_t adapter_len;
     const char *config;             // resolved configuration, YAML, kept with the run
     const scores_options_t *scores; // NULL unless the judge is replay; rule ids and digests are filled in by the job
     bool judge_costly;
@@ -117,6 +120,8 @@ typedef struct {
     dataset_report_t dataset;
     double ingest_s, label_s, export_s;
     bool nothing_to_do;                 // it was complete already
+    bool has_auto;                      // the policy is auto, and
+    auto_state_t automatic;             // this is where it stands
     bool rows_set_aside;                // rejects, quarantine or unknown scores: exit code "complete with rows set aside"
     char run [20];
     uint32_t tie_margin;                // of the run, 1e-6

@@ -10,7 +10,7 @@
 #include "proto/wire.h"
 #include "storage/run.h"
 
-enum { EXCLUDE_FILES_MAX = 256, REPORT_NUMBERS = 18 };
+enum { EXCLUDE_FILES_MAX = 256, REPORT_NUMBERS = 21 };
 
 // --- finding and registering -----------------------------------------------
 
@@ -119,6 +119,11 @@ static status_t begin (store_t *store, const job_options_t *options, Rulemill__R
     *number = record.number = count_runs (store) + 1;
     store_batch_t *batch = store_batch_new (store);
     record_put_blob (batch, &options->pool->blob_digest, options->pool_yaml, options->pool_yaml_len);
+    if (options->adapter && spec->adapter.len == DIGEST_BYTES) {
+        digest_t adapter;
+        memcpy (adapter.b, spec->adapter.data, DIGEST_BYTES);
+        record_put_blob (batch, &adapter, options->adapter, options->adapter_len);
+    }
     record_put_run (batch, &record);
     if (options->n_judges > 0)
         status = take_in_probes (store, batch, *number, fault);
@@ -362,7 +367,8 @@ static void numbers_of (dataset_report_t *report, uint64_t *numbers [REPORT_NUMB
     uint64_t *all [REPORT_NUMBERS] = {
         &report->train, &report->validation, &report->ties, &report->duplicates, &report->quarantined, &report->excluded,
         &report->filtered, &report->longer, &report->shorter, &report->votes_agree, &report->votes_disagree, &report->votes_split,
-        &report->votes_tied, &report->given_longer, &report->given_shorter, &report->tie_identical, &report->tie_no_rule, &report->tie_margin
+        &report->votes_tied, &report->given_longer, &report->given_shorter, &report->tie_identical, &report->tie_no_rule, &report->tie_margin,
+        &report->by_adapter, &report->cells_all, &report->cells_selected
     };
     memcpy (numbers, all, sizeof all);
 }

@@ -43,12 +43,6 @@ static void keep_smallest (uint64_t *heap, size_t *n, size_t limit, uint64_t val
     }
 }
 
-static uint64_t limit_hash (const label_kind_t *self, const Rulemill__PromptRecord *prompt)
-{
-    content_key_t group = label_key (&prompt->group_key);
-    return group_hash (self->options.run->spec->seed, "limit", &group);
-}
-
 // The largest group hash of the sample: that of the limit-th prompt by hash. 8 bytes of memory for each prompt of the sample.
 static status_t find_threshold (label_kind_t *self, uint64_t *threshold, fault_t *fault)
 {
@@ -67,7 +61,7 @@ static status_t find_threshold (label_kind_t *self, uint64_t *threshold, fault_t
             status = fault_set (fault, ERR_CORRUPT, "a prompt in the store can't be read; restore it from a backup");
             break;
         }
-        keep_smallest (heap, &n, limit, limit_hash (self, prompt));
+        keep_smallest (heap, &n, limit, label_limit_hash (self, prompt));
         rulemill__prompt_record__free_unpacked (prompt, NULL);
     }
     if (status == OK)
@@ -111,9 +105,31 @@ static status_t resume_phase (label_kind_t *self, phase_t *phase, const Rulemill
     return status;
 }
 
+// The policy auto's phases; with a limit, the share of the prompts that it leaves is what is labelled.
+static status_t auto_phase (label_kind_t *self, phase_t *phase, bool *found, fault_t *fault)
+{
+    uint64_t pairs;
+    status_t status = pairs_end (self, &pairs, fault);
+    double share = 1;
+    if (status == OK && self->options.limit > 0 && self->options.limit < self->prompts) {
+        share = (double) self->options.limit / (double) self->prompts;
+        status = find_threshold (self, &self->threshold, fault);
+    }
+    if (status == OK)
+        status = auto_run_phase (self->auto_run, pairs, share, phase, found, fault);
+    bool again = false;
+    if (status == OK && !*found)
+        status = any_retry (self, &again, fault);
+    *found = *found || again;
+    self->prompt_known = false;
+    return status;
+}
+
 static status_t label_phase (kind_t *kind, phase_t *phase, bool *found, fault_t *fault)
 {
     label_kind_t *self = (label_kind_t *) kind;
+    if (self->auto_run)
+        return auto_phase (self, phase, found, fault);
     *phase = (phase_t) { .low_water = 0 };
     if (self->options.limit > 0)
         snprintf (phase->name, sizeof phase->name, "limit-%" PRIu64, self->options.limit);
@@ -136,41 +152,12 @@ static status_t label_phase (kind_t *kind, phase_t *phase, bool *found, fault_t 
 
 static const char *const *label_phase_end (kind_t *kind, const phase_t *phase)
 {
-    (void) kind;
     (void) phase;
-    return NULL;        // nothing is made of the labels between phases
+    label_kind_t *self = (label_kind_t *) kind;
+    return self->auto_run ? auto_run_command (self->auto_run) : NULL;
 }
 
 // --- what is due -----------------------------------------------------------
-
-// What must be known of a prompt to tell whether its pairs are due and what they cost.
-status_t label_look_at_prompt (label_kind_t *self, uint64_t number, fault_t *fault)
-{
-    if (self->prompt_known && self->prompt == number)
-        return OK;
-    bool excluded = false, sampled = self->threshold != UINT64_MAX;
-    status_t status = record_is_excluded (self->options.store, self->run, number, &excluded, fault);
-    Rulemill__PromptRecord *prompt = NULL;
-    if (status == OK && (sampled || self->layers > self->members))
-        status = record_get_prompt (self->options.store, number, &prompt, fault);
-    self->prompt = number;
-    self->prompt_known = status == OK;
-    self->prompt_due = !excluded && (!sampled || prompt == NULL || limit_hash (self, prompt) <= self->threshold);
-    self->prompt_again = prompt && label_again (self, prompt);
-    if (prompt)
-        rulemill__prompt_record__free_unpacked (prompt, NULL);
-    return status;
-}
-
-static status_t prompt_is_due (label_kind_t *self, uint64_t number, bool *due, fault_t *fault)
-{
-    *due = true;
-    if (self->threshold == UINT64_MAX && !self->has_excluded)
-        return OK;
-    status_t status = label_look_at_prompt (self, number, fault);
-    *due = self->prompt_due;
-    return status;
-}
 
 static status_t label_cost (kind_t *kind, uint64_t item, uint64_t *cost, fault_t *fault)
 {
@@ -187,9 +174,10 @@ static status_t label_cost (kind_t *kind, uint64_t item, uint64_t *cost, fault_t
 static status_t look_at (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, due_t *out, fault_t *fault)
 {
     *out = (due_t) { .item = item, .group = pair->prompt };
-    bool due;
-    status_t status = prompt_is_due (self, pair->prompt, &due, fault);
-    if (status != OK || !due)
+    Rulemill__LabelHow how;
+    bool later = false;
+    status_t status = label_prompts_differ (self) ? label_how (self, item, pair->prompt, &how, &later, fault) : OK;
+    if (status != OK || later || (label_prompts_differ (self) && !self->prompt_due))
         return status;
     out->state = pair->response_a == pair->response_b ? DUE_SELF : DUE_LEASE;
     if (self->options.stored_cells) {
@@ -284,6 +272,18 @@ static status_t label_retries (kind_t *kind, uint64_t from, due_t *out, size_t m
 
 // --- workers' setup --------------------------------------------------------
 
+// The digests of the run's adapters, the one that was given or those that it has trained; borrowed.
+static size_t adapters_of (const label_kind_t *self, ProtobufCBinaryData out [AUTO_RETRAININGS_MAX + 1])
+{
+    const Rulemill__AutoRecord *record = self->auto_run ? auto_run_record (self->auto_run) : NULL;
+    size_t n = 0;
+    if (self->options.run->spec->adapter.len == DIGEST_BYTES)
+        out [n++] = self->options.run->spec->adapter;
+    for (; record && n < record->n_adapter && n <= AUTO_RETRAININGS_MAX; n++)
+        out [n] = record->adapter [n]->digest;
+    return n;
+}
+
 static void label_setup (kind_t *kind, buf_t *setup)
 {
     const label_kind_t *self = (const label_kind_t *) kind;
@@ -294,16 +294,23 @@ static void label_setup (kind_t *kind, buf_t *setup)
     message.judge = (Rulemill__JudgeSetup **) (uintptr_t) self->options.judges;
     message.n_judge = self->options.n_judges;
     message.repeats = (uint32_t) (self->layers / self->members - 1);
+    ProtobufCBinaryData adapters [AUTO_RETRAININGS_MAX + 1];
+    message.adapter = adapters;
+    message.n_adapter = adapters_of (self, adapters);
     wire_pack (&message.base, setup);
 }
 
 static size_t label_blobs (kind_t *kind, digest_t *out, size_t max)
 {
     const label_kind_t *self = (const label_kind_t *) kind;
-    if (max == 0 || self->options.run->pool_blob.len != DIGEST_BYTES)
+    ProtobufCBinaryData adapters [AUTO_RETRAININGS_MAX + 1];
+    size_t n = adapters_of (self, adapters);
+    if (max < 1 + n || self->options.run->pool_blob.len != DIGEST_BYTES)
         return 0;
     memcpy (out->b, self->options.run->pool_blob.data, DIGEST_BYTES);
-    return 1;
+    for (size_t i = 0; i < n; i++)
+        memcpy (out [1 + i].b, adapters [i].data, DIGEST_BYTES);
+    return 1 + n;
 }
 
 static status_t label_blob (kind_t *kind, const digest_t *digest, buf_t *out, bool *found, fault_t *fault)
@@ -406,6 +413,9 @@ status_t kind_label_new (const kind_label_options_t *options, kind_t **out, faul
         status = read_counts (self, fault);
     if (status == OK)
         status = label_need_open (self, fault);
+    if (status == OK && strcmp (options->run->spec->policy, "auto") == 0)
+        status = auto_run_open (&(auto_run_options_t) { .store = options->store, .run = options->run,
+                                                        .program = options->program, .dir = options->dir }, &self->auto_run, fault);
     if (status != OK)
         kind_label_destroy (out);
     return status;
@@ -421,6 +431,7 @@ void kind_label_destroy (kind_t **kind)
     free (self->rule_number);
     free (self->rule_index);
     free (self->layer_judge);
+    auto_run_close (&self->auto_run);
     free (self);
     *kind = NULL;
 }

@@ -8,6 +8,7 @@
 #ifndef COORDINATOR_KIND_LABEL_H
 #define COORDINATOR_KIND_LABEL_H
 
+#include "coordinator/auto_plan.h"
 #include "coordinator/kind.h"
 #include "model/rulepool.h"
 #include "proto/wire.pb-c.h"
@@ -24,6 +25,7 @@ typedef struct {
     size_t n_judges;                    // 0: the judge asks nobody
     unsigned repeats;                   // how often cells of the share below are judged over; at most LIMIT_REPEATS
     double repeat_share;                // of prompts' groups, drawn by the run's seed
+    const char *program, *dir;          // for the policy auto: rulemill's own path, the job's folder
     uint64_t limit;                     // label the groups of a seeded sample of at least this many prompts; 0: all
 } kind_label_options_t;
 
@@ -32,6 +34,9 @@ void kind_label_destroy (kind_t **kind);
 
 // Counts as of the last result, committed or about to be.
 const Rulemill__RunCounts *kind_label_counts (const kind_t *kind);
+
+// Where the policy auto stands; false for other policies, and before it has begun.
+bool kind_label_auto (const kind_t *kind, auto_state_t *out);
 
 
 // Forget the quarantine of a run's pairs, so that they are due again. counts is brought up to date and stored too.

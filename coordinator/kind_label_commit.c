@@ -64,9 +64,9 @@ static Rulemill__Outcome outcome_of (const label_kind_t *self, const Rulemill__L
     return difference > 0 ? RULEMILL__OUTCOME__OUTCOME_A : RULEMILL__OUTCOME__OUTCOME_B;
 }
 
-static bool label_holds (const label_kind_t *self, const Rulemill__PairRecord *pair, const Rulemill__Label *label)
+static bool label_holds (const label_kind_t *self, const Rulemill__PairRecord *pair, const char *selector, const Rulemill__Label *label)
 {
-    if (label->swapped != label_swapped (self, pair) || strcmp (label->selected_by, self->options.run->spec->policy) != 0)
+    if (label->swapped != label_swapped (self, pair) || strcmp (label->selected_by, selector) != 0)
         return false;
     if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED)
         return label->n_rule == 0 && lists_agree (label) && strlen (label->raw) <= RAW_BYTES_MAX;
@@ -120,7 +120,15 @@ static void keep (label_kind_t *self, store_batch_t *batch, uint64_t item, const
 
 void label_used (kind_t *kind, const usage_t *usage)
 {
-    Rulemill__RunCounts *counts = &((label_kind_t *) kind)->counts;
+    label_kind_t *self = (label_kind_t *) kind;
+    Rulemill__RunCounts *counts = &self->counts;
+    if (label_sampling (self)) {
+        counts->sample_calls += usage->calls;
+        counts->sample_prompt_tokens += usage->prompt_tokens;
+        counts->sample_cached_tokens += usage->cached_tokens;
+        counts->sample_completion_tokens += usage->completion_tokens;
+        counts->sample_cost += usage->cost;
+    }
     counts->calls += usage->calls;
     counts->prompt_tokens += usage->prompt_tokens;
     counts->cached_tokens += usage->cached_tokens;
@@ -211,6 +219,7 @@ static status_t merge_layer (label_kind_t *self, store_batch_t *batch, uint64_t 
         if (at == overlay->cells->n_rule || overlay->cells->rule [at] != rule) {
             insert_cell (overlay->cells, at, rule, fresh->score [i], fresh->relevance [i], fresh->mass [i]);
             self->counts.cells_judged++;
+            self->counts.sample_cells += label_sampling (self);
         }
         else if (overlay->cells->score [at] != fresh->score [i] || overlay->cells->relevance [at] != fresh->relevance [i])
             *stale = true;
@@ -249,7 +258,18 @@ static status_t tell_known (label_kind_t *self, uint64_t item, const Rulemill__P
 
 // --- the hooks -------------------------------------------------------------
 
-static bool result_readable (const label_kind_t *self, const Rulemill__PairRecord *pair, const Rulemill__LabelResult *result, bool final)
+// An audited pair has a label by exhaustive selection besides, unless it is set aside.
+static bool audit_holds (const label_kind_t *self, const Rulemill__PairRecord *pair, Rulemill__LabelHow how, const Rulemill__LabelResult *result)
+{
+    bool wanted = how == RULEMILL__LABEL_HOW__HOW_AUDIT && result->label->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
+    if (!wanted || result->audit == NULL)
+        return !wanted && result->audit == NULL;
+    return result->audit->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED
+        && label_holds (self, pair, label_selector (self, RULEMILL__LABEL_HOW__HOW_EXHAUSTIVE), result->audit);
+}
+
+static bool result_readable (const label_kind_t *self, const Rulemill__PairRecord *pair, Rulemill__LabelHow how,
+                             const Rulemill__LabelResult *result, bool final)
 {
     if ((result->new_a && !cells_readable (self, result->new_a)) || (result->new_b && !cells_readable (self, result->new_b)))
         return false;
@@ -257,7 +277,8 @@ static bool result_readable (const label_kind_t *self, const Rulemill__PairRecor
         return false;
     if (final && result->label)
         wire_clean_text (result->label->reason);        // it ends in reports and on terminals
-    return !final || (result->label && label_holds (self, pair, result->label));
+    return !final || (result->label && label_holds (self, pair, label_selector (self, how), result->label)
+                      && audit_holds (self, pair, how, result));
 }
 
 static status_t take (label_kind_t *self, store_batch_t *batch, uint64_t item, const Rulemill__PairRecord *pair,
@@ -274,6 +295,10 @@ static status_t take (label_kind_t *self, store_batch_t *batch, uint64_t item, c
         return tell_known (self, item, pair, known, fault);
     }
     *verdict = final ? VERDICT_FINAL : VERDICT_PARTIAL;
+    if (final && result->audit)
+        record_put_audit (batch, self->run, item, result->audit);
+    if (final && self->auto_run && strcmp (result->label->selected_by, "adapter") == 0)
+        result->label->adapter = 1 + auto_run_adapter (self->auto_run, item);
     if (final)
         keep (self, batch, item, pair, result->label);
     return OK;
@@ -285,6 +310,13 @@ static status_t get_pair (label_kind_t *self, uint64_t item, Rulemill__PairRecor
     if (status == OK && *pair == NULL)
         return fault_set (fault, ERR_CORRUPT, "pair %llu is missing from the store", (unsigned long long) item);
     return status;
+}
+
+static status_t how_of (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, Rulemill__LabelHow *how, fault_t *fault)
+{
+    bool later;
+    *how = RULEMILL__LABEL_HOW__HOW_POLICY;
+    return self->auto_run ? label_how (self, item, pair->prompt, how, &later, fault) : OK;
 }
 
 status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool final, const void *body, size_t len,
@@ -306,8 +338,10 @@ status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool f
     status = get_pair (self, item, &pair, fault);
     if (status != OK)
         return status;
-    Rulemill__LabelResult *result = rulemill__label_result__unpack (NULL, len, body);
-    if (result && result_readable (self, pair, result, final))
+    Rulemill__LabelHow how;
+    status = how_of (self, item, pair, &how, fault);
+    Rulemill__LabelResult *result = status == OK ? rulemill__label_result__unpack (NULL, len, body) : NULL;
+    if (result && result_readable (self, pair, how, result, final))
         status = take (self, batch, item, pair, result, final, verdict, known, fault);
     if (result)
         rulemill__label_result__free_unpacked (result, NULL);
@@ -322,7 +356,7 @@ status_t label_late (kind_t *kind, store_batch_t *batch, uint64_t item, const vo
     Rulemill__LabelResult *result = self->options.stored_cells ? rulemill__label_result__unpack (NULL, len, body) : NULL;
     Rulemill__PairRecord *pair = NULL;
     status_t status = result ? get_pair (self, item, &pair, fault) : OK;
-    if (status == OK && result && result_readable (self, pair, result, false)) {
+    if (status == OK && result && result_readable (self, pair, RULEMILL__LABEL_HOW__HOW_POLICY, result, false)) {
         bool swapped = label_swapped (self, pair), stale = false;
         status = merge (self, batch, swapped ? pair->response_b : pair->response_a, result->new_a, &stale, fault);
         if (status == OK)
@@ -341,11 +375,15 @@ static status_t keep_made (label_kind_t *self, store_batch_t *batch, uint64_t it
     status_t status = get_pair (self, item, &pair, fault);
     if (status != OK)
         return status;
-    label->swapped = label_swapped (self, pair);
-    label->selected_by = self->options.run->spec->policy;
-    keep (self, batch, item, pair, label);
+    Rulemill__LabelHow how;
+    status = how_of (self, item, pair, &how, fault);
+    if (status == OK) {
+        label->swapped = label_swapped (self, pair);
+        label->selected_by = (char *) (uintptr_t) label_selector (self, how);
+        keep (self, batch, item, pair, label);
+    }
     rulemill__pair_record__free_unpacked (pair, NULL);
-    return OK;
+    return status;
 }
 
 status_t label_settle (kind_t *kind, store_batch_t *batch, uint64_t item, fault_t *fault)

@@ -193,6 +193,11 @@ static status_t fill_item (label_kind_t *self, uint64_t number, body_parts_t *pa
         status = add_response (self, item->response_a, &item->text_a, &parts->a, fault);
     if (status == OK)
         status = add_response (self, item->response_b, &item->text_b, &parts->b, fault);
+    bool later;
+    if (status == OK)
+        status = label_how (self, number, pair->prompt, &item->how, &later, fault);
+    if (status == OK && self->auto_run)
+        item->adapter = auto_run_adapter (self->auto_run, number);
     item->again = status == OK && label_again (self, parts->prompt);
     size_t layers = label_layers (self, item->again);
     if (status == OK)

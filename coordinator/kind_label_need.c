@@ -62,9 +62,16 @@ const bool *label_needs (label_kind_t *self, const Rulemill__PairRecord *pair)
 
 status_t label_price (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, uint64_t *cost, fault_t *fault)
 {
-    status_t seen = self->layers > self->members ? label_look_at_prompt (self, pair->prompt, fault) : OK;
+    Rulemill__LabelHow how;
+    bool later;
+    status_t seen = label_how (self, item, pair->prompt, &how, &later, fault);
     if (seen != OK)
         return seen;
+    uint64_t foreseen;
+    if (label_foreseen (self, how, &foreseen)) {
+        *cost = 2 * foreseen * label_layers (self, self->prompt_again);     // which of the stored cells help is not known here
+        return OK;
+    }
     const bool *need = label_needs (self, pair);
     size_t needed = 0, rules = self->options.pool->count, layers = label_layers (self, self->prompt_again);
     for (size_t r = 0; r < rules; r++)

@@ -4,6 +4,7 @@
 
 #include <uthash.h>
 
+#include "coordinator/auto_run.h"
 #include "coordinator/kind_label.h"
 #include "model/selection.h"
 #include "proto/wire.h"
@@ -49,6 +50,9 @@ typedef struct {
     uint64_t prompt;
     bool prompt_known, prompt_due;
     bool prompt_again;              // it is in the share that is judged over
+    content_key_t prompt_group;     // where the policy is auto
+
+    auto_run_t *auto_run;           // NULL: the policy is another one
 
     // what the present batch of a lease has brought already
     uint64_t sent_prompt;
@@ -58,6 +62,18 @@ typedef struct {
     bool retrying;                  // there may be 'Q' records
     overlay_t *overlay;
 } label_kind_t;
+
+// kind_label_how.c
+// What must be known of a prompt to tell whether its pairs are due, what they cost and how they are labelled: into self->prompt_...
+status_t label_look_at_prompt (label_kind_t *self, uint64_t number, fault_t *fault) MUST_USE;
+bool label_prompts_differ (const label_kind_t *self);   // else every prompt is due, and nothing need be looked at
+uint64_t label_limit_hash (const label_kind_t *self, const Rulemill__PromptRecord *prompt);
+status_t label_how (label_kind_t *self, uint64_t item, uint64_t prompt, Rulemill__LabelHow *how, bool *later, fault_t *fault) MUST_USE;
+bool label_sampling (const label_kind_t *self);     // the policy auto judges its sample
+// Who selects the rules of an item that is labelled so, as its label says.
+const char *label_selector (const label_kind_t *self, Rulemill__LabelHow how);
+// Are its rules foreseen by an adapter, so that only the worker knows which are asked about? Then they are this many.
+bool label_foreseen (const label_kind_t *self, Rulemill__LabelHow how, uint64_t *rules);
 
 // kind_label_item.c
 status_t label_body (kind_t *kind, uint64_t item, bool first, buf_t *body, fault_t *fault);
@@ -73,8 +89,6 @@ status_t label_known (label_kind_t *self, uint64_t item, const Rulemill__PairRec
 Rulemill__Cells *label_cells_new (size_t room);
 void label_cells_add (Rulemill__Cells *cells, uint32_t rule, int32_t score, uint32_t relevance, uint32_t mass);
 
-// kind_label.c: prompt_due and prompt_again of a prompt
-status_t label_look_at_prompt (label_kind_t *self, uint64_t number, fault_t *fault) MUST_USE;
 
 // kind_label_need.c
 status_t label_need_open (label_kind_t *self, fault_t *fault) MUST_USE;

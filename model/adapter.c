@@ -17,6 +17,7 @@ struct adapter {
     size_t len;
     void *map;              // NULL: the bytes are borrowed
     adapter_t *twin;
+    digest_t digest;
 };
 
 // --- opening ---------------------------------------------------------------
@@ -41,6 +42,7 @@ status_t adapter_open (const char *name, const void *bytes, size_t len, adapter_
     *out = NULL;
     adapter_t *adapter = mem_zero (1, sizeof *adapter);
     adapter->len = len;
+    adapter->digest = digest_of (bytes, len);
     status_t status = adapter_parts_read (name, bytes, len, &adapter->parts, fault);
     // One level alone: a twin that has a twin is refused before that one is opened.
     if (status == OK && !adapter->parts.header->prompt_only)
@@ -107,9 +109,7 @@ const adapter_parts_t *adapter_parts (const adapter_t *adapter)
 
 digest_t adapter_digest (const adapter_t *adapter)
 {
-    digest_t digest;
-    memcpy (digest.b, adapter->parts.header->digest, DIGEST_BYTES);
-    return digest;
+    return adapter->digest;
 }
 
 size_t adapter_size (const adapter_t *adapter)

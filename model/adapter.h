@@ -23,7 +23,7 @@ status_t adapter_open_file (const char *path, adapter_t **out, fault_t *fault) M
 void adapter_destroy (adapter_t **adapter);
 
 const adapter_parts_t *adapter_parts (const adapter_t *adapter);
-digest_t adapter_digest (const adapter_t *adapter);
+digest_t adapter_digest (const adapter_t *adapter);         // SHA-256 of all its bytes: its name everywhere
 size_t adapter_size (const adapter_t *adapter);
 
 // Its twin that sees the prompt alone, borrowing from it; NULL where it has none.

@@ -53,7 +53,7 @@ typedef struct {
 
 typedef struct {
     char magic [8];
-    uint8_t digest [DIGEST_BYTES];      // SHA-256 of all bytes behind it; the adapter's name everywhere
+    uint8_t digest [DIGEST_BYTES];      // SHA-256 of all bytes behind it
     uint32_t version, form;
     uint32_t bits, words, chars_min, chars_max, with_sign;      // features_spec_t
     uint32_t prompt_only;               // 1: the responses are not looked at

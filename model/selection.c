@@ -27,7 +27,7 @@ typedef struct {
 static const char *const names [POLICY_COUNT] = {
     [POLICY_EXHAUSTIVE] = "exhaustive", [POLICY_DISCREPANCY] = "discrepancy", [POLICY_ALL] = "all",
     [POLICY_RANDOM] = "random", [POLICY_FIXED] = "fixed", [POLICY_ENTROPY] = "entropy", [POLICY_DIVERSE] = "diverse",
-    [POLICY_RELEVANCE] = "relevance",
+    [POLICY_RELEVANCE] = "relevance", [POLICY_ADAPTER] = "adapter", [POLICY_AUTO] = "auto",
 };
 
 const char *policy_name (policy_t policy)
@@ -66,7 +66,8 @@ bool policy_wants_weights (policy_t policy)
 
 bool policy_has_value (policy_t policy)
 {
-    return policy == POLICY_EXHAUSTIVE || policy == POLICY_ENTROPY || policy == POLICY_DIVERSE || policy == POLICY_RELEVANCE;
+    return policy == POLICY_EXHAUSTIVE || policy == POLICY_ENTROPY || policy == POLICY_DIVERSE || policy == POLICY_RELEVANCE
+        || policy == POLICY_ADAPTER || policy == POLICY_AUTO;
 }
 
 // --- the order of candidates -----------------------------------------------

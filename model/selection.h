@@ -34,6 +34,10 @@ typedef enum {
     POLICY_ENTROPY,         // each rule has a weight, by which its value is multiplied and its score averaged
     POLICY_DIVERSE,         // one after the other, the value less by what the rule repeats of those already taken
     POLICY_RELEVANCE,       // the rules of exhaustive, their scores averaged with their relevance as weights
+    // Both as POLICY_EXHAUSTIVE once the rules are judged; which are judged at all is decided elsewhere, pair by pair
+    // (worker/label_choice.h, coordinator/auto_run.h).
+    POLICY_ADAPTER,
+    POLICY_AUTO,
     POLICY_COUNT
 } policy_t;
 

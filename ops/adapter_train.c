@@ -283,7 +283,7 @@ status_t adapter_train (const char *dir, const opened_t *opened, const config_t 
     if (status != OK)
         return status;
     told->bytes = out->len;
-    memcpy (told->digest.b, out->data + offsetof (adapter_header_t, digest), DIGEST_BYTES);
+    told->digest = digest_of (out->data, out->len);
     return OK;
 }
 

@@ -207,14 +207,23 @@ static status_t load_pool (opened_t *opened, fault_t *fault)
     return status;
 }
 
-status_t cmd_open (const char *dir, const char *run, bool read_only, opened_t *out, fault_t *fault)
+static status_t open_as (const char *dir, const char *run, const store_options_t *options, opened_t *out, fault_t *fault)
 {
     *out = (opened_t) { 0 };
-    const store_options_t options = { .read_only = read_only };
-    status_t status = store_open (dir, &options, &out->store, fault);
+    status_t status = store_open (dir, options, &out->store, fault);
     if (status == OK)
         status = run_find (out->store, run, &out->run, fault);
     return status == OK ? load_pool (out, fault) : status;
+}
+
+status_t cmd_open (const char *dir, const char *run, bool read_only, opened_t *out, fault_t *fault)
+{
+    return open_as (dir, run, &(store_options_t) { .read_only = read_only }, out, fault);
+}
+
+status_t cmd_open_beside (const char *dir, const char *run, opened_t *out, fault_t *fault)
+{
+    return open_as (dir, run, &(store_options_t) { .beside = true }, out, fault);
 }
 
 void cmd_close (opened_t *opened)

@@ -57,6 +57,8 @@ typedef struct {
 
 // run: a name, a prefix of its digest, or NULL for the last one. What was opened must be closed also after a fault.
 status_t cmd_open (const char *dir, const char *run, bool read_only, opened_t *out, fault_t *fault) MUST_USE;
+// Read only, beside the job that has started this process.
+status_t cmd_open_beside (const char *dir, const char *run, opened_t *out, fault_t *fault) MUST_USE;
 void cmd_close (opened_t *opened);
 
 // What a judge is called wherever people read of it.

@@ -23,6 +23,7 @@ static const cli_flag_t flags [] = {
     { "--out", "FILE", "train: where the adapter goes", NULL, false },
     { "--report", "FILE", "train: measure it, and what half of the prompts would have taught; JSON into this file, written last", NULL, false },
     { "--quiet", NULL, "train: say nothing but errors", NULL, false },
+    { "--beside", NULL, "train: read the store beside the job that holds it; for the job itself, which has to wait meanwhile", NULL, false },
     { "--all", NULL, "eval: over all prompts, not those alone that were kept from learning; for a corpus that it has not learnt from", NULL, false },
     { "--seed", "S", NULL, "run.seed", false },
     { "--config", "FILE", "YAML configuration; see rulemill help config", NULL, false },
@@ -32,7 +33,7 @@ static const cli_flag_t flags [] = {
 
 // --- train -----------------------------------------------------------------
 
-typedef struct { const char *dir, *run, *out, *report; config_t *config; bool json, quiet; } task_t;
+typedef struct { const char *dir, *run, *out, *report; config_t *config; bool json, quiet, beside; } task_t;
 
 static status_t write_all (int file, const char *path, const buf_t *bytes, fault_t *fault)
 {
@@ -133,7 +134,8 @@ static status_t train_in_child (void *ctx, fault_t *fault)
     opened_t opened;
     adapter_told_t told;
     buf_t text = { 0 };
-    status_t status = cmd_open (task->dir, task->run, true, &opened, fault);
+    status_t status = task->beside ? cmd_open_beside (task->dir, task->run, &opened, fault)
+                                   : cmd_open (task->dir, task->run, true, &opened, fault);
     if (status == OK)
         status = take_over (&opened, task->config, fault);
     if (status == OK)
@@ -155,7 +157,7 @@ static status_t train (const cli_t *cli, const char *dir, fault_t *fault)
     config_t *config = config_new ();
     status_t status = setup_configure (config, cli, fault);
     task_t task = { dir, cli_text (cli, "--run"), cli_text (cli, "--out"), cli_text (cli, "--report"), config,
-                    cli_has (cli, "--json"), cli_has (cli, "--quiet") };
+                    cli_has (cli, "--json"), cli_has (cli, "--quiet"), cli_has (cli, "--beside") };
     if (task.quiet)
         log_setup (LOG_ERROR, NULL);
     if (status == OK)

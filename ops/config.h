@@ -51,6 +51,7 @@ typedef struct {
         double repeat_share;
         uint64_t repeats;
         char *price_prompt, *price_cached, *price_completion, *currency;
+        char *cost;                     // does each rule cost? "auto", "none", "per-rule"
     } judge;
     struct { uint64_t max_calls, max_tokens; char *max_cost; } budget;
     struct {
@@ -59,12 +60,19 @@ typedef struct {
         double weight_relevance, weight_discrepancy;
         char *weights;
         config_names_t fixed;
+        char *adapter;
     } policy;
     struct {
         char *form;
         uint64_t bits, words, chars_min, chars_max, count_min, memory_mb, max_pairs;
         double cost, test_share;
     } adapter;
+    struct {
+        uint64_t sample_pairs, block_pairs;
+        double sample_share, min_agreement, flat_gain;
+        char *audit_share;              // "auto" or a number
+        bool accept_adapter;
+    } automatic;                        // "auto.*"
     struct {
         uint64_t seed;
         double tie_margin;

@@ -30,6 +30,7 @@ CHOICES (position_words, "first", "after_reasoning")
 CHOICES (constrain_words, "none", "structured_outputs", "guided_choice", "response_format")
 CHOICES (long_words, "set-aside", "cut")
 CHOICES (orientation_words, "hashed", "stored")
+CHOICES (cost_words, "auto", "none", "per-rule")
 CHOICES (format_words, "explicit", "implicit", "text", "rewardbench")
 
 static const char *const *combine_words (size_t *count)
@@ -60,6 +61,12 @@ status_t config_pairs (const char *who, const char *text, uint64_t *count, fault
     return number_whole (who, text, 1, (uint64_t) LIMIT_RESPONSES * (LIMIT_RESPONSES - 1) / 2, count, fault);
 }
 
+status_t config_share (const char *who, const char *text, double *share, fault_t *fault)
+{
+    *share = -1;
+    return strcmp (text, "auto") == 0 ? OK : number_real (who, text, 0, 1, share, fault);
+}
+
 static status_t check_pairs (const char *who, const char *text, fault_t *fault)
 {
     uint64_t count;
@@ -70,6 +77,13 @@ static status_t check_price (const char *who, const char *text, fault_t *fault)
 {
     uint64_t price;
     return number_decimal (who, text, PRICE_DECIMALS, PRICE_MAX, &price, fault);
+}
+
+// "auto" or a share; the number is what config_share gives.
+static status_t check_share (const char *who, const char *text, fault_t *fault)
+{
+    double share;
+    return config_share (who, text, &share, fault);
 }
 
 static status_t check_money (const char *who, const char *text, fault_t *fault)
@@ -186,6 +200,8 @@ static const config_key_t keys [] = {
       "openai: price of a million tokens of answers" },
     { "judge.currency", CONFIG_TEXT, AT (judge.currency), "USD", 0, 0, NULL, NULL, false,
       "openai: what prices are in, for messages" },
+    { "judge.cost", CONFIG_CHOICE, AT (judge.cost), "auto", 0, 0, cost_words, NULL, true,
+      "does each rule cost? auto: where the judge is behind HTTP; none, per-rule: as if it were so (policy auto)" },
     { "budget.max_calls", CONFIG_WHOLE, AT (budget.max_calls), "0", 0, UINT64_MAX, NULL, NULL, false,
       "openai: requests that the run may send in all, retries included; 0: no limit" },
     { "budget.max_tokens", CONFIG_WHOLE, AT (budget.max_tokens), "0", 0, UINT64_MAX, NULL, NULL, false,
@@ -193,7 +209,7 @@ static const config_key_t keys [] = {
     { "budget.max_cost", CONFIG_TEXT, AT (budget.max_cost), NULL, 0, 0, NULL, check_money, false,
       "openai: what the run may cost in all, by judge.price_*, in judge.currency" },
     { "policy.name", CONFIG_CHOICE, AT (policy.name), "exhaustive", 0, 0, policy_words, NULL, true,
-      "which rules decide a pair: exhaustive, discrepancy, all, random, fixed, entropy, diverse, relevance" },
+      "which rules decide a pair: auto, exhaustive, discrepancy, all, random, fixed, entropy, diverse, relevance, adapter" },
     { "policy.top", CONFIG_WHOLE, AT (policy.top), "5", 1, LIMIT_RULES, NULL, NULL, true,
       "how many rules decide a pair" },
     { "policy.weight_relevance", CONFIG_REAL, AT (policy.weight_relevance), "1", 0, 1000, NULL, NULL, true,
@@ -204,25 +220,41 @@ static const config_key_t keys [] = {
       "entropy, diverse: file of rule weights, as rulemill report --weights writes it" },
     { "policy.fixed", CONFIG_NAMES, AT (policy.fixed), NULL, 0, 0, NULL, NULL, true,
       "fixed: ids of the rules that decide every pair" },
-    { "adapter.form", CONFIG_CHOICE, AT (adapter.form), "cells", 0, 0, form_words, NULL, false,
+    { "policy.adapter", CONFIG_TEXT, AT (policy.adapter), NULL, 0, 0, NULL, NULL, true,
+      "adapter: file of the Rule Adapter that foresees the rules (rulemill adapter train)" },
+    { "auto.sample_pairs", CONFIG_WHOLE, AT (automatic.sample_pairs), "1000", 10, 1000000000, NULL, NULL, true,
+      "auto: pairs of the first sample that is judged exhaustively to learn from" },
+    { "auto.sample_share", CONFIG_REAL, AT (automatic.sample_share), "0.333333", 0, 1, NULL, NULL, true,
+      "auto: a sample has at most this share of the pairs; where that is not enough, all is judged exhaustively" },
+    { "auto.min_agreement", CONFIG_REAL, AT (automatic.min_agreement), "0.9", 0, 1, NULL, NULL, true,
+      "auto: an adapter is used if its labels agree with exhaustive ones in at least this share of held-out pairs" },
+    { "auto.flat_gain", CONFIG_REAL, AT (automatic.flat_gain), "0.01", 0, 1, NULL, NULL, true,
+      "auto: twice the data adding less than this to that share: more need not be sampled" },
+    { "auto.audit_share", CONFIG_TEXT, AT (automatic.audit_share), "auto", 0, 0, NULL, check_share, true,
+      "auto: share of the later prompts that is judged exhaustively besides; auto: what tells within 2 points, at most 0.02" },
+    { "auto.accept_adapter", CONFIG_BOOL, AT (automatic.accept_adapter), "false", 0, 0, NULL, NULL, true,
+      "auto: use the adapter also where it agrees less" },
+    { "auto.block_pairs", CONFIG_WHOLE, AT (automatic.block_pairs), "16384", 64, 1073741824, NULL, NULL, true,
+      "auto: audits are looked at after each block of so many pairs" },
+    { "adapter.form", CONFIG_CHOICE, AT (adapter.form), "cells", 0, 0, form_words, NULL, true,
       "what a rule adapter learns: rest, rank, value or cells; docs/ADAPTER.md compares them" },
-    { "adapter.bits", CONFIG_WHOLE, AT (adapter.bits), "16", FEATURES_BITS_MIN, ADAPTER_BITS_MAX, NULL, NULL, false,
+    { "adapter.bits", CONFIG_WHOLE, AT (adapter.bits), "16", FEATURES_BITS_MIN, ADAPTER_BITS_MAX, NULL, NULL, true,
       "n-grams are hashed to this many bits" },
-    { "adapter.words", CONFIG_WHOLE, AT (adapter.words), "2", 0, FEATURES_WORDS_MAX, NULL, NULL, false,
+    { "adapter.words", CONFIG_WHOLE, AT (adapter.words), "2", 0, FEATURES_WORDS_MAX, NULL, NULL, true,
       "n-grams of up to this many words" },
-    { "adapter.chars_min", CONFIG_WHOLE, AT (adapter.chars_min), "0", 0, FEATURES_CHARS_MAX, NULL, NULL, false,
+    { "adapter.chars_min", CONFIG_WHOLE, AT (adapter.chars_min), "0", 0, FEATURES_CHARS_MAX, NULL, NULL, true,
       "n-grams of at least this many characters; 0: none" },
-    { "adapter.chars_max", CONFIG_WHOLE, AT (adapter.chars_max), "0", 0, FEATURES_CHARS_MAX, NULL, NULL, false,
+    { "adapter.chars_max", CONFIG_WHOLE, AT (adapter.chars_max), "0", 0, FEATURES_CHARS_MAX, NULL, NULL, true,
       "and of at most so many" },
-    { "adapter.count_min", CONFIG_WHOLE, AT (adapter.count_min), "3", 1, 1000000, NULL, NULL, false,
+    { "adapter.count_min", CONFIG_WHOLE, AT (adapter.count_min), "3", 1, 1000000, NULL, NULL, true,
       "n-grams that stand in fewer texts are left out" },
-    { "adapter.cost", CONFIG_REAL, AT (adapter.cost), "0", 0, 1000000, NULL, NULL, false,
+    { "adapter.cost", CONFIG_REAL, AT (adapter.cost), "0", 0, 1000000, NULL, NULL, true,
       "weight of an error against the size of the weights; 0: the form's default" },
-    { "adapter.memory_mb", CONFIG_WHOLE, AT (adapter.memory_mb), "2048", 64, 1048576, NULL, NULL, false,
+    { "adapter.memory_mb", CONFIG_WHOLE, AT (adapter.memory_mb), "2048", 64, 1048576, NULL, NULL, true,
       "memory for learning; where it is short, fewer prompts are learnt from" },
-    { "adapter.max_pairs", CONFIG_WHOLE, AT (adapter.max_pairs), "50000", 1, 100000000, NULL, NULL, false,
+    { "adapter.max_pairs", CONFIG_WHOLE, AT (adapter.max_pairs), "50000", 1, 100000000, NULL, NULL, true,
       "learn from about this many pairs at most, by whole prompts" },
-    { "adapter.test_share", CONFIG_REAL, AT (adapter.test_share), "0.2", 0, 1, NULL, NULL, false,
+    { "adapter.test_share", CONFIG_REAL, AT (adapter.test_share), "0.2", 0, 1, NULL, NULL, true,
       "share of the prompts that is kept from learning and evaluated on" },
     { "run.seed", CONFIG_WHOLE, AT (run.seed), "1", 0, UINT64_MAX, NULL, NULL, true,
       "seed of everything that is drawn" },

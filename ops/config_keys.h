@@ -28,6 +28,9 @@ status_t config_value_set (config_t *config, const config_key_t *key, const char
 void config_value_clear (config_t *config, const config_key_t *key);    // gives memory back
 
 // "corpus.pairs": a number, "all" or "best-vs-rest". 0 for the words.
+// A share, or "auto": -1. ERR_USAGE.
+status_t config_share (const char *who, const char *text, double *share, fault_t *fault) MUST_USE;
+
 status_t config_pairs (const char *who, const char *text, uint64_t *count, fault_t *fault) MUST_USE;
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "ops/auto_show.h"
 #include "ops/progress.h"
 #include "ops/write_file.h"
 
@@ -265,6 +266,7 @@ void report_json (const outcome_t *outcome, buf_t *out)
     add_corpus (outcome, out);
     add_labels (outcome, out);
     add_agreement (outcome, out);
+    auto_show_json (outcome, out);
     if (outcome->agreement_json) {
         json_write_key (out, "judges");
         buf_add_str (out, outcome->agreement_json);

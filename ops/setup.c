@@ -54,6 +54,8 @@ const cli_flag_t setup_run_flags [] = {
     { "--compat", "published", NULL, "judge.compat", false },
     { "--rules", "FILE", NULL, "rules.file", false },
     { "--policy", "P", NULL, "policy.name", false },
+    { "--adapter", "FILE", NULL, "policy.adapter", false },
+    { "--accept-adapter", NULL, NULL, "auto.accept_adapter", false },
     { "--top", "K", NULL, "policy.top", false },
     { "--seed", "S", NULL, "run.seed", false },
     { "--config", "FILE", "YAML configuration; see rulemill help config", NULL, false },
@@ -125,6 +127,9 @@ status_t setup_configure (config_t *config, const cli_t *cli, fault_t *fault)
         if (status != OK)
             return status;
     }
+    // Who names an adapter means the policy that uses it.
+    if (config_given (config, "policy.adapter") && !config_given (config, "policy.name"))
+        return config_set (config, "policy.name", "--policy", policy_name (POLICY_ADAPTER), fault);
     return OK;
 }
 
@@ -351,6 +356,8 @@ static status_t set_run (setup_t *setup, const cli_t *cli, bool resume, fault_t 
         job->pool = setup->pool;
         job->pool_yaml = setup->pool_yaml.data;
         job->pool_yaml_len = setup->pool_yaml.len;
+        job->adapter = setup->spec.adapter_file.data;
+        job->adapter_len = setup->spec.adapter_file.len;
     }
     job->new_run = cli_has (cli, "--new-run");
     config_print (config, &setup->config_text);
@@ -370,14 +377,14 @@ static unsigned cores (void)
     return count > 0 ? (unsigned) count : 1;
 }
 
-static status_t set_local (setup_t *setup, fault_t *fault)
+// rulemill itself, for the processes that a job starts.
+static status_t set_program (setup_t *setup, fault_t *fault)
 {
     ssize_t n = readlink ("/proc/self/exe", setup->program, PROGRAM_BYTES - 1);
     if (n <= 0)
-        return fault_set (fault, ERR_IO, "/proc/self/exe can't be read; workers can't be started without /proc");
+        return fault_set (fault, ERR_IO, "/proc/self/exe can't be read; processes can't be started without /proc");
     setup->program [n] = '\0';
     setup->job.program = setup->program;
-    setup->job.local_workers = setup->config->workers ? (unsigned) setup->config->workers : cores ();
     return OK;
 }
 
@@ -437,7 +444,11 @@ static status_t fill (setup_t *setup, const cli_t *cli, bool local, fault_t *fau
     if (status == OK)
         status = set_run (setup, cli, resume, fault);
     if (status == OK)
-        status = local ? set_local (setup, fault) : set_remote (setup, cli, fault);
+        status = set_program (setup, fault);
+    if (status == OK && local)
+        setup->job.local_workers = setup->config->workers ? (unsigned) setup->config->workers : cores ();
+    else if (status == OK)
+        status = set_remote (setup, cli, fault);
     set_service (setup);
     setup->job.dir = dir;
     setup->job.no_export = cli_has (cli, "--no-export");

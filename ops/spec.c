@@ -1,5 +1,6 @@
 #include "ops/spec.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,10 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "coordinator/auto_plan.h"
+#include "model/adapter.h"
 #include "model/selection.h"
+#include "ops/config_keys.h"
 #include "ops/judge_setup.h"
 #include "ops/read_file.h"
 #include "storage/run.h"
@@ -76,6 +80,70 @@ static uint32_t micro (double value)
     return (uint32_t) llround (value * MICRO);
 }
 
+bool spec_costly (const config_t *config)
+{
+    if (strcmp (config->judge.cost, "auto") == 0)
+        return judge_is_http (config);
+    return strcmp (config->judge.cost, "per-rule") == 0;
+}
+
+// The settings that decide what an adapter learns.
+static void write_training (const config_t *config, buf_t *out)
+{
+    buf_printf (out, "{\"form\":\"%s\",\"bits\":%" PRIu64 ",\"words\":%" PRIu64 ",\"chars_min\":%" PRIu64 ",\"chars_max\":%" PRIu64
+                ",\"count_min\":%" PRIu64 ",\"memory_mb\":%" PRIu64 ",\"max_pairs\":%" PRIu64 ",\"cost\":%.6f,\"test_share\":%.6f}",
+                config->adapter.form, config->adapter.bits, config->adapter.words, config->adapter.chars_min, config->adapter.chars_max,
+                config->adapter.count_min, config->adapter.memory_mb, config->adapter.max_pairs, config->adapter.cost,
+                config->adapter.test_share);
+}
+
+static status_t set_recipe (const config_t *config, spec_t *out, fault_t *fault)
+{
+    buf_t training = { 0 };
+    write_training (config, &training);
+    auto_recipe_t recipe = {
+        .costly = spec_costly (config), .learns = out->message.n_panel == 0, .training = training.data, .sample_pairs = config->automatic.sample_pairs, .sample_share = config->automatic.sample_share,
+        .min_agreement = config->automatic.min_agreement, .flat_gain = config->automatic.flat_gain,
+        .accept = config->automatic.accept_adapter, .block_pairs = config->automatic.block_pairs
+    };
+    status_t status = config_share ("auto.audit_share", config->automatic.audit_share, &recipe.audit_share, fault);
+    if (status == OK)
+        auto_recipe_write (&recipe, &out->recipe);
+    buf_free (&training);
+    out->message.recipe = out->recipe.data ? out->recipe.data : (char *) "";
+    return status;
+}
+
+static status_t set_adapter (const config_t *config, spec_t *out, fault_t *fault)
+{
+    adapter_t *adapter = NULL;
+    status_t status = read_file (config->policy.adapter, LIMIT_ADAPTER_BYTES, &out->adapter_file, fault);
+    if (status == OK)
+        status = adapter_open (config->policy.adapter, out->adapter_file.data, out->adapter_file.len, &adapter, fault);
+    if (status == OK) {
+        out->adapter = adapter_digest (adapter);
+        out->message.adapter = (ProtobufCBinaryData) { DIGEST_BYTES, out->adapter.b };
+    }
+    adapter_destroy (&adapter);
+    return status;
+}
+
+// What only one policy takes is refused with another.
+static status_t check_policy (const config_t *config, fault_t *fault)
+{
+    bool adapter = strcmp (config->policy.name, "adapter") == 0, automatic = strcmp (config->policy.name, "auto") == 0;
+    if (adapter && config->policy.adapter == NULL)
+        return fault_set (fault, ERR_USAGE, "policy adapter needs a Rule Adapter: --adapter FILE; rulemill adapter train DIR --out FILE makes one");
+    if (!adapter && config->policy.adapter)
+        return fault_set (fault, ERR_USAGE, "policy.adapter (--adapter) is for --policy adapter, not %s; take it out", config->policy.name);
+    static const char *const keys [] = { "auto.sample_pairs", "auto.sample_share", "auto.min_agreement", "auto.flat_gain", "auto.audit_share",
+                                         "auto.accept_adapter", "auto.block_pairs", "judge.cost" };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && !automatic; i++)
+        if (config_given (config, keys [i]))
+            return fault_set (fault, ERR_USAGE, "%s is for --policy auto, not %s; take it out", keys [i], config->policy.name);
+    return OK;
+}
+
 // Weights and k where the policy uses them, and otherwise values that do not make it another run.
 static void set_policy (const config_t *config, const rulepool_t *pool, Rulemill__RunSpec *spec)
 {
@@ -112,6 +180,8 @@ static status_t set_weights (const config_t *config, const rulepool_t *pool, spe
 void spec_clear (spec_t *spec)
 {
     policy_weights_free (&spec->weights);
+    buf_free (&spec->adapter_file);
+    buf_free (&spec->recipe);
 }
 
 static status_t check_rule (const rulepool_t *pool, const config_names_t *fixed, size_t n, fault_t *fault)
@@ -195,7 +265,10 @@ status_t spec_build (const config_t *config, judge_members_t *judges, const rule
 {
     rulemill__run_spec__init (&out->message);
     out->weights = (policy_weights_t) { 0 };
+    out->adapter_file = out->recipe = (buf_t) { 0 };
     status_t status = check_contradictions (config, fault);
+    if (status == OK)
+        status = check_policy (config, fault);
     if (status == OK)
         status = judge_panel_check (config, fault);
     if (status == OK)
@@ -215,5 +288,11 @@ status_t spec_build (const config_t *config, judge_members_t *judges, const rule
         judge_members_describe (judges, spec);
     set_policy (config, pool, spec);
     set_run (config, spec);
-    return config->policy.weights ? set_weights (config, pool, out, fault) : OK;
+    if (strcmp (config->policy.name, "auto") == 0)
+        status = set_recipe (config, out, fault);
+    else if (config->policy.adapter)
+        status = set_adapter (config, out, fault);
+    else if (config->policy.weights)
+        status = set_weights (config, pool, out, fault);
+    return status;
 }

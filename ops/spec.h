@@ -12,8 +12,10 @@
 // message borrows from the configuration, the judges and this struct, which must not move.
 typedef struct {
     Rulemill__RunSpec message;
-    digest_t pool, judge_identity;
+    digest_t pool, judge_identity, adapter;
     policy_weights_t weights;
+    buf_t adapter_file;     // the bytes of policy.adapter
+    buf_t recipe;           // of the policy auto
 } spec_t;
 
 // ERR_USAGE where the configuration contradicts itself or names a rule that the pool lacks (with the nearest one).
@@ -22,6 +24,9 @@ status_t spec_build (const config_t *config, judge_members_t *judges, const rule
 
 // Give back what a specification owns; also after a fault.
 void spec_clear (spec_t *spec);
+
+// Does each rule cost, as judge.cost says or the judge by itself?
+bool spec_costly (const config_t *config);
 
 // The replay judge's settings; rule ids and digests are not filled in. path is borrowed.
 scores_options_t spec_scores (const config_t *config);

@@ -1,5 +1,6 @@
 #include "ops/summary.h"
 
+#include "ops/auto_show.h"
 #include "ops/progress.h"
 
 enum { REASONS_SHOWN = 8 };
@@ -239,6 +240,7 @@ void summary_text (const outcome_t *outcome, buf_t *out)
     add_read (outcome, out);
     add_run (outcome, out);
     add_labels (outcome, out);
+    auto_show_text (outcome, out);
     add_agreement (outcome, out);
     add_length (outcome, out);
     if (outcome->agreement_lines)

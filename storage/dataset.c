@@ -145,6 +145,7 @@ static status_t put_item (dataset_export_t *e, const dataset_item_t *item, fault
             return status;
         dataset_view_t view = dataset_view_of (item);
         compare (&view, e->report);
+        dataset_tally_add (e->tally, item, &view);
         return view.tie ? put_tie (e, item, &view, fault) : put_labelled (e, item, &view, fault);
     }
     if (item->excluded || (item->label && item->label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED))
@@ -284,6 +285,8 @@ static status_t prepare (dataset_export_t *e, const char *place, fault_t *fault)
         status = sign_key_private (options->sign_key, &e->key, fault);
     if (status == OK)
         status = record_get_corpus (e->store, &e->corpus, fault);
+    if (status == OK)
+        status = record_get_auto (e->store, e->run->number, &e->automatic, fault);
     if (status == OK && e->corpus == NULL)
         status = fault_set (fault, ERR_NOT_FOUND, "%s holds no corpus yet; label one first", options->dir);
     if (status == OK)
@@ -309,6 +312,9 @@ static status_t write_rows (dataset_export_t *e, fault_t *fault)
         status = choose_kept (e, fault);
     if (status == OK)
         status = write_pairs (e, map, fault);
+    e->report->by_adapter = dataset_tally_pairs (e->tally, TALLY_ADAPTER);
+    e->report->cells_all = dataset_tally_cells_all (e->tally);
+    e->report->cells_selected = dataset_tally_cells_selected (e->tally);
     if (status == OK)
         status = dataset_where_check (e->where, fault);
     dataset_rule_map_destroy (&map);
@@ -365,6 +371,10 @@ static void clean_up (dataset_export_t *e)
     sign_key_destroy (&e->key);
     if (e->corpus)
         rulemill__corpus_state__free_unpacked (e->corpus, NULL);
+    if (e->automatic)
+        rulemill__auto_record__free_unpacked (e->automatic, NULL);
+    dataset_tally_destroy (&e->tally);
+    free (e->style.adapters);
     buf_free (&e->line);
 }
 
@@ -381,10 +391,23 @@ static void name_style (dataset_export_t *e)
         hex_encode (spec->adapter.data, DIGEST_BYTES, e->style.adapter);
 }
 
+static void name_adapters (dataset_export_t *e)
+{
+    size_t n = e->automatic ? e->automatic->n_adapter : 0;
+    e->style.adapters = mem_zero (n + 1, sizeof *e->style.adapters);
+    for (; e->style.n_adapters < n; e->style.n_adapters++) {
+        const ProtobufCBinaryData *digest = &e->automatic->adapter [e->style.n_adapters]->digest;
+        if (digest->len == DIGEST_BYTES)
+            hex_encode (digest->data, DIGEST_BYTES, e->style.adapters [e->style.n_adapters]);
+    }
+}
+
 static status_t export_to (dataset_export_t *e, const char *place, fault_t *fault)
 {
+    e->tally = dataset_tally_new (e->options->n_rules);
     status_t status = prepare (e, place, fault);
     e->style.corpus = e->corpus;
+    name_adapters (e);
     if (status == OK)
         status = write_rows (e, fault);
     if (status == OK)

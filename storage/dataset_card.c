@@ -81,6 +81,30 @@ static void write_counts (const dataset_export_t *e, buf_t *out)
         report->votes_split, report->votes_tied);
 }
 
+static void write_quantiles (const dataset_export_t *e, const char *name, tally_by_t by, buf_t *out)
+{
+    static const double shares [] = { 0.1, 0.25, 0.5, 0.75, 0.9 };
+    buf_printf (out, "| %s | %" PRIu64 " |", name, dataset_tally_pairs (e->tally, by));
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++)
+        buf_printf (out, " %.3f |", (double) dataset_tally_margin (e->tally, by, shares [i]) / 1e6);
+    buf_add_char (out, '\n');
+}
+
+// The best of many noisy values is too large, so the same pair has a larger margin when all rules were tried.
+static void write_margins (const dataset_export_t *e, buf_t *out)
+{
+    if (dataset_tally_pairs (e->tally, TALLY_ADAPTER) == 0 || dataset_tally_pairs (e->tally, TALLY_OTHERS) == 0)
+        return;
+    buf_add_str (out, "## Margins are of two kinds\n\nSome labels were made after all rules had been judged (`selected_by` exhaustive), the "
+        "others from the few that an adapter foresaw (`selected_by` adapter). Do not compare or pool their margins: the rules of largest "
+        "difference among many noisy ones differ by more than they truly do, so exhaustive margins are inflated. Quantiles of "
+        "`score_margin` where a response is preferred:\n\n"
+        "| selected_by | pairs | 10 % | 25 % | 50 % | 75 % | 90 % |\n|---|---|---|---|---|---|---|\n");
+    write_quantiles (e, "exhaustive", TALLY_OTHERS, out);
+    write_quantiles (e, "adapter", TALLY_ADAPTER, out);
+    buf_add_char (out, '\n');
+}
+
 static void write_split_note (const dataset_export_t *e, buf_t *out)
 {
     buf_add_str (out, "Validation is cut by conversations' first user turn (a seeded hash), so all pairs of a prompt stand on "
@@ -121,6 +145,7 @@ void dataset_card_write (const dataset_export_t *e, buf_t *out)
     write_front_matter (e, out);
     write_intro (e, out);
     write_counts (e, out);
+    write_margins (e, out);
     write_split_note (e, out);
     write_columns (e, out);
     write_usage (e, out);

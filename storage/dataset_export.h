@@ -11,6 +11,7 @@
 #include "storage/dataset_row.h"
 #include "storage/dataset_schema.h"
 #include "storage/dataset_sign.h"
+#include "storage/dataset_tally.h"
 #include "storage/dataset_where.h"
 
 // Counts that the report does not have.
@@ -29,6 +30,7 @@ typedef struct {
 
     // made at the start
     Rulemill__CorpusState *corpus;
+    Rulemill__AutoRecord *automatic;    // NULL: the policy is another than auto
     dataset_style_t style;
     dataset_where_t *where;
     dataset_keep_t *keep;               // NULL: all of a prompt's pairs stay
@@ -38,6 +40,7 @@ typedef struct {
     // grows
     dataset_file_t *files [PART_COUNT];
     dataset_counts_t counts;
+    dataset_tally_t *tally;
     buf_t line;                         // the row in hand
 } dataset_export_t;
 

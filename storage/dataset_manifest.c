@@ -208,6 +208,39 @@ static void add_comparison (const dataset_report_t *report, buf_t *out)
     buf_add_char (out, '}');
 }
 
+static void add_share (buf_t *out, const char *key, uint64_t threshold)
+{
+    json_write_key (out, key);
+    buf_printf (out, "%.6f", (double) threshold / 18446744073709551616.0);
+}
+
+// What the policy auto decided, and by which figures.
+static void add_auto (const dataset_export_t *e, buf_t *out)
+{
+    const Rulemill__AutoRecord *record = e->automatic;
+    if (record == NULL)
+        return;
+    const Rulemill__AuditSums *audit = record->audit_all;
+    open_object (out, "auto");
+    add_string (out, "choice", record->choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER ? "adapter"
+                               : record->choice == RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE ? "exhaustive" : "undecided");
+    add_string (out, "reason", record->reason);
+    add_share (out, "sampled_share", record->step > 0 ? record->sample_threshold : 0);
+    add_share (out, "audited_share", record->audit_threshold);
+    add_count (out, "audited_pairs", audit ? audit->pairs : 0);
+    add_count (out, "audited_alike", audit ? audit->alike : 0);
+    add_count (out, "pairs_by_adapter", e->report->by_adapter);
+    json_write_key (out, "adapters");
+    buf_add_char (out, '[');
+    for (size_t i = 0; i < record->n_adapter; i++) {
+        buf_add_str (out, i ? ",{" : "{");
+        add_string (out, "digest", e->style.adapters [i]);
+        add_count (out, "from_pair", record->adapter [i]->from_pair);
+        buf_add_char (out, '}');
+    }
+    buf_add_str (out, "]}");
+}
+
 static void add_file (const dataset_file_t *file, bool rows, buf_t *out)
 {
     buf_add_str (out, out->data [out->len - 1] == '[' ? "{" : ",{");
@@ -282,6 +315,7 @@ status_t dataset_manifest_write (const dataset_export_t *e, const dataset_file_t
     add_inputs (e, &compact);
     add_options (e, &compact);
     add_counts (e, &compact);
+    add_auto (e, &compact);
     add_comparison (e->report, &compact);
     add_files (e, card, &compact);
     status_t status = OK;

@@ -101,6 +101,13 @@ static const side_names_t label_names = {
 };
 static const side_names_t tie_names = { { "score_a", "score_b" }, { "a", "b" }, { "model_a", "model_b" } };
 
+const char *dataset_row_adapter (const dataset_style_t *style, const Rulemill__Label *label)
+{
+    if (strcmp (label->selected_by, "adapter") != 0)
+        return "";
+    return label->adapter > 0 && label->adapter <= style->n_adapters ? style->adapters [label->adapter - 1] : style->adapter;
+}
+
 // From the first score to the run: the same for labels and ties but for the names.
 static void add_judgement (const dataset_style_t *style, const dataset_item_t *item, const dataset_view_t *view,
                            const side_names_t *names, buf_t *out)
@@ -111,7 +118,7 @@ static void add_judgement (const dataset_style_t *style, const dataset_item_t *i
     add_micro (out, "score_margin", known, view->margin);
     add_rules (style, view, names->score, out);
     add_string (out, "selected_by", item->label->selected_by);
-    add_string (out, "adapter", style->adapter);
+    add_string (out, "adapter", dataset_row_adapter (style, item->label));
     add_count (out, "n_rules", view->n_rules);
     add_votes (view, names->vote [0], names->vote [1], out);
     add_string (out, names->model [0], view->model_first);

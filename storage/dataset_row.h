@@ -12,9 +12,14 @@ typedef struct {
     dataset_format_t format;
     const dataset_rule_t *rules;            // every index of a label is below their number: checked by the caller
     char run [20];
-    char adapter [DIGEST_HEX + 1];          // "" where the run has none
+    char adapter [DIGEST_HEX + 1];          // that was given to the run; "" where none was
+    char (*adapters) [DIGEST_HEX + 1];      // that an `auto` run has trained, n_adapters of them
+    size_t n_adapters;
     const Rulemill__CorpusState *corpus;    // for the names of its files
 } dataset_style_t;
+
+// The digest of the adapter that a label's rules come from; "" for none.
+const char *dataset_row_adapter (const dataset_style_t *style, const Rulemill__Label *label);
 
 // Can this format hold the pair? RewardBench rows have responses of one assistant turn.
 bool dataset_row_fits (dataset_format_t format, const dataset_view_t *view);

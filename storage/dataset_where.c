@@ -122,7 +122,7 @@ static bool column_holds (const condition_t *condition, const dataset_style_t *s
     case COL_RULES: return selected (condition, style, view);
     case COL_ID: text = item->id; break;
     case COL_SELECTED_BY: text = item->label->selected_by; break;
-    case COL_ADAPTER: text = style->adapter; break;
+    case COL_ADAPTER: text = dataset_row_adapter (style, item->label); break;
     case COL_CHOSEN_MODEL: text = view->model_first; break;
     case COL_REJECTED_MODEL: text = view->model_second; break;
     case COL_SOURCE: text = item->row->source; break;

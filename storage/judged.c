@@ -92,11 +92,13 @@ void judged_walk_only (judged_walk_t *walk, const char *selected_by)
     walk->only = selected_by;
 }
 
-static bool is_candidate (const judged_walk_t *walk, const dataset_item_t *item)
+static status_t is_candidate (const judged_walk_t *walk, const dataset_item_t *item, bool *is, fault_t *fault)
 {
-    return item->label && !item->excluded && item->label->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED
-           && item->pair->response_a != item->pair->response_b
-           && (walk->only == NULL || strcmp (item->label->selected_by, walk->only) == 0);
+    *is = item->label && !item->excluded && item->label->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED
+        && item->pair->response_a != item->pair->response_b;
+    if (!*is || walk->only == NULL || strcmp (item->label->selected_by, walk->only) == 0)
+        return OK;
+    return record_has_audit (walk->store, walk->run->number, item->number, is, fault);
 }
 
 status_t judged_walk_next (judged_walk_t *walk, const judged_t **out, fault_t *fault)
@@ -107,9 +109,12 @@ status_t judged_walk_next (judged_walk_t *walk, const judged_t **out, fault_t *f
         status_t status = dataset_walk_next (walk->walk, &item, fault);
         if (status != OK || item == NULL)
             return status;
-        if (!is_candidate (walk, item))
+        bool is = false;
+        status = is_candidate (walk, item, &is, fault);
+        if (status == OK && !is)
             continue;
-        status = load_side (walk, item, 1, &walk->side [0], fault);
+        if (status == OK)
+            status = load_side (walk, item, 1, &walk->side [0], fault);
         if (status == OK)
             status = load_side (walk, item, 2, &walk->side [1], fault);
         if (status != OK)

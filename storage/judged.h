@@ -24,7 +24,7 @@ typedef struct judged_walk judged_walk_t;
 judged_walk_t *judged_walk_new (store_t *store, const Rulemill__RunRecord *run, const digest_t *rule_digests, size_t n_rules);
 void judged_walk_destroy (judged_walk_t **walk);
 
-// From now on only pairs whose label was selected by this policy (borrowed). For runs that label some pairs otherwise: whether
+// From now on only pairs whose label was selected by this policy (borrowed), and those that were audited. For runs that label some pairs otherwise: whether
 // those have all cells depends on what else was judged in the store.
 void judged_walk_only (judged_walk_t *walk, const char *selected_by);
 

@@ -9,6 +9,7 @@
 //               "phase" + run u32 + name              PhaseRecord
 //               "counts" + run u32                    RunCounts; run 0: the calls of probes that no run has taken in
 //               "probe" + judge identity (32)         ProbeRecord
+//               "auto" + run u32                      AutoRecord
 //               "blob" + sha256 (32)                  bytes
 //               "scores" + identity (32)              what was imported: storage/scores.c
 //               "name" + kind byte + digest (32)      dense number u32 ('J' judge identity, 'R' rule digest)
@@ -24,6 +25,7 @@
 //               'A' + pair u64 + judge u32 + side byte (1 A, 2 B as stored)   Cells that hold for this pair alone
 //   LABELS      'L' + run u32 + pair u64              Label
 //               'X' + run u32 + prompt u64            RejectRecord of an excluded prompt
+//               'U' + run u32 + pair u64              Label of an audited pair by exhaustive selection
 //
 // Getters return *out == NULL with OK where there is no such record; what they return is freed with
 // the message's own __free_unpacked (x, NULL). A record that protobuf can't read is ERR_CORRUPT.
@@ -69,10 +71,14 @@ status_t record_get_counts (store_t *store, uint32_t run, Rulemill__RunCounts **
 void record_put_counts (store_batch_t *batch, uint32_t run, const Rulemill__RunCounts *record);
 status_t record_get_probe (store_t *store, const digest_t *judge, Rulemill__ProbeRecord **out, fault_t *fault) MUST_USE;
 void record_put_probe (store_batch_t *batch, const digest_t *judge, const Rulemill__ProbeRecord *record);
+status_t record_get_auto (store_t *store, uint32_t run, Rulemill__AutoRecord **out, fault_t *fault) MUST_USE;
+void record_put_auto (store_batch_t *batch, uint32_t run, const Rulemill__AutoRecord *record);
 status_t record_get_label (store_t *store, uint32_t run, uint64_t pair, Rulemill__Label **out, fault_t *fault) MUST_USE;
 status_t record_has_label (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault) MUST_USE;
 void record_put_label (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Label *label);
 void record_delete_label (store_batch_t *batch, uint32_t run, uint64_t pair);
+status_t record_has_audit (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault) MUST_USE;
+void record_put_audit (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Label *label);
 status_t record_is_excluded (store_t *store, uint32_t run, uint64_t prompt, bool *excluded, fault_t *fault) MUST_USE;
 void record_put_excluded (store_batch_t *batch, uint32_t run, uint64_t prompt, const Rulemill__RejectRecord *why);
 
@@ -101,6 +107,7 @@ status_t record_digest_of (store_t *store, char kind, uint32_t number, digest_t 
 store_iter_t *record_walk_rows (store_t *store, uint32_t from_input, uint64_t from_row);
 store_iter_t *record_walk_pairs (store_t *store, uint64_t from);
 store_iter_t *record_walk_labels (store_t *store, uint32_t run, uint64_t from);
+store_iter_t *record_walk_audits (store_t *store, uint32_t run, uint64_t from);     // labels too
 store_iter_t *record_walk_duplicates (store_t *store, uint64_t from_pair);
 store_iter_t *record_walk_rejects (store_t *store);
 store_iter_t *record_walk_excluded (store_t *store, uint32_t run);

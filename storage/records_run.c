@@ -131,6 +131,18 @@ void record_put_probe (store_batch_t *batch, const digest_t *judge, const Rulemi
     record_put (batch, TABLE_META, &key, &record->base);
 }
 
+status_t record_get_auto (store_t *store, uint32_t run, Rulemill__AutoRecord **out, fault_t *fault)
+{
+    record_key_t key = run_key ("auto", run);
+    return record_get (store, TABLE_META, &key, &rulemill__auto_record__descriptor, out, fault);
+}
+
+void record_put_auto (store_batch_t *batch, uint32_t run, const Rulemill__AutoRecord *record)
+{
+    record_key_t key = run_key ("auto", run);
+    record_put (batch, TABLE_META, &key, &record->base);
+}
+
 status_t record_get_label (store_t *store, uint32_t run, uint64_t pair, Rulemill__Label **out, fault_t *fault)
 {
     record_key_t key = label_key ('L', run, pair);
@@ -153,6 +165,18 @@ void record_delete_label (store_batch_t *batch, uint32_t run, uint64_t pair)
 {
     record_key_t key = label_key ('L', run, pair);
     store_batch_delete (batch, TABLE_LABELS, key.bytes, key.len);
+}
+
+status_t record_has_audit (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault)
+{
+    record_key_t key = label_key ('U', run, pair);
+    return record_has (store, TABLE_LABELS, &key, has, fault);
+}
+
+void record_put_audit (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Label *label)
+{
+    record_key_t key = label_key ('U', run, pair);
+    record_put (batch, TABLE_LABELS, &key, &label->base);
 }
 
 status_t record_is_excluded (store_t *store, uint32_t run, uint64_t prompt, bool *excluded, fault_t *fault)

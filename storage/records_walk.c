@@ -22,14 +22,24 @@ store_iter_t *record_walk_pairs (store_t *store, uint64_t from)
     return walk (store, TABLE_PAIRS, &prefix, &start);
 }
 
-store_iter_t *record_walk_labels (store_t *store, uint32_t run, uint64_t from)
+static store_iter_t *walk_pairs_of (store_t *store, char type, uint32_t run, uint64_t from)
 {
     record_key_t prefix = { .len = 0 };
-    key_add_u8 (&prefix, 'L');
+    key_add_u8 (&prefix, (uint8_t) type);
     key_add_u32 (&prefix, run);
     record_key_t start = prefix;
     key_add_u64 (&start, from);
     return walk (store, TABLE_LABELS, &prefix, &start);
+}
+
+store_iter_t *record_walk_labels (store_t *store, uint32_t run, uint64_t from)
+{
+    return walk_pairs_of (store, 'L', run, from);
+}
+
+store_iter_t *record_walk_audits (store_t *store, uint32_t run, uint64_t from)
+{
+    return walk_pairs_of (store, 'U', run, from);
 }
 
 store_iter_t *record_walk_duplicates (store_t *store, uint64_t from_pair)

@@ -13,7 +13,7 @@
 #include "storage/store_impl.h"
 #include "storage/store_lock.h"
 
-enum { FORMAT_VERSION = 1, SETTLE_BYTES = 16 * 1024 * 1024 };
+enum { FORMAT_VERSION = 1, SETTLE_BYTES = 16 * 1024 * 1024, BESIDE_TRIES = 5, BESIDE_PAUSE_US = 100000 };
 
 static const char format_key [] = "format";
 
@@ -139,6 +139,17 @@ static status_t open_database (store_t *store, bool read_only, fault_t *fault)
     return store_fault (store, "opening", error, fault);
 }
 
+// Its holder may drop files that the list of files, read a moment before, still names: then the list is read again.
+static status_t open_beside (store_t *store, fault_t *fault)
+{
+    status_t status = open_database (store, true, fault);
+    for (int try = 1; try < BESIDE_TRIES && status == ERR_IO; try++) {
+        usleep (BESIDE_PAUSE_US);
+        status = open_database (store, true, fault);
+    }
+    return status;
+}
+
 static status_t check_mark (const store_t *store, fault_t *fault)
 {
     uint64_t have = rocksdb_get_latest_sequence_number (store->db), promised = store_mark_sequence (store->mark);
@@ -193,7 +204,7 @@ static status_t open_all (store_t *store, const char *dir, const store_options_t
     bool create = options->create && !options->read_only;
     char *current = mem_printf ("%s/CURRENT", store->path);
     status_t status = prepare_folder (store, dir, options, fault);
-    if (status == OK)
+    if (status == OK && !options->beside)
         status = lock (store, dir, fault);
     if (status == OK)
         status = open_mark (store, dir, create, fault);
@@ -206,7 +217,7 @@ static status_t open_all (store_t *store, const char *dir, const store_options_t
     if (status == OK && !fresh && !store->read_only)
         status = rehearse (store, fault);
     if (status == OK)
-        status = open_database (store, store->read_only, fault);
+        status = options->beside ? open_beside (store, fault) : open_database (store, store->read_only, fault);
     if (status == OK)
         status = check_mark (store, fault);
     if (status == OK && fresh)
@@ -220,7 +231,7 @@ status_t store_open (const char *dir, const store_options_t *options, store_t **
     store_t *store = mem_zero (1, sizeof *store);
     store->lock = -1;
     store->path = mem_printf ("%s/store", dir);
-    store->read_only = options->read_only;
+    store->read_only = options->read_only || options->beside;
     store->read = rocksdb_readoptions_create ();
     store->write = rocksdb_writeoptions_create ();
     store->sync = rocksdb_writeoptions_create ();

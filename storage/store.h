@@ -44,6 +44,8 @@ typedef enum {
 typedef struct {
     bool create;            // make it where it is missing; otherwise ERR_NOT_FOUND
     bool read_only;         // for export and inspect beside nobody; still takes the lock
+    bool beside;            // read only, beside the process that holds the lock: for one that it has started and waits for. What was committed
+                            // before is seen, what is committed meanwhile is not
     size_t cache_bytes;     // block cache; 0: 64 MiB
 } store_options_t;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/adapter_metrics.h"
 #include "worker/label_read.h"
 #include "worker/label_result.h"
 #include "worker/label_setup.h"
@@ -59,7 +60,12 @@ static void gather (worker_kind_t *kind, const label_item_t *item)
         for (size_t i = 0; item->known [side] && i < item->known [side]->n_rule; i++)
             kind->stored [side][item->known [side]->rule [i]] = true;
     }
-    selection_need (&kind->setup.select, &item->prompt_key, &item->pair_key, kind->need);
+    if (item->chosen && item->how != RULEMILL__LABEL_HOW__HOW_AUDIT) {
+        memset (kind->need, 0, kind->setup.pool->count * sizeof (bool));
+        for (size_t i = 0; i < item->n_chosen; i++)
+            kind->need [item->chosen [i]] = true;
+    } else
+        selection_need (&kind->setup.select, &item->prompt_key, &item->pair_key, kind->need);
     label_layers_spread (&kind->setup.layers, item->again, kind->need);
 }
 
@@ -78,20 +84,48 @@ static bool lacks (const worker_kind_t *kind, int side, size_t n)
     return false;
 }
 
+// Are the pair's rules foreseen?
+static bool wants_adapter (const worker_kind_t *kind, Rulemill__LabelHow how)
+{
+    return kind->setup.policy == POLICY_ADAPTER || how == RULEMILL__LABEL_HOW__HOW_ADAPTER || how == RULEMILL__LABEL_HOW__HOW_AUDIT;
+}
+
+// What the label says of who selected its rules.
+static const char *selector (const worker_kind_t *kind, const label_item_t *item)
+{
+    if (wants_adapter (kind, item->how))
+        return policy_name (POLICY_ADAPTER);
+    return policy_name (item->how == RULEMILL__LABEL_HOW__HOW_POLICY ? kind->setup.policy : POLICY_EXHAUSTIVE);
+}
+
+static void select_rules (worker_kind_t *kind, const label_item_t *item)
+{
+    const selection_spec_t *spec = &kind->setup.select;
+    const cell_t *a = kind->combined [0], *b = kind->combined [1];
+    if (item->chosen)
+        adapter_label (spec, &item->prompt_key, &item->pair_key, a, b, item->chosen, item->n_chosen, &kind->selected);
+    else
+        selection_label (spec, &item->prompt_key, &item->pair_key, a, b, &kind->selected);
+}
+
 static void label (worker_kind_t *kind, label_item_t *item)
 {
     const label_layers_t *layers = &kind->setup.layers;
     for (int side = 0; side < 2; side++)
         label_layers_combine (layers, kind->cells [side], kind->combined [side]);
-    selection_label (&kind->setup.select, &item->prompt_key, &item->pair_key, kind->combined [0], kind->combined [1],
-                     &kind->selected);
+    select_rules (kind, item);
     label_made_t made = {
-        .spec = &kind->setup.select, .swapped = item->swapped, .combined = { kind->combined [0], kind->combined [1] },
+        .spec = &kind->setup.select, .selected_by = selector (kind, item), .swapped = item->swapped, .combined = { kind->combined [0], kind->combined [1] },
         .selected = &kind->selected, .need = returns_cells (kind) ? kind->need : NULL,
         .stored = { kind->stored [0], kind->stored [1] }, .cells = { kind->cells [0], kind->cells [1] },
         .n_cells = kind->table.n_cells, .n_label = label_layers_label (layers),
     };
     label_result_pack (&made, &kind->body);
+    if (item->how == RULEMILL__LABEL_HOW__HOW_AUDIT) {
+        made.selected_by = policy_name (POLICY_EXHAUSTIVE);
+        selection_label (&kind->setup.select, &item->prompt_key, &item->pair_key, kind->combined [0], kind->combined [1], &kind->selected);
+        label_result_audit (&made, &kind->body);
+    }
     send_body (kind, item);
 }
 
@@ -100,7 +134,7 @@ static bool try_label (worker_kind_t *kind, label_item_t *item)
 {
     buf_clear (&kind->body);
     if (item->side [0] == item->side [1]) {
-        label_result_identical (&kind->setup.select, item->swapped, &kind->body);
+        label_result_identical (selector (kind, item), item->swapped, &kind->body);
         send_body (kind, item);
         return true;
     }
@@ -115,7 +149,7 @@ static bool try_label (worker_kind_t *kind, label_item_t *item)
             return false;           // what is in flight for the other side is kept first
         if (response->failure) {
             const label_failure_t failure = { response->failure, response->raw, response->too_long };
-            label_result_quarantined (&kind->setup.select, item->swapped, &failure, &kind->body);
+            label_result_quarantined (selector (kind, item), item->swapped, &failure, &kind->body);
             send_body (kind, item);
             return true;
         }
@@ -332,6 +366,14 @@ static status_t take_body (worker_kind_t *kind, batch_t *batch, label_body_t *bo
     return status == OK ? take_response (kind, batch, body, 1, fault) : status;
 }
 
+static status_t check_adapter (const worker_kind_t *kind, const label_body_t *body, fault_t *fault)
+{
+    size_t n = label_choice_count (kind->setup.choice);
+    if (!wants_adapter (kind, body->how) || body->adapter < n)
+        return OK;
+    return fault_set (fault, ERR_FORMAT, "it wants adapter %u, of which the setup has %zu", body->adapter, n);
+}
+
 static status_t read_batch (worker_kind_t *kind, batch_t *batch, const void *const *bodies, const size_t *lens, size_t n,
                             fault_t *fault)
 {
@@ -339,7 +381,9 @@ static status_t read_batch (worker_kind_t *kind, batch_t *batch, const void *con
         label_body_t *body = &batch->bodies [batch->n];
         status_t status = label_body_read (body, bodies [batch->n], lens [batch->n], kind->table.n_cells, fault);
         if (status == OK) {
-            status = take_body (kind, batch, body, fault);
+            status = check_adapter (kind, body, fault);
+            if (status == OK)
+                status = take_body (kind, batch, body, fault);
             if (status != OK)
                 label_body_free (body);
         }
@@ -347,6 +391,18 @@ static status_t read_batch (worker_kind_t *kind, batch_t *batch, const void *con
             return fault_prefix (fault, "item %zu of the batch", batch->n + 1);
     }
     return OK;
+}
+
+// Before anything is judged, while the texts are at hand.
+static void foresee (worker_kind_t *kind, const label_body_t *body, label_item_t *item)
+{
+    const label_response_t *a = item->side [0], *b = item->side [1];
+    item->how = body->how;
+    if (!wants_adapter (kind, body->how) || a == b)
+        return;
+    item->chosen = mem_new ((kind->setup.select.top + 1) * sizeof *item->chosen);
+    item->n_chosen = label_choice_foresee (kind->setup.choice, body->adapter, &body->prompt_key, a->prompt->text, a->text, b->text,
+                                           item->chosen);
 }
 
 static void begin_item (worker_kind_t *kind, batch_t *batch, uint64_t number, label_body_t *body)
@@ -362,6 +418,7 @@ static void begin_item (worker_kind_t *kind, batch_t *batch, uint64_t number, la
         item->known [side] = body->known [side];
         body->known [side] = NULL;
     }
+    foresee (kind, body, item);
     kind->sink.progress (kind->sink.ctx, true, number);
     if (try_label (kind, item))
         return;

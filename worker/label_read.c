@@ -58,6 +58,8 @@ static status_t take_item (label_body_t *body, Rulemill__LabelItem *item, size_t
     body->same_prompt = item->same_prompt;
     body->swapped = item->swapped;
     body->again = item->again;
+    body->how = item->how;
+    body->adapter = item->adapter;
     body->response [0] = item->response_a;
     body->response [1] = item->response_b;
     body->prompt = take_text (&item->prompt);

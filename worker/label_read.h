@@ -11,6 +11,8 @@
 typedef struct {
     content_key_t prompt_key, pair_key;
     bool same_prompt, swapped, again;
+    Rulemill__LabelHow how;
+    uint32_t adapter;
     uint64_t response [2];
     Rulemill__Conversation *prompt;     // these five are owned by the body until taken out of it (set to NULL)
     Rulemill__Conversation *text [2];

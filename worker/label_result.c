@@ -52,11 +52,11 @@ static Rulemill__Cells *new_cells (const label_made_t *made, int side, columns_t
     return out;
 }
 
-static Rulemill__Label label_of (const selection_spec_t *spec, bool swapped)
+static Rulemill__Label label_of (const char *selected_by, bool swapped)
 {
     Rulemill__Label label = RULEMILL__LABEL__INIT;
     label.swapped = swapped;
-    label.selected_by = (char *) policy_name (spec->policy);
+    label.selected_by = (char *) (uintptr_t) selected_by;
     return label;
 }
 
@@ -113,7 +113,7 @@ void label_result_pack (const label_made_t *made, buf_t *out)
     columns_t selected_a = columns_new (n_selected), selected_b = columns_new (n_selected);
     columns_t judged_a = columns_new (n_cells), judged_b = columns_new (n_cells);
     Rulemill__Cells cells_a, cells_b;
-    Rulemill__Label label = label_of (made->spec, made->swapped);
+    Rulemill__Label label = label_of (made->selected_by, made->swapped);
     add_selected (made, &selected_a, &selected_b, &label);
     Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
     result.label = &label;
@@ -134,6 +134,18 @@ void label_result_pack (const label_made_t *made, buf_t *out)
     columns_free (&judged_b);
 }
 
+void label_result_audit (const label_made_t *made, buf_t *out)
+{
+    columns_t a = columns_new (made->selected->n_rules), b = columns_new (made->selected->n_rules);
+    Rulemill__Label label = label_of (made->selected_by, made->swapped);
+    add_selected (made, &a, &b, &label);
+    Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
+    result.audit = &label;
+    wire_pack (&result.base, out);
+    columns_free (&a);
+    columns_free (&b);
+}
+
 static void pack_alone (Rulemill__Label *label, buf_t *out)
 {
     Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
@@ -141,17 +153,17 @@ static void pack_alone (Rulemill__Label *label, buf_t *out)
     wire_pack (&result.base, out);
 }
 
-void label_result_identical (const selection_spec_t *spec, bool swapped, buf_t *out)
+void label_result_identical (const char *selected_by, bool swapped, buf_t *out)
 {
-    Rulemill__Label label = label_of (spec, swapped);
+    Rulemill__Label label = label_of (selected_by, swapped);
     label.outcome = RULEMILL__OUTCOME__OUTCOME_TIE;
     label.tie_reason = RULEMILL__TIE_REASON__TIE_IDENTICAL;
     pack_alone (&label, out);
 }
 
-void label_result_quarantined (const selection_spec_t *spec, bool swapped, const label_failure_t *failure, buf_t *out)
+void label_result_quarantined (const char *selected_by, bool swapped, const label_failure_t *failure, buf_t *out)
 {
-    Rulemill__Label label = label_of (spec, swapped);
+    Rulemill__Label label = label_of (selected_by, swapped);
     label.outcome = RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
     label.reason = (char *) failure->reason;
     label.too_long = failure->too_long;

@@ -10,6 +10,7 @@
 // A label and what it was computed from, [0] being A as the run presents it.
 typedef struct {
     const selection_spec_t *spec;
+    const char *selected_by;        // "exhaustive", ..., "adapter"
     bool swapped;
     const cell_t *combined [2];     // n_rules, of which the label was made
     const selected_t *selected;
@@ -25,9 +26,12 @@ void label_result_pack (const label_made_t *made, buf_t *out);
 // One judged cell of side A or B by its place among all layers', without a label.
 void label_result_cell (bool side_a, uint32_t place, const cell_t *cell, buf_t *out);
 
+// Behind the label of an audited pair: the one by exhaustive selection.
+void label_result_audit (const label_made_t *made, buf_t *out);
+
 // The same for a pair of equal responses, and for one that can't be judged.
-void label_result_identical (const selection_spec_t *spec, bool swapped, buf_t *out);
+void label_result_identical (const char *selected_by, bool swapped, buf_t *out);
 typedef struct { const char *reason, *raw; bool too_long; } label_failure_t;        // raw NULL: nothing was answered
-void label_result_quarantined (const selection_spec_t *spec, bool swapped, const label_failure_t *failure, buf_t *out);
+void label_result_quarantined (const char *selected_by, bool swapped, const label_failure_t *failure, buf_t *out);
 
 #endif

@@ -99,7 +99,8 @@ static status_t read_spec (label_setup_t *setup, fault_t *fault)
         return fault_set (fault, ERR_USAGE, "ties can't be \"%.64s\"; use \"tie\" or \"b\"", spec->ties);
     if (spec->top < 1 || spec->top > LIMIT_RULES)
         return fault_set (fault, ERR_USAGE, "top is %u, but must be from 1 to %d", spec->top, LIMIT_RULES);
-    setup->select.policy = (policy_t) policy;
+    setup->policy = (policy_t) policy;
+    setup->select.policy = setup->policy == POLICY_ADAPTER || setup->policy == POLICY_AUTO ? POLICY_EXHAUSTIVE : setup->policy;
     setup->select.weight_relevance = spec->weight_relevance;
     setup->select.weight_discrepancy = spec->weight_discrepancy;
     setup->select.top = spec->top;
@@ -128,6 +129,8 @@ status_t label_setup_read (label_setup_t *setup, const void *bytes, size_t len, 
     }
     if (status == OK)
         status = label_layers_read (&setup->layers, setup->message, setup->pool->count, fault);
+    if (status == OK)
+        status = label_choice_open (setup->message, setup->pool, &setup->select, blobs, n_blobs, &setup->choice, fault);
     if (status != OK)
         label_setup_free (setup);
     return status;
@@ -137,6 +140,7 @@ void label_setup_free (label_setup_t *setup)
 {
     if (setup->message)
         rulemill__label_setup__free_unpacked (setup->message, NULL);
+    label_choice_close (&setup->choice);
     rulepool_destroy (&setup->pool);
     free (setup->polarity);
     free (setup->rule_digest);

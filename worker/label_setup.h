@@ -6,6 +6,7 @@
 #include "model/selection.h"
 #include "proto/wire.pb-c.h"
 #include "worker/kind.h"
+#include "worker/label_choice.h"
 #include "worker/label_layers.h"
 
 typedef struct {
@@ -16,6 +17,8 @@ typedef struct {
     digest_t *rule_digest;
     uint32_t *fixed;
     label_layers_t layers;
+    policy_t policy;                // the run's; select's is what it comes to once the rules are judged
+    label_choice_t *choice;         // NULL: no adapter
 } label_setup_t;
 
 // Read a LabelSetup and the pool among the blobs. ERR_FORMAT, ERR_USAGE (unknown policy, rule), ERR_MISMATCH (another method

@@ -212,6 +212,7 @@ void label_item_drop (label_table_t *table, label_item_t **item)
     stop_waiting (*item);
     let_go (table, *item);
     HASH_DEL (table->items, *item);
+    free ((*item)->chosen);
     free (*item);
     *item = NULL;
     lease->items--;

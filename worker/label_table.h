@@ -56,6 +56,9 @@ struct label_item {
     bool swapped;
     bool again;                     // the layers of repeats are needed too
     bool labelled;                  // its result was sent
+    Rulemill__LabelHow how;
+    uint32_t *chosen;               // rules that an adapter foresees for it; NULL where the policy says which
+    size_t n_chosen;
     label_response_t *side [2];     // A, B; NULL where they are needed no more
     Rulemill__Cells *known [2];     // the store's; NULL: none
     UT_hash_handle hh;

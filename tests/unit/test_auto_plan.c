@@ -19,7 +19,8 @@ typedef struct { auto_recipe_t recipe; Rulemill__AutoRecord *record; } fixture_t
 static fixture_t begin (uint64_t pairs, bool costly)
 {
     fixture_t f = { .recipe = auto_recipe_default () };
-    f.record = auto_begin (&f.recipe, pairs, costly);
+    f.recipe.costly = costly;
+    f.record = auto_begin (&f.recipe, pairs, pairs);
     return f;
 }
 
@@ -52,6 +53,17 @@ static void test_free_judge (void **state)
     end (&f);
 }
 
+static void test_panel (void **state)
+{
+    (void) state;
+    auto_recipe_t recipe = auto_recipe_default ();
+    recipe.learns = false;
+    Rulemill__AutoRecord *record = auto_begin (&recipe, 1000000, 1000000);
+    assert_int_equal (record->choice, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE);
+    assert_non_null (strstr (record->reason, "panel"));
+    rulemill__auto_record__free_unpacked (record, NULL);
+}
+
 static void test_small_corpus (void **state)
 {
     (void) state;
@@ -63,6 +75,25 @@ static void test_small_corpus (void **state)
     assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_UNDECIDED);
     assert_int_equal (f.record->stage, RULEMILL__AUTO_STAGE__AUTO_SAMPLE);
     assert_float_equal (share_of (f.record->sample_threshold), 1000.0 / 3001, 1e-9);
+    end (&f);
+}
+
+// What was labelled exhaustively for want of data is learnt from when there is enough.
+static void test_small_corpus_grows (void **state)
+{
+    (void) state;
+    fixture_t f = begin (2000, true);
+    assert_true (f.record->too_small);
+    assert_false (auto_grown (&f.recipe, f.record, 2000, 2000));
+    assert_false (auto_grown (&f.recipe, f.record, 2900, 2900));
+    assert_true (auto_grown (&f.recipe, f.record, 50000, 50000));
+    assert_int_equal (f.record->stage, RULEMILL__AUTO_STAGE__AUTO_SAMPLE);
+    assert_int_equal (f.record->exhaustive_below, 2000);
+    assert_float_equal (share_of (f.record->sample_threshold), 0.02, 1e-9);
+    assert_false (auto_grown (&f.recipe, f.record, 100000, 100000));
+    end (&f);
+    f = begin (1000, false);            // it costs nothing however large
+    assert_false (auto_grown (&f.recipe, f.record, 50000, 50000));
     end (&f);
 }
 
@@ -202,6 +233,7 @@ static void test_recipe_text (void **state)
     auto_recipe_t recipe = auto_recipe_default (), again = { 0 };
     recipe.accept = true;
     recipe.audit_share = 0.005;
+    recipe.costly = false;
     buf_t text = { 0 }, second = { 0 };
     fault_t fault = { 0 };
     auto_recipe_write (&recipe, &text);
@@ -209,6 +241,7 @@ static void test_recipe_text (void **state)
     auto_recipe_write (&again, &second);
     assert_string_equal (text.data, second.data);
     assert_true (again.accept);
+    assert_false (again.costly);
     assert_int_equal (auto_recipe_read ("{\"sample_pairs\":1}", &again, &fault), ERR_FORMAT);
     assert_int_equal (auto_recipe_read ("not json", &again, &fault), ERR_FORMAT);
     buf_free (&text);
@@ -237,7 +270,7 @@ static void test_reports (void **state)
 int main (void)
 {
     const struct CMUnitTest tests [] = {
-        cmocka_unit_test (test_free_judge), cmocka_unit_test (test_small_corpus), cmocka_unit_test (test_sample_doubles_until_flat),
+        cmocka_unit_test (test_free_judge), cmocka_unit_test (test_panel), cmocka_unit_test (test_small_corpus), cmocka_unit_test (test_small_corpus_grows), cmocka_unit_test (test_sample_doubles_until_flat),
         cmocka_unit_test (test_never_good_enough), cmocka_unit_test (test_accepted_all_the_same), cmocka_unit_test (test_audit_share),
         cmocka_unit_test (test_blocks_and_retraining), cmocka_unit_test (test_last_block_decides_nothing),
         cmocka_unit_test (test_interval), cmocka_unit_test (test_recipe_text), cmocka_unit_test (test_reports),

@@ -181,7 +181,8 @@ static void test_flags_are_not_yaml (void **state)
     assert_int_equal (config_set (config, "judge.scores", "--scores", "a: [b #c", &fault), OK);
     assert_string_equal (config->judge.scores, "a: [b #c");
     assert_int_equal (config_set (config, "policy.name", "--policy", "discrepency", &fault), ERR_USAGE);
-    assert_string_equal (fault.text, "--policy: \"discrepency\" is none of exhaustive, discrepancy, all, random, fixed, entropy, diverse, relevance; "
+    assert_string_equal (fault.text, "--policy: \"discrepency\" is none of exhaustive, discrepancy, all, random, fixed, entropy, diverse, relevance, "
+                         "adapter, auto; "
                                      "did you mean discrepancy?");
     assert_int_equal (config_set (config, "judge.scores", "--scores", "bad \xff name", &fault), ERR_USAGE);
     assert_int_equal (config_set (config, "corpus.pairs", "--pairs", "0", &fault), ERR_USAGE);

@@ -293,6 +293,41 @@ static void test_phases_and_counts (void **state)
     assert_null (got);
 }
 
+// What the policy auto decided, and audited labels beside the run's own.
+static void test_auto (void **state)
+{
+    (void) state;
+    fault_t fault = { 0 };
+    Rulemill__AutoRecord *got = NULL;
+    assert_int_equal (record_get_auto (store, 1, &got, &fault), OK);
+    assert_null (got);
+    Rulemill__AutoRecord record = RULEMILL__AUTO_RECORD__INIT;
+    record.step = 3;
+    record.sample_threshold = UINT64_MAX / 3;
+    record.reason = "because";
+    record_put_auto (batch, 1, &record);
+    Rulemill__Label label = RULEMILL__LABEL__INIT;
+    label.outcome = RULEMILL__OUTCOME__OUTCOME_A;
+    record_put_audit (batch, 1, 7, &label);
+    record_put_audit (batch, 2, 1, &label);
+    record_put_label (batch, 1, 8, &label);
+    write_all ();
+
+    assert_int_equal (record_get_auto (store, 1, &got, &fault), OK);
+    assert_int_equal (got->step, 3);
+    assert_int_equal (got->sample_threshold, UINT64_MAX / 3);
+    assert_string_equal (got->reason, "because");
+    rulemill__auto_record__free_unpacked (got, NULL);
+    store_iter_t *iter = record_walk_audits (store, 1, 5);
+    assert_int_equal (record_pair_at (iter), 7);
+    store_iter_next (iter);
+    assert_false (store_iter_valid (iter));         // neither the next run's nor the run's own labels
+    store_iter_destroy (&iter);
+    bool has;
+    assert_int_equal (record_has_label (store, 1, 7, &has, &fault), OK);
+    assert_false (has);
+}
+
 static void test_labels (void **state)
 {
     (void) state;
@@ -429,7 +464,8 @@ int main (void)
 #define TEST(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
     const struct CMUnitTest tests [] = {
         TEST (test_corpus), TEST (test_texts), TEST (test_index), TEST (test_pairs_in_order), TEST (test_rows_and_rejects),
-        TEST (test_runs), TEST (test_probes), TEST (test_phases_and_counts), TEST (test_labels), TEST (test_cells_and_blobs),
+        TEST (test_runs), TEST (test_probes), TEST (test_phases_and_counts), TEST (test_labels), TEST (test_auto),
+        TEST (test_cells_and_blobs),
         TEST (test_numbering), TEST (test_unreadable),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

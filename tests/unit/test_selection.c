@@ -147,7 +147,7 @@ static void test_policies (void **state)
     assert_int_equal (out.reason, REASON_NO_RULE);
     for (int p = 0; p < POLICY_COUNT; p++)
         assert_int_equal (policy_find (policy_name ((policy_t) p)), p);
-    assert_int_equal (policy_find ("adapter"), -1);
+    assert_int_equal (policy_find ("adapters"), -1);
     assert_string_equal (policy_names () [POLICY_RANDOM], "random");
 }
 

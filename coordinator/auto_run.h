@@ -1,0 +1,42 @@
+// auto_run: the policy `auto` at work: auto_plan.h with the store, and the files that training leaves.
+//
+// It says which phase comes next, how each pair is to be labelled, and which command trains an adapter. What is decided is
+// committed at once. A training writes DIR/RUN/auto/NAME.adapter and, last, NAME.json; they become a blob of the store and a
+// decision, and are removed. Killed anywhere, the same phases follow: a training that was cut off is done again, from the same pairs.
+#ifndef COORDINATOR_AUTO_RUN_H
+#define COORDINATOR_AUTO_RUN_H
+
+#include "coordinator/auto_plan.h"
+#include "coordinator/kind.h"
+#include "storage/records.h"
+
+typedef struct {
+    store_t *store;                     // outlives it, as all pointers here
+    const Rulemill__RunRecord *run;     // its spec's recipe is auto_recipe_write's
+    const char *program, *dir;          // of the training's command, of the job
+} auto_run_options_t;
+
+typedef struct auto_run auto_run_t;
+
+status_t auto_run_open (const auto_run_options_t *options, auto_run_t **out, fault_t *fault) MUST_USE;
+void auto_run_close (auto_run_t **self);
+
+// The next phase of a corpus of so many pairs, of which `share` are asked for at all (--limit); *found false: all is done.
+status_t auto_run_phase (auto_run_t *self, uint64_t pairs, double share, phase_t *phase, bool *found, fault_t *fault) MUST_USE;
+
+// The command that the end of this phase asks for; NULL: none. Owned by self.
+const char *const *auto_run_command (auto_run_t *self);
+
+// How a pair is labelled; AUTO_HOW_LATER: not in this phase. group: of its prompt.
+typedef enum { AUTO_HOW_LATER, AUTO_HOW_EXHAUSTIVE, AUTO_HOW_ADAPTER, AUTO_HOW_AUDIT } auto_how_t;
+auto_how_t auto_run_how (const auto_run_t *self, uint64_t pair, const content_key_t *group);
+
+// The adapter of a pair that is labelled through one: its place in the record's list.
+uint32_t auto_run_adapter (const auto_run_t *self, uint64_t pair);
+
+const Rulemill__AutoRecord *auto_run_record (const auto_run_t *self);     // NULL before the first phase
+
+// Where it stands; false before the first phase. What was audited behind the last whole block is known once all is done.
+bool auto_run_state (const auto_run_t *self, auto_state_t *out);
+
+#endif

@@ -1,0 +1,93 @@
+// How pairs are labelled, and which: what depends on the prompt that they are of.
+#include <string.h>
+
+#include "coordinator/kind_label_parts.h"
+
+uint64_t label_limit_hash (const label_kind_t *self, const Rulemill__PromptRecord *prompt)
+{
+    content_key_t group = label_key (&prompt->group_key);
+    return group_hash (self->options.run->spec->seed, "limit", &group);
+}
+
+bool label_prompts_differ (const label_kind_t *self)
+{
+    return self->threshold != UINT64_MAX || self->has_excluded || self->auto_run;
+}
+
+status_t label_look_at_prompt (label_kind_t *self, uint64_t number, fault_t *fault)
+{
+    if (self->prompt_known && self->prompt == number)
+        return OK;
+    bool excluded = false, sampled = self->threshold != UINT64_MAX;
+    status_t status = record_is_excluded (self->options.store, self->run, number, &excluded, fault);
+    Rulemill__PromptRecord *prompt = NULL;
+    if (status == OK && (sampled || self->auto_run || self->layers > self->members))
+        status = record_get_prompt (self->options.store, number, &prompt, fault);
+    self->prompt = number;
+    self->prompt_known = status == OK;
+    self->prompt_due = !excluded && (!sampled || prompt == NULL || label_limit_hash (self, prompt) <= self->threshold);
+    self->prompt_again = prompt && label_again (self, prompt);
+    self->prompt_group = prompt ? label_key (&prompt->group_key) : (content_key_t) { { 0 } };
+    if (prompt)
+        rulemill__prompt_record__free_unpacked (prompt, NULL);
+    return status;
+}
+
+status_t label_how (label_kind_t *self, uint64_t item, uint64_t prompt, Rulemill__LabelHow *how, bool *later, fault_t *fault)
+{
+    *how = RULEMILL__LABEL_HOW__HOW_POLICY;
+    *later = false;
+    if (!label_prompts_differ (self) && self->layers == self->members)
+        return OK;
+    status_t status = label_look_at_prompt (self, prompt, fault);
+    if (status != OK || self->auto_run == NULL)
+        return status;
+    switch (auto_run_how (self->auto_run, item, &self->prompt_group)) {
+    case AUTO_HOW_LATER:
+        *later = true;
+        break;
+    case AUTO_HOW_EXHAUSTIVE:
+        *how = RULEMILL__LABEL_HOW__HOW_EXHAUSTIVE;
+        break;
+    case AUTO_HOW_ADAPTER:
+        *how = RULEMILL__LABEL_HOW__HOW_ADAPTER;
+        break;
+    case AUTO_HOW_AUDIT:
+        *how = RULEMILL__LABEL_HOW__HOW_AUDIT;
+        break;
+    }
+    return OK;
+}
+
+bool label_sampling (const label_kind_t *self)
+{
+    const Rulemill__AutoRecord *record = self->auto_run ? auto_run_record (self->auto_run) : NULL;
+    return record && record->stage != RULEMILL__AUTO_STAGE__AUTO_REST && record->n_adapter == 0;
+}
+
+const char *label_selector (const label_kind_t *self, Rulemill__LabelHow how)
+{
+    switch (how) {
+    case RULEMILL__LABEL_HOW__HOW_EXHAUSTIVE:
+        return policy_name (POLICY_EXHAUSTIVE);
+    case RULEMILL__LABEL_HOW__HOW_ADAPTER:
+    case RULEMILL__LABEL_HOW__HOW_AUDIT:
+        return policy_name (POLICY_ADAPTER);
+    default:
+        return self->options.run->spec->policy;
+    }
+}
+
+bool kind_label_auto (const kind_t *kind, auto_state_t *out)
+{
+    const label_kind_t *self = (const label_kind_t *) kind;
+    return self->auto_run && auto_run_state (self->auto_run, out);
+}
+
+bool label_foreseen (const label_kind_t *self, Rulemill__LabelHow how, uint64_t *rules)
+{
+    const Rulemill__RunSpec *spec = self->options.run->spec;
+    uint64_t n = self->options.pool->count;
+    *rules = spec->top < n ? spec->top : n;
+    return how == RULEMILL__LABEL_HOW__HOW_ADAPTER || strcmp (spec->policy, policy_name (POLICY_ADAPTER)) == 0;
+}

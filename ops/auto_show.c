@@ -1,0 +1,128 @@
+#include "ops/auto_show.h"
+
+#include <inttypes.h>
+
+#include "base/json.h"
+#include "ops/progress.h"
+
+// What judging took, and what exhaustive judging of the same pairs would have taken: told from what the sample took for each
+// of its cells, with the same server's cache.
+typedef struct { const char *name; double used, exhaustive; } saving_t;
+
+enum { SAVINGS = 4 };
+
+static size_t savings (const outcome_t *outcome, saving_t out [SAVINGS])
+{
+    const Rulemill__RunCounts *c = &outcome->job.counts;
+    const dataset_report_t *d = &outcome->job.dataset;
+    if (c->sample_cells == 0 || d->cells_all == 0)
+        return 0;
+    double times = (double) d->cells_all / (double) c->sample_cells, coin = 1e12;
+    size_t n = 0;
+    out [n++] = (saving_t) { "cells", (double) c->cells_judged, (double) d->cells_all };
+    if (c->calls > 0) {
+        out [n++] = (saving_t) { "prompt tokens computed", (double) (c->prompt_tokens - c->cached_tokens),
+                                 times * (double) (c->sample_prompt_tokens - c->sample_cached_tokens) };
+        out [n++] = (saving_t) { "cached ones", (double) c->cached_tokens, times * (double) c->sample_cached_tokens };
+    }
+    if (c->cost > 0)
+        out [n++] = (saving_t) { "cost", (double) c->cost / coin, times * (double) c->sample_cost / coin };
+    return n;
+}
+
+// The cells that this run may judge at most, by its shares: all of the sampled and audited, those chosen of the rest.
+static double bound (const outcome_t *outcome, double *all, double *chosen)
+{
+    const auto_state_t *a = &outcome->job.automatic;
+    double exhaustive = a->sampled + (1 - a->sampled) * a->audited;
+    *all = exhaustive * (double) outcome->job.dataset.cells_all;
+    *chosen = (1 - exhaustive) * (double) outcome->job.dataset.cells_selected;
+    return *all + *chosen;
+}
+
+static void add_audit (const auto_state_t *a, buf_t *out)
+{
+    if (a->audited <= 0)
+        return;
+    buf_printf (out, "%-11s%.2f %% of the later prompts audited: ", "", 100 * a->audited);
+    if (a->told)
+        buf_printf (out, "the adapter's label is the exhaustive one in %.1f %% (95 %% interval %.1f to %.1f) of ", 100 * a->agreement,
+                    100 * a->low, 100 * a->high);
+    progress_count (out, a->audited_pairs);
+    buf_printf (out, " pairs%s\n", a->told ? "" : ", too few to say");
+}
+
+static void add_savings (const outcome_t *outcome, buf_t *out)
+{
+    saving_t all [SAVINGS];
+    size_t n = outcome->job.automatic.choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER ? savings (outcome, all) : 0;
+    for (size_t i = 0; i < n; i++) {
+        buf_printf (out, "%-11s%s ", i ? "" : "Saved", all [i].name);
+        if (all [i].used < 100)
+            buf_printf (out, "%.4f instead of about %.4f", all [i].used, all [i].exhaustive);
+        else {
+            progress_count (out, (uint64_t) all [i].used);
+            buf_add_str (out, " instead of about ");
+            progress_count (out, (uint64_t) all [i].exhaustive);
+        }
+        if (all [i].used > 0)
+            buf_printf (out, " (1/%.1f)", all [i].exhaustive / all [i].used);
+        buf_add_char (out, '\n');
+    }
+    if (n == 0)
+        return;
+    double sampled, chosen;
+    bound (outcome, &sampled, &chosen);
+    buf_printf (out, "%-11sexpected of its shares: ", "");
+    progress_count (out, (uint64_t) sampled);
+    buf_add_str (out, " cells of sampled and audited prompts, ");
+    progress_count (out, (uint64_t) chosen);
+    buf_add_str (out, " of the others\n");
+}
+
+void auto_show_text (const outcome_t *outcome, buf_t *out)
+{
+    const auto_state_t *a = &outcome->job.automatic;
+    if (!outcome->job.has_auto)
+        return;
+    buf_printf (out, "%-11s%s", "Auto", auto_choice_name (a->choice));
+    if (a->n_adapters > 0) {
+        buf_add_str (out, " for ");
+        progress_count (out, outcome->job.dataset.by_adapter);
+        buf_printf (out, " pairs, learnt from a sample of %.2f %% of the prompts%s", 100 * a->sampled, a->n_adapters > 1 ? " and from audits" : "");
+    }
+    buf_add_char (out, '\n');
+    if (a->reason [0])
+        buf_printf (out, "%-11s%s\n", "", a->reason);
+    add_audit (a, out);
+    add_savings (outcome, out);
+}
+
+void auto_show_json (const outcome_t *outcome, buf_t *out)
+{
+    const auto_state_t *a = &outcome->job.automatic;
+    json_write_key (out, "auto");
+    if (!outcome->job.has_auto) {
+        buf_add_str (out, "null");
+        return;
+    }
+    buf_printf (out, "{\"choice\":\"%s\",\"reason\":", auto_choice_name (a->choice));
+    json_write_cstring (out, a->reason);
+    buf_printf (out, ",\"samples\":%" PRIu32 ",\"sampled_share\":%.6f,\"audited_share\":%.6f,\"adapters\":%zu,\"pairs_by_adapter\":%" PRIu64,
+                a->step, a->sampled, a->audited, a->n_adapters, outcome->job.dataset.by_adapter);
+    buf_printf (out, ",\"audited_pairs\":%" PRIu64 ",\"agreement\":", a->audited_pairs);
+    if (a->told)
+        buf_printf (out, "{\"value\":%.6f,\"low\":%.6f,\"high\":%.6f}", a->agreement, a->low, a->high);
+    else
+        buf_add_str (out, "null");
+    double sampled, chosen, sum = bound (outcome, &sampled, &chosen);
+    buf_printf (out, ",\"cells\":{\"judged\":%" PRIu64 ",\"all\":%" PRIu64 ",\"chosen\":%" PRIu64 ",\"expected_exhaustive\":%.0f,"
+                "\"expected_chosen\":%.0f,\"expected\":%.0f}", outcome->job.counts.cells_judged, outcome->job.dataset.cells_all,
+                outcome->job.dataset.cells_selected, sampled, chosen, sum);
+    saving_t all [SAVINGS];
+    size_t n = savings (outcome, all);
+    buf_add_str (out, ",\"saved\":[");
+    for (size_t i = 0; i < n; i++)
+        buf_printf (out, "%s{\"what\":\"%s\",\"used\":%.6f,\"exhaustive\":%.6f}", i ? "," : "", all [i].name, all [i].used, all [i].exhaustive);
+    buf_add_str (out, "]}");
+}

@@ -1,0 +1,205 @@
+"""The policy auto: a sample judged exhaustively, an adapter learnt from it, the rest through it, a share audited."""
+
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import COMPLETE, RESUMABLE, Shell, interrupt, wait_for
+from judging import TEXTS, command, report, serve, write_rules
+
+assert serve                    # a fixture
+
+SMALL = ["--set", "auto.sample_pairs=150", "--set", "auto.sample_share=0.3", "--set", "auto.block_pairs=256",
+         "--set", "auto.audit_share=0.1", "--set", "adapter.memory_mb=256"]
+
+
+def label(corpus, *more, policy="auto", workers=2):
+    return ["label", corpus, "--out", "job", "--judge", "replay", "--scores", corpus.with_suffix(".scores.jsonl"), "--policy", policy,
+            "--workers", workers, *more]
+
+
+def costly(corpus, *more, workers=2):
+    return label(corpus, *SMALL, "--set", "judge.cost=per-rule", *more, workers=workers)
+
+
+def manifest(shell):
+    return json.loads(shell.path("job/dataset/manifest.json").read_text())
+
+
+def rows(shell):
+    names = [name for name in ("train.jsonl", "validation.jsonl", "ties.jsonl") if shell.path("job/dataset", name).exists()]
+    return [row for name in names for row in shell.rows("job/dataset", name)]
+
+
+@pytest.fixture(scope="module")
+def corpus(corpora):
+    return corpora(500, 3)      # 1,500 pairs
+
+
+# --- what it chooses --------------------------------------------------------
+
+def test_a_judge_that_costs_nothing_is_asked_everything(shell, corpus):
+    done = shell(*label(corpus))
+    assert "costs nothing for each rule" in done.out
+    said = report(shell)["auto"]
+    assert said["choice"] == "exhaustive" and said["sampled_share"] == 0
+    assert {row["selected_by"] for row in rows(shell)} == {"exhaustive"}
+    assert manifest(shell)["auto"]["choice"] == "exhaustive"
+    labels = {row["pair_key"]: (row.get("chosen"), row["score_margin"], row["rules"]) for row in rows(shell)}
+    shell(*label(corpus, "--new-run", policy="exhaustive"))
+    assert labels == {row["pair_key"]: (row.get("chosen"), row["score_margin"], row["rules"]) for row in rows(shell)}
+
+
+def test_a_small_corpus_is_judged_exhaustively(shell, corpora):
+    small = corpora(40)
+    done = shell(*label(small, "--set", "judge.cost=per-rule"))
+    assert "40 pairs, fewer than 300" in done.out
+    assert report(shell)["auto"]["choice"] == "exhaustive"
+
+
+def test_an_adapter_that_is_too_often_wrong_is_not_used(shell, corpus):
+    done = shell(*costly(corpus, "--set", "auto.min_agreement=1"))
+    assert "under the 100.0 wanted" in done.out and "--accept-adapter" in done.out
+    assert report(shell)["auto"]["choice"] == "exhaustive"
+    assert {row["selected_by"] for row in rows(shell)} == {"exhaustive"}
+
+
+def test_an_accepted_adapter_labels_the_rest(shell, corpus):
+    done = shell(*costly(corpus, "--accept-adapter", "--set", "auto.min_agreement=1"))
+    said = report(shell)["auto"]
+    assert said["choice"] == "adapter" and "taken all the same as asked" in said["reason"]
+    assert said["adapters"] >= 1 and "adapter" in done.out
+    found = rows(shell)
+    assert len(found) == 1500
+    by = {name: [row for row in found if row["selected_by"] == name] for name in ("exhaustive", "adapter")}
+    assert len(by["exhaustive"]) + len(by["adapter"]) == 1500
+    assert said["pairs_by_adapter"] == len(by["adapter"]) > 900
+    digests = {entry["digest"] for entry in manifest(shell)["auto"]["adapters"]}
+    assert {row["adapter"] for row in by["adapter"]} <= digests
+    assert {row["adapter"] for row in by["exhaustive"]} == {None}
+    assert all(1 <= row["n_rules"] <= 5 for row in by["adapter"])
+    assert "Margins are of two kinds" in shell.path("job/dataset/README.md").read_text()
+    # Whole prompts are sampled.
+    prompts = {name: {json.dumps(row["prompt"]) for row in by[name]} for name in by}
+    assert not prompts["exhaustive"] & prompts["adapter"]
+    assert 0.9 * 1500 * said["audited_share"] * 0.3 < said["audited_pairs"] < 400
+    assert "good" in shell("verify", "job").out
+
+
+# --- the same labels, whatever happens -------------------------------------
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus, tmp_path_factory):
+    shell = Shell(tmp_path_factory.mktemp("undisturbed"))
+    shell(*costly(corpus, "--accept-adapter"))
+    assert report(shell)["auto"]["choice"] == "adapter"
+    return shell.digests("job")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_labels_do_not_depend_on_workers(shell, corpus, undisturbed, workers):
+    shell(*costly(corpus, "--accept-adapter", workers=workers))
+    assert shell.digests("job") == undisturbed
+
+
+def test_killed_at_each_boundary_it_goes_on_to_the_same_labels(shell, corpus, undisturbed):
+    steps = costly(corpus, "--accept-adapter")
+    seen = set()
+    for _ in range(40):
+        process = shell.start(*steps)
+        was = None
+        while process.poll() is None:
+            folder = next(iter(shell.path("job").glob("run-*/auto")), None)
+            files = sorted(file.name for file in folder.iterdir()) if folder and folder.exists() else []
+            now = (tuple(files), bool(files))
+            if folder and now != was and now not in seen:
+                seen.add(now)
+                break
+            was = now
+            time.sleep(0.002)
+        code = interrupt(process, signal.SIGKILL)[0]
+        assert code in (COMPLETE, -signal.SIGKILL)
+        if code == COMPLETE:
+            break
+    shell(*steps)
+    assert len(seen) >= 2
+    assert shell.digests("job") == undisturbed
+    assert "Nothing to do" in shell(*steps).out
+
+
+def test_stopped_while_it_trains_it_goes_on(shell, corpus, undisturbed):
+    steps = costly(corpus, "--accept-adapter")
+    process = shell.start(*steps)
+
+    def training():
+        return process.poll() is not None or subprocess.run(["pgrep", "-P", str(process.pid), "-f", "adapter train"], capture_output=True).stdout
+
+    wait_for("a training", training)
+    code, _, err = interrupt(process)
+    assert code in (COMPLETE, RESUMABLE), err
+    shell(*steps)
+    assert shell.digests("job") == undisturbed
+
+
+# Rows added later extend the run: nobody's label changes, and sampled prompts stay sampled.
+def test_rows_added_later_change_no_label(shell, corpora, corpus, undisturbed):
+    data = corpus.read_bytes().split(b"\n")
+    shell.write("grown.jsonl", b"\n".join(data[:400]) + b"\n")
+    steps = [arg if arg != corpus else "grown.jsonl" for arg in costly(corpus, "--accept-adapter", "--set", "judge.unknown_ids=skip")]
+    shell(*steps)
+    before = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    shell.write("grown.jsonl", b"\n".join(data[:450]) + b"\n")
+    shell(*steps)
+    after = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    assert len(after) > len(before)
+    assert before.items() <= after.items()
+
+
+# --- what it costs ------------------------------------------------------------
+
+def test_cells_asked_are_those_of_the_shares(shell, serve, corpora):
+    write_rules(shell, [f"{text} Variant {n}." for n in range(10) for text in TEXTS])          # 40 rules
+    server = serve()
+    corpus = corpora(400)
+    asked = [*command(corpus, server), "--policy", "auto", "--accept-adapter", *SMALL, "--set", "auto.sample_pairs=60",
+             "--set", "auto.sample_share=0.15", "--set", "auto.audit_share=0.05"]
+    shell(*asked)
+    said = report(shell)
+    cells = said["auto"]["cells"]
+    assert said["auto"]["choice"] == "adapter"
+    assert cells["all"] == 2 * 400 * 40
+    assert cells["judged"] <= 1.05 * cells["expected"]
+    assert cells["judged"] < cells["all"] / 2
+    assert server.calls() == said["calls"]["calls"]
+    calls = server.calls()
+    assert "Nothing to do" in shell(*asked).out
+    assert server.calls() == calls
+
+
+# --- what is refused ---------------------------------------------------------
+
+def test_what_belongs_to_another_policy_is_refused(shell, corpus):
+    done = shell(*label(corpus, "--set", "auto.sample_pairs=100", policy="exhaustive"), code=2)
+    assert "auto.sample_pairs is for --policy auto" in done.err
+    done = shell(*label(corpus, "--adapter", "none.adapter", policy="auto"), code=2)
+    assert "for --policy adapter" in done.err
+    done = shell(*label(corpus, policy="adapter"), code=2)
+    assert "--adapter FILE" in done.err
+    shell.write("bad.adapter", b"this is no adapter")
+    done = shell(*label(corpus, "--adapter", "bad.adapter", policy="adapter"), code=None)
+    assert done.returncode in (1, 2) and "bad.adapter" in done.err
+
+
+def test_a_given_adapter_says_which_rules_are_judged(shell, corpus):
+    shell(*label(corpus, policy="exhaustive"))
+    shell("adapter", "train", "job", "--out", "rules.adapter", "--set", "adapter.memory_mb=256")
+    shell(*label(corpus, "--new-run", "--adapter", "rules.adapter", policy="adapter"))
+    found = rows(shell)
+    assert {row["selected_by"] for row in found} == {"adapter"}
+    digest = manifest(shell)["spec"]["adapter"]
+    assert {row["adapter"] for row in found} == {digest}
+    assert max(row["n_rules"] for row in found) <= 5
+    assert "labelled" in shell("status", "job").out
