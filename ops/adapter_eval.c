@@ -36,7 +36,7 @@ typedef struct {
     bool foresees_relevance;
     adapter_text_t *turns [3];
     size_t turns_cap [3];
-    double reading_s;                       // spent foreseeing, by the adapter alone
+    double reading_s;                       // processor time spent foreseeing, by the adapter alone
 } eval_t;
 
 // --- setting up ------------------------------------------------------------
@@ -121,10 +121,11 @@ static void choose (eval_t *eval, chooser_t chooser, const float *value, const c
                                             eval->chosen [chooser]);
 }
 
+// Processor time, so that what else the machine does is not counted.
 static double now_s (void)
 {
     struct timespec now;
-    clock_gettime (CLOCK_MONOTONIC, &now);
+    clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
     return (double) now.tv_sec + (double) now.tv_nsec * 1e-9;
 }
 

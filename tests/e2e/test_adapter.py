@@ -1,5 +1,6 @@
 """The Rule Adapter as a user meets it: learnt from a judged run, measured on prompts kept from it, looked into."""
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -7,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from conftest import FAILED, USAGE, Shell
+
+SOURCE = Path(os.environ.get("RULEMILL_SOURCE", Path(__file__).resolve().parents[2]))
+DATA = SOURCE.parent / "shared" / "data"
 
 CHOOSERS = ["adapter", "prompt_only", "frequent", "random", "relevance_judged"]
 METRICS = ["overlap", "precision", "top", "captured", "agreement", "given"]
@@ -97,8 +101,7 @@ def test_inspect_says_what_speaks_for_a_rule(judged):
 
 def test_a_reworded_rule_is_no_stranger(judged):
     """The same scores under a pool in which some texts are worded otherwise: a run of its own, the old adapter."""
-    source = Path(os.environ.get("RULEMILL_SOURCE", Path(__file__).resolve().parents[2]))
-    pool = (source / "model/rules.yaml").read_text().replace("The response ", "This answer ")
+    pool = (SOURCE / "model/rules.yaml").read_text().replace("The response ", "This answer ")
     judged.write("reworded.yaml", pool.encode())
     corpus = judged.corpus
     judged("label", corpus, "--judge", "replay", "--scores", corpus.with_suffix(".scores.jsonl"), "--rules", "reworded.yaml",
@@ -135,3 +138,34 @@ def test_the_embedded_judge_can_be_learnt_from_too(judged, corpora):
     judged("label", corpora(60), "--out", "kept", "--workers", 1, "--no-export", "--set", "judge.store_cells=true")
     told = json.loads(judged("adapter", "train", "kept", "--out", "lexicon.adapter", "--json").out)
     assert told["pairs"] > 0
+
+
+def write_recorded(shell):
+    """The 300 pairs that a small real model judged by 24 rules, as a corpus, its scores and its rules."""
+    def lines(name):
+        return [json.loads(line) for line in gzip.decompress((DATA / name).read_bytes()).split(b"\n") if line]
+
+    asked, safe = lines("coconot-pref.jsonl.gz"), lines("hh-harmless-base-test.jsonl.gz")
+    texts = {("coconot", row["id"]): row for row in asked} | {("hh", str(at)): row for at, row in enumerate(safe)}
+    rows, scores = [], []
+    for judged in lines("recorded-scores.jsonl.gz"):
+        source = "coconot" if "coconot" in judged["source"] else "hh"
+        row = texts[source, str(judged["id"])]
+        name = f"{source}-{judged['id']}"
+        rows.append({"id": name, "source": source, **{key: row[key] for key in ("prompt", "chosen", "rejected") if key in row}})
+        scores += [{"id": name, "response": at, "cells": judged[side]} for at, side in enumerate(("chosen", "rejected"))]
+    shell.write("real.jsonl", rows)
+    shell.write("real-scores.jsonl", scores)
+    rules = [{"id": rule["id"], "text": rule["text"], "polarity": rule["polarity"]} for rule in json.loads((DATA / "recorded-rules.json").read_text())]
+    shell.write("real.yaml", json.dumps({"version": 1, "rules": rules}).encode())
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is absent")
+def test_a_real_model_on_real_answers(shell):
+    write_recorded(shell)
+    shell("label", "real.jsonl", "--judge", "replay", "--scores", "real-scores.jsonl", "--rules", "real.yaml", "--out", "job",
+          "--workers", 1, "--no-export")
+    shell("adapter", "train", "job", "--out", "real.adapter", "--set", "adapter.count_min=2", "--set", "adapter.test_share=0.4")
+    figures = evaluate(shell, "real.adapter")
+    assert figures["choosers"]["random"]["captured_adapter_less_this"]["low"] > 0.4
+    assert figures["choosers"]["random"]["overlap_adapter_less_this"]["low"] > 0.2
