@@ -2,9 +2,12 @@
 #include "ops/cmd_batch.h"
 #include "ops/cmd_judge_eval.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "ops/config_judge.h"
+#include "ops/config_write.h"
 #include "ops/probe.h"
 #include "ops/setup.h"
 
@@ -12,6 +15,7 @@ static const cli_flag_t flags [] = {
     { "--model", "NAME", NULL, "judge.model", false },
     { "--config", "FILE", "YAML configuration; see rulemill help config", NULL, false },
     { "--set", "KEY=VALUE", "one key of the configuration", NULL, true },
+    { "--write", "FILE", "probe: set what was found in this YAML configuration", NULL, false },
     { 0 }
 };
 
@@ -25,6 +29,27 @@ static status_t show (const probe_report_t *report, bool json, fault_t *fault)
         probe_text (report, &text);
     status_t status = cmd_print (&text, fault);
     buf_free (&text);
+    return status;
+}
+
+// What mends what is wrong, and the tie margin.
+static status_t write_found (const probe_report_t *report, const char *path, fault_t *fault)
+{
+    config_line_t lines [PROBE_MENDS_MAX + 1];
+    char margin [32];
+    size_t n = 0;
+    for (; n < report->n_mends; n++)
+        lines [n] = (config_line_t) { report->mend [n].key, report->mend [n].value };
+    snprintf (margin, sizeof margin, "%g", report->tie_margin);
+    if (report->tie_margin >= 0)
+        lines [n++] = (config_line_t) { "run.tie_margin", margin };
+    if (n == 0) {
+        log_warn ("%s: nothing is written, as nothing was found to set", path);
+        return OK;
+    }
+    status_t status = config_write_file (path, lines, n, fault);
+    for (size_t i = 0; i < n && status == OK; i++)
+        log_info ("%s: %s is set to %s", path, lines [i].key, lines [i].value);
     return status;
 }
 
@@ -46,6 +71,8 @@ static status_t probe (const cli_t *cli, const char *const *words, size_t n_word
         status = probe_run (config, words [1], &(probe_options_t) { .depth = PROBE_FULL }, &report, fault);
     if (status == OK)
         status = show (&report, cli_has (cli, "--json"), fault);
+    if (status == OK && cli_has (cli, "--write"))
+        status = write_found (&report, cli_text (cli, "--write"), fault);
     if (status == OK && report.state != PROBE_FIT)
         *exit_code = EXIT_FAILED;
     config_destroy (&config);

@@ -84,6 +84,20 @@ def test_noise_gives_a_margin_and_too_much_of_it_gives_none(shell, serve):
     assert findings(shell, serve(), *text)[1]["tie_margin"] == 0, "text of a steady server"
 
 
+def test_what_mends_it_is_written_into_a_configuration(shell, serve):
+    server = serve(refuse=["temperature", "max_tokens"], top_logprobs_max=11, noise=0.3)
+    shell.path("my.yaml").write_text("# mine\njudge:\n  top_logprobs: 20   # all of them\n  mass_min: 0.06\nworkers: 2\n")
+    _, told = findings(shell, server, "--write", "my.yaml", code=FAILED)
+    lines = shell.path("my.yaml").read_text().splitlines()
+    assert lines[0] == "# mine" and {"  top_logprobs: 11   # all of them", "  mass_min: 0.06", "workers: 2"} <= set(lines)
+    assert {"  omit: [temperature]", "  max_completion_tokens: true", f"  tie_margin: {told['tie_margin']:g}"} <= set(lines)
+    done = shell("judge", "probe", server.url, "--config", "my.yaml", "--write", "new.yaml")
+    assert "run.tie_margin is set to" in done.err and shell.path("new.yaml").read_text().startswith("run:\n  tie_margin: ")
+    shell.path("flow.yaml").write_text("judge: {mass_min: 0.06}\n")
+    refused = shell("judge", "probe", server.url, "--write", "flow.yaml", code=FAILED)
+    assert "flow.yaml:1" in refused.err and shell.path("flow.yaml").read_text() == "judge: {mass_min: 0.06}\n"
+
+
 # --- at the start of a job ---------------------------------------------------
 
 def test_nobody_there(shell, serve, job):
