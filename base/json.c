@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 const json_value_t *json_get (const json_value_t *value, const char *key)
 {
     if (!json_is (value, JSON_OBJECT))
@@ -72,28 +74,37 @@ static const char *short_escape (unsigned char c)
     }
 }
 
+// What stands for a character of n bytes (0: a byte that is none) that can't pass; NULL where it can.
+static const char *long_escape (const char *text, size_t n)
+{
+    if (n == 0)
+        return "\xEF\xBF\xBD";
+    // Line ends to some readers.
+    if (n == 3 && memcmp (text, "\xE2\x80\xA8", 3) == 0)
+        return "\\u2028";
+    return n == 3 && memcmp (text, "\xE2\x80\xA9", 3) == 0 ? "\\u2029" : NULL;
+}
+
 void json_write_escaped (buf_t *out, const char *text, size_t len)
 {
     buf_reserve (out, len + 1);
-    size_t from = 0;
-    for (size_t i = 0; i < len; i++) {
+    size_t from = 0, n = 1;
+    for (size_t i = 0; i < len; i += n) {
         unsigned char c = (unsigned char) text [i];
-        // E2 80 A8 and A9 are U+2028 and U+2029, line ends to some readers.
-        bool line_end = c == 0xE2 && i + 2 < len && (unsigned char) text [i + 1] == 0x80
-                     && ((unsigned char) text [i + 2] & 0xFE) == 0xA8;
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7F && !line_end)
+        n = 1;
+        if (c >= 0x20 && c != '"' && c != '\\' && c < 0x7F)
+            continue;
+        n = utf8_char (text + i, len - i);
+        const char *escape = c < 0x80 ? short_escape (c) : long_escape (text + i, n);
+        if (escape == NULL && c >= 0x80)
             continue;
         buf_add (out, text + from, i - from);
-        const char *escape = short_escape (c);
         if (escape)
-            buf_add (out, escape, 2);
-        else if (line_end) {
-            buf_add_str (out, (unsigned char) text [i + 2] == 0xA8 ? "\\u2028" : "\\u2029");
-            i += 2;
-        }
+            buf_add_str (out, escape);
         else
             buf_printf (out, "\\u%04x", c);
-        from = i + 1;
+        n = n ? n : 1;
+        from = i + n;
     }
     buf_add (out, text + from, len - from);
 }

@@ -62,7 +62,8 @@ const char *json_type_name (const json_value_t *value);
 
 // --- writing: append to a buf_t; the caller sets commas and brackets -------
 
-// A string in quotes with JSON's escapes; UTF-8 passes as it is, U+2028/2029 are escaped.
+// A string in quotes with JSON's escapes; UTF-8 passes as it is, U+2028/2029 are escaped, a byte that is no UTF-8 (of a file's name,
+// say) becomes U+FFFD.
 void json_write_string (buf_t *out, const char *text, size_t len);
 void json_write_escaped (buf_t *out, const char *text, size_t len);     // what stands between the quotes
 void json_write_cstring (buf_t *out, const char *text);     // NULL becomes null

@@ -211,6 +211,27 @@ static status_t stage_probe (void *ctx, fault_t *fault)
     return job->options->before_run (job->options->before_run_ctx, job->store, &job->stop_stage, fault);
 }
 
+// A run that has compared all prompts needs its benchmark files no more: it knows their digests.
+static status_t open_benchmarks (job_t *job, fault_t *fault)
+{
+    const job_options_t *o = job->options;
+    uint32_t number = 0;
+    Rulemill__RunRecord *run = NULL;
+    status_t status = exclude_open (o->exclude, o->n_exclude, &job->exclude, fault);
+    size_t gone = 0;
+    while (gone < o->n_exclude && (access (o->exclude [gone], F_OK) == 0 || errno != ENOENT))
+        gone++;
+    if (status == OK || gone == o->n_exclude || job_run_find (job->store, o, NULL, &number, NULL) != OK || number == 0 ||
+        record_get_run (job->store, number, &run, NULL) != OK || run == NULL)
+        return status;
+    if (run->excluded_through >= job->report->corpus_counts.prompts) {
+        log_warn ("%s is gone; the run that it was read for has compared all prompts with it and goes on without", o->exclude [gone]);
+        status = OK;
+    }
+    rulemill__run_record__free_unpacked (run, NULL);
+    return status;
+}
+
 // A run that is there already has its tie margin; its judge was met before.
 static status_t take_run (job_t *job, fault_t *fault)
 {
@@ -218,7 +239,7 @@ static status_t take_run (job_t *job, fault_t *fault)
     status_t status = OK;
     uint32_t number = 0;
     if (o->n_exclude > 0)
-        status = exclude_open (o->exclude, o->n_exclude, &job->exclude, fault);
+        status = open_benchmarks (job, fault);
     if (status == OK)
         status = job_run_find (job->store, o, job->exclude, &number, fault);
     job->begins = status == OK && number == 0;

@@ -20,14 +20,11 @@ static ProtobufCBinaryData bytes_of (const digest_t *digest)
 }
 
 // The specification with the benchmark files' digests in it; lists borrow from excluded.
-static Rulemill__RunSpec complete_spec (const job_options_t *options, const exclude_t *exclude,
-                                        digest_t *digests, ProtobufCBinaryData *excluded)
+static Rulemill__RunSpec complete_spec (const job_options_t *options, const digest_t *digests, ProtobufCBinaryData *excluded)
 {
     Rulemill__RunSpec spec = *options->spec;
-    for (size_t i = 0; i < options->n_exclude; i++) {
-        digests [i] = exclude_file_digest (exclude, i);
+    for (size_t i = 0; i < options->n_exclude; i++)
         excluded [i] = bytes_of (&digests [i]);
-    }
     spec.exclude = excluded;
     spec.n_exclude = options->n_exclude;
     return spec;
@@ -193,14 +190,38 @@ static status_t find (store_t *store, const job_options_t *options, Rulemill__Ru
 
 typedef status_t with_spec_fn (store_t *store, const job_options_t *options, Rulemill__RunSpec *spec, uint32_t *number, void *ctx, fault_t *fault);
 
+// Digests of the benchmark files: of one that is gone that of the last run's file at the same place.
+static status_t recall_digests (store_t *store, const job_options_t *options, digest_t *digests, fault_t *fault)
+{
+    Rulemill__RunRecord *last = NULL;
+    status_t status = run_find (store, NULL, &last, fault);
+    if (status != OK)
+        return status;
+    const Rulemill__RunSpec *spec = last->spec;
+    for (size_t i = 0; status == OK && i < options->n_exclude; i++)
+        if (digest_of_file (options->exclude [i], &digests [i]))
+            continue;
+        else if (spec->n_exclude == options->n_exclude && spec->exclude [i].len == DIGEST_BYTES)
+            memcpy (digests [i].b, spec->exclude [i].data, DIGEST_BYTES);
+        else
+            status = fault_set (fault, ERR_NOT_FOUND, "%s can't be read, and the last run excludes other files", options->exclude [i]);
+    rulemill__run_record__free_unpacked (last, NULL);
+    return status;
+}
+
 static status_t with_spec (store_t *store, const job_options_t *options, const exclude_t *exclude, with_spec_fn *act, uint32_t *number,
                            void *ctx, fault_t *fault)
 {
     if (options->n_exclude > EXCLUDE_FILES_MAX)
         return fault_set (fault, ERR_LIMIT, "%zu benchmark files are given, %d are possible; join some", options->n_exclude, EXCLUDE_FILES_MAX);
     digest_t digests [EXCLUDE_FILES_MAX];
+    for (size_t i = 0; exclude && i < options->n_exclude; i++)
+        digests [i] = exclude_file_digest (exclude, i);
+    status_t status = exclude || options->n_exclude == 0 ? OK : recall_digests (store, options, digests, fault);
+    if (status != OK)
+        return status;
     ProtobufCBinaryData excluded [EXCLUDE_FILES_MAX];
-    Rulemill__RunSpec spec = complete_spec (options, exclude, digests, excluded);
+    Rulemill__RunSpec spec = complete_spec (options, digests, excluded);
     return act (store, options, &spec, number, ctx, fault);
 }
 

@@ -10,8 +10,8 @@ typedef struct {
     rulepool_t *pool;               // owned: parsed from the run's blob
 } job_run_t;
 
-// Find the run that options ask for; *number is 0 where it is to be begun. exclude: the benchmark files that are open, NULL for
-// none. ERR_MISMATCH where another run is asked for than the store has, and nobody said that it is to be a new one.
+// Find the run that options ask for; *number is 0 where it is to be begun. exclude: the benchmark files, NULL for none or
+// where some are gone: these are taken to be the last run's. ERR_MISMATCH where another run is asked for than the store has, and nobody said that it is to be a new one.
 status_t job_run_find (store_t *store, const job_options_t *options, const exclude_t *exclude, uint32_t *number, fault_t *fault) MUST_USE;
 // Make run `number` the store's last one and read it; 0: register it durably first, with the calls of probes that no run has taken in.
 status_t job_run_open (store_t *store, const job_options_t *options, const exclude_t *exclude, uint32_t number, job_run_t *out,

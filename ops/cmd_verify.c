@@ -1,10 +1,14 @@
 #include "ops/cmd.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "ops/progress.h"
+#include "storage/store_check.h"
 
 static const cli_flag_t flags [] = {
     { "--public-key", "PEM", "the Ed25519 public key that the manifest must be signed with", NULL, false },
@@ -19,19 +23,42 @@ static bool is_there (const char *folder, const char *name)
     return there;
 }
 
-// Opening compares the store with its mark. Beside a running job it is not opened: the job has done that.
-static status_t open_store (const char *dir, const char *run, char **folder, buf_t *summary, fault_t *fault)
+static status_t read_store (const char *dir, const opened_t *opened, buf_t *summary, fault_t *fault)
+{
+    store_check_t read;
+    status_t status = store_check (opened->store, opened->run, &read, fault);
+    if (status != OK)
+        return status;
+    buf_printf (summary, "%s/store: holds all that was promised; ", dir);
+    progress_count (summary, read.records);
+    buf_add_str (summary, " records can be read");
+    if (opened->run) {
+        buf_add_str (summary, ", of them ");
+        progress_count (summary, read.pairs);
+        buf_add_str (summary, " pairs with ");
+        progress_count (summary, read.labels);
+        buf_add_str (summary, " labels");
+    }
+    buf_add_char (summary, '\n');
+    return OK;
+}
+
+// Opening compares the store with its mark. Beside a running job it is not opened: the job has done that. A store may have no run yet.
+static status_t check_store (const char *dir, const char *run, char **folder, buf_t *summary, fault_t *fault)
 {
     opened_t opened;
     status_t status = cmd_open (dir, run, true, &opened, fault);
-    if (status == OK) {
+    if (status == ERR_NOT_FOUND && opened.store && run == NULL)
+        status = OK;
+    if (status == OK && run) {
         digest_t digest;
         char name [20];
         memcpy (digest.b, opened.run->digest.data, DIGEST_BYTES);
         run_name (&digest, name);
-        *folder = run ? mem_printf ("%s/%s/dataset", dir, name) : NULL;
-        buf_printf (summary, "%s/store: opens, holds all that was promised\n", dir);
+        *folder = mem_printf ("%s/%s/dataset", dir, name);
     }
+    if (status == OK)
+        status = read_store (dir, &opened, summary, fault);
     cmd_close (&opened);
     if (status != ERR_BUSY)
         return status;
@@ -64,10 +91,13 @@ static status_t check_all (const cli_t *cli, buf_t *problems, buf_t *summary, fa
     if (!is_there (place, "store"))
         return fault_set (fault, ERR_USAGE, "%s is neither a job's folder nor a dataset's: it holds no store and no manifest.json", place);
     char *folder = NULL;
-    status_t status = open_store (place, run, &folder, summary, fault);
+    struct stat st;
+    status_t status = check_store (place, run, &folder, summary, fault);
     if (status == OK && folder == NULL)
         folder = mem_printf ("%s/dataset", place);
-    if (status == OK)
+    if (status == OK && key == NULL && lstat (folder, &st) != 0 && errno == ENOENT)
+        buf_printf (summary, "%s: there is no dataset yet; rulemill export writes one\n", folder);
+    else if (status == OK)
         status = check_dataset (folder, key, problems, summary, fault);
     free (folder);
     return status;
@@ -95,10 +125,10 @@ static status_t verify (const cli_t *cli, int *exit_code, fault_t *fault)
 const command_t command_verify = {
     .cli = {
         .name = "verify",
-        .summary = "check a dataset against its manifest, and a job's store against its mark",
+        .summary = "check a dataset against its manifest, and read a job's store through",
         .operands = "DIR|FOLDER", .operands_min = 1, .operands_max = 1,
-        .about = "For a job's folder its latest dataset (or that of --run) and its store; for a dataset's folder that alone.\n"
-                 "Exit code 1 where something does not agree.",
+        .about = "For a job's folder its store, against its mark and every record of it, and its latest dataset (or that of --run), if\n"
+                 "there is one; for a dataset's folder that alone. Exit code 1 where something does not agree.",
         .example = "rulemill verify job --public-key signer.pem",
         .groups = { flags, cmd_run_flag }
     },

@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 #include "model/adapter_file.h"
 #include "model/panel.h"
 #include "model/selection.h"
@@ -361,29 +362,13 @@ static status_t check_choice (const config_key_t *key, const char *who, const ch
     return ERR_USAGE;
 }
 
-// Is this UTF-8 (RFC 3629)? What is not could not be printed as YAML.
-static bool is_utf8 (const char *text)
-{
-    const unsigned char *p = (const unsigned char *) text;
-    while (*p) {
-        unsigned more = *p < 0x80 ? 0 : *p >= 0xc2 && *p < 0xe0 ? 1 : *p >= 0xe0 && *p < 0xf0 ? 2 : *p >= 0xf0 && *p < 0xf5 ? 3 : 4;
-        if (more == 4 || (*p == 0xe0 && p [1] < 0xa0) || (*p == 0xed && p [1] > 0x9f) ||
-            (*p == 0xf0 && p [1] < 0x90) || (*p == 0xf4 && p [1] > 0x8f))
-            return false;
-        for (p++; more > 0; more--, p++)
-            if ((*p & 0xc0) != 0x80)
-                return false;
-    }
-    return true;
-}
-
 static status_t check_text (const config_key_t *key, const char *who, const char *text, fault_t *fault)
 {
     if (*text == '\0')
         return fault_set (fault, ERR_USAGE, "%s is empty; give a value or leave it out", who);
     if (strlen (text) > CONFIG_TEXT_BYTES_MAX)
         return fault_set (fault, ERR_USAGE, "%s: over %d bytes", who, CONFIG_TEXT_BYTES_MAX);
-    if (!is_utf8 (text))
+    if (!utf8_valid (text))        // could not be printed as YAML
         return fault_set (fault, ERR_USAGE, "%s is no valid UTF-8; rename the file", who);
     if (key->type == CONFIG_CHOICE)
         return check_choice (key, who, text, fault);

@@ -369,6 +369,7 @@ static void clean_up (dataset_export_t *e)
     dataset_folder_close (&e->folder);
     dataset_where_destroy (&e->where);
     sign_key_destroy (&e->key);
+    input_names_free (&e->style.inputs);
     if (e->corpus)
         rulemill__corpus_state__free_unpacked (e->corpus, NULL);
     if (e->automatic)
@@ -406,8 +407,9 @@ static status_t export_to (dataset_export_t *e, const char *place, fault_t *faul
 {
     e->tally = dataset_tally_new (e->options->n_rules);
     status_t status = prepare (e, place, fault);
-    e->style.corpus = e->corpus;
     name_adapters (e);
+    if (status == OK)
+        input_names_init (&e->style.inputs, e->corpus);
     if (status == OK)
         status = write_rows (e, fault);
     if (status == OK)

@@ -112,7 +112,7 @@ static void add_inputs (const dataset_export_t *e, buf_t *out)
     for (size_t i = 0; i < e->corpus->n_inputs; i++) {
         const Rulemill__InputFile *input = e->corpus->inputs [i];
         buf_t name = { 0 };
-        dataset_write_file_name (e->corpus, (uint32_t) i, &name);
+        input_names_write (&e->style.inputs, (uint32_t) i, &name);
         buf_add_str (out, i ? ",{" : "{");
         add_string (out, "name", name.data ? name.data : "");
         add_hex (out, "sha256", input->sha256.data, input->sha256.len);

@@ -236,20 +236,10 @@ void dataset_write_tie (const dataset_style_t *style, const dataset_item_t *item
     buf_add_char (out, '}');
 }
 
-void dataset_write_file_name (const Rulemill__CorpusState *corpus, uint32_t input, buf_t *out)
-{
-    if (corpus == NULL || input >= corpus->n_inputs) {
-        buf_printf (out, "input %" PRIu32, input);
-        return;
-    }
-    const char *path = corpus->inputs [input]->path, *slash = strrchr (path, '/');
-    buf_add_str (out, slash ? slash + 1 : path);
-}
-
 static void add_place (const dataset_style_t *style, uint32_t input, uint64_t row, buf_t *out)
 {
     buf_t name = { 0 };
-    dataset_write_file_name (style->corpus, input, &name);
+    input_names_write (&style->inputs, input, &name);
     add_text (out, "file", &name);
     buf_free (&name);
     add_count (out, "line", row);

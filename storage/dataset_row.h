@@ -6,6 +6,7 @@
 
 #include "storage/dataset.h"
 #include "storage/dataset_view.h"
+#include "storage/input_names.h"
 
 // What all rows of an export share.
 typedef struct {
@@ -15,7 +16,7 @@ typedef struct {
     char adapter [DIGEST_HEX + 1];          // that was given to the run; "" where none was
     char (*adapters) [DIGEST_HEX + 1];      // that an `auto` run has trained, n_adapters of them
     size_t n_adapters;
-    const Rulemill__CorpusState *corpus;    // for the names of its files
+    input_names_t inputs;                   // the names of the corpus's files
 } dataset_style_t;
 
 // The digest of the adapter that a label's rules come from; "" for none.
@@ -36,9 +37,6 @@ void dataset_write_set_aside (const dataset_style_t *style, const dataset_item_t
 
 // A conversation as a list of {role, content}; first and then second (may be NULL).
 void dataset_write_messages (const Rulemill__Conversation *first, const Rulemill__Conversation *second, buf_t *out);
-
-// The name of a corpus file without its folder; "input N" where the store does not know it.
-void dataset_write_file_name (const Rulemill__CorpusState *corpus, uint32_t input, buf_t *out);
 
 // "identical", "no-rule", "margin"; NULL for none.
 const char *dataset_tie_reason (const Rulemill__Label *label);

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 
 typedef enum {
     COL_ID, COL_SELECTED_BY, COL_ADAPTER, COL_N_RULES, COL_SCORE_CHOSEN, COL_SCORE_REJECTED, COL_SCORE_MARGIN,
@@ -37,20 +38,9 @@ struct dataset_where {
     json_doc_t *doc;
 };
 
-// The conditions stand in the manifest, which is JSON.
-static bool is_utf8 (json_doc_t *doc, const char *text)
+static status_t read_condition (const char *text, condition_t *condition, fault_t *fault)
 {
-    const json_value_t *root;
-    buf_t json = { 0 };
-    json_write_cstring (&json, text);
-    bool ok = json_parse (doc, json.data, json.len, &root, NULL) == OK;
-    buf_free (&json);
-    return ok;
-}
-
-static status_t read_condition (json_doc_t *doc, const char *text, condition_t *condition, fault_t *fault)
-{
-    if (!is_utf8 (doc, text))
+    if (!utf8_valid (text))         // it stands in the manifest, which is JSON
         return fault_set (fault, ERR_USAGE, "a --where condition is no UTF-8; write it as key=value");
     const char *equals = strchr (text, '=');
     if (equals == NULL || equals == text)
@@ -79,7 +69,7 @@ status_t dataset_where_new (const char *const *where, size_t n, dataset_where_t 
     self->doc = json_doc_new ();
     status_t status = OK;
     for (size_t i = 0; i < n && status == OK; i++) {
-        status = read_condition (self->doc, where [i], &self->conditions [i], fault);
+        status = read_condition (where [i], &self->conditions [i], fault);
         self->meta = self->meta || self->conditions [i].column == COL_META;
         self->n = i + 1;
     }

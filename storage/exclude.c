@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/words.h"
-#include "storage/ingest_inputs.h"
 #include "storage/input.h"
+#include "storage/input_names.h"
 #include "storage/row.h"
 
 enum { BATCH_PROMPTS = 1000 };
@@ -151,7 +151,7 @@ static status_t read_file (exclude_t *exclude, const char *path, uint32_t file, 
     if (status != OK)
         return status;
     reading_t reading = { 0 };
-    exclude->names [file] = ingest_inputs_name (path);
+    exclude->names [file] = input_name (path);
     status = read_lines (exclude, input, parser, file, &reading, fault);
     if (status == OK && reading.prompts == 0)
         status = fault_set (fault, ERR_FORMAT, "%s: no row with a prompt that can be read (%s); is this the benchmark's file?", path,

@@ -11,6 +11,7 @@
 #include "storage/ingest_spool.h"
 #include "storage/ingest_writer.h"
 #include "storage/input.h"
+#include "storage/input_names.h"
 
 // Bad rows are judged for the first time when this many have been read.
 enum { JUDGED_ROWS = 10000 };
@@ -317,7 +318,7 @@ static status_t read_input (ingest_t *in, uint32_t number, fault_t *fault)
 {
     in->number = number;
     in->file = in->state->inputs [number];
-    in->name = ingest_inputs_name (in->file->path);
+    in->name = input_names_at (in->state, number);
     status_t status = input_open (in->file->path, ingest_row_bytes_max (&in->options), &in->input, fault);
     if (status == OK)
         status = take_up (in, fault);

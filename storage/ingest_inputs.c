@@ -7,30 +7,10 @@
 #include <sys/stat.h>
 
 #include "base/mem.h"
-#include "base/json.h"
 #include "storage/ingest_change.h"
 #include "storage/ingest_drop.h"
 #include "storage/input.h"
-
-char *ingest_inputs_name (const char *path)
-{
-    const char *slash = strrchr (path, '/');
-    const unsigned char *p = (const unsigned char *) (slash ? slash + 1 : path);
-    // A name is bytes: where they are no UTF-8, what is not ASCII is written as %XX.
-    buf_t quoted = { 0 };
-    json_write_string (&quoted, (const char *) p, strlen ((const char *) p));
-    json_doc_t *doc = json_doc_new ();
-    const json_value_t *root;
-    bool utf8 = json_parse (doc, quoted.data, quoted.len, &root, NULL) == OK;
-    json_doc_destroy (&doc);
-    buf_clear (&quoted);
-    for (; *p; p++)
-        if (utf8 || *p < 0x80)
-            buf_add_char (&quoted, (char) *p);
-        else
-            buf_printf (&quoted, "%%%02X", *p);
-    return quoted.data ? quoted.data : mem_string ("");
-}
+#include "storage/input_names.h"
 
 Rulemill__CorpusState *ingest_inputs_new_state (void)
 {
@@ -42,7 +22,7 @@ Rulemill__CorpusState *ingest_inputs_new_state (void)
 
 static bool same_name (const char *a, const char *b)
 {
-    char *x = ingest_inputs_name (a), *y = ingest_inputs_name (b);
+    char *x = input_name (a), *y = input_name (b);
     bool same = strcmp (x, y) == 0;
     free (x);
     free (y);

@@ -4,9 +4,6 @@
 
 #include "storage/ingest_writer.h"
 
-// The last part of a path, as ids of rows name a file; always UTF-8. The caller frees it.
-char *ingest_inputs_name (const char *path);
-
 // A state without inputs, to be freed with rulemill__corpus_state__free_unpacked.
 Rulemill__CorpusState *ingest_inputs_new_state (void);
 

@@ -15,7 +15,7 @@ enum { DUPLICATES_SHOWN = 100 };
 
 typedef struct {
     const Rulemill__RunRecord *run;
-    const Rulemill__CorpusState *corpus;
+    input_names_t inputs;
     const dataset_rule_t *rules;
     size_t n_rules;
     uint64_t pair;              // whose duplicates are collected
@@ -46,7 +46,7 @@ static void add_micro (buf_t *out, const char *key, int64_t micro)
 static void add_place (const inspect_t *inspect, uint32_t input, uint64_t row, bool listed, uint32_t i, uint32_t j, buf_t *out)
 {
     buf_t name = { 0 };
-    dataset_write_file_name (inspect->corpus, input, &name);
+    input_names_write (&inspect->inputs, input, &name);
     json_write_key (out, "place");
     buf_add_char (out, '{');
     add_text (out, "file", name.data);
@@ -323,7 +323,9 @@ status_t inspect_pair (store_t *store, const Rulemill__RunRecord *run, const dat
     status_t status = record_get_corpus (store, &corpus, fault);
     if (status == OK && (corpus == NULL || run->spec == NULL))
         status = fault_set (fault, ERR_NOT_FOUND, "there is no corpus here yet; label one first");
-    inspect_t inspect = { .run = run, .corpus = corpus, .rules = rules, .n_rules = n_rules };
+    inspect_t inspect = { .run = run, .rules = rules, .n_rules = n_rules };
+    if (corpus)
+        input_names_init (&inspect.inputs, corpus);
     buf_t out = { 0 };
     buf_add_char (&out, '{');
     found_t found;
@@ -338,6 +340,7 @@ status_t inspect_pair (store_t *store, const Rulemill__RunRecord *run, const dat
         buf_add (json, out.data, out.len);
     buf_free (&out);
     buf_free (&inspect.duplicates);
+    input_names_free (&inspect.inputs);
     if (corpus)
         rulemill__corpus_state__free_unpacked (corpus, NULL);
     return status;

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "storage/dataset_row.h"
+#include "storage/input_names.h"
 
 enum { NAMES_SHOWN = 8 };           // pairs that are named where a row has several
 
@@ -197,12 +198,11 @@ static status_t find_line (store_t *store, const Rulemill__CorpusState *corpus, 
     if (colon == NULL || !read_number (&at, UINT64_MAX, &row) || *at)
         return OK;
     for (uint32_t input = 0; status == OK && !*found && input < corpus->n_inputs; input++) {
-        buf_t file = { 0 };
-        dataset_write_file_name (corpus, input, &file);
+        char *file = input_names_at (corpus, input);
         size_t len = (size_t) (colon - name);
-        if (file.len == len && memcmp (file.data, name, len) == 0)
+        if (strlen (file) == len && memcmp (file, name, len) == 0)
             status = find_in_row (store, corpus, (place_t) { input, row, 0, 0 }, wanted, out, found, fault);
-        buf_free (&file);
+        free (file);
     }
     return status;
 }

@@ -5,26 +5,16 @@
 #include <string.h>
 
 #include "base/limits.h"
-
-// Length of the UTF-8 sequence at p (RFC 3629), 0 where there is none before the NUL.
-static size_t sequence (const unsigned char *p)
-{
-    size_t n = p [0] < 0x80 ? 1 : p [0] >= 0xC2 && p [0] < 0xE0 ? 2 : p [0] >= 0xE0 && p [0] < 0xF0 ? 3
-             : p [0] >= 0xF0 && p [0] < 0xF5 ? 4 : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p [i] & 0xC0) != 0x80)
-            return 0;
-    return n;
-}
+#include "base/utf8.h"
 
 // A detail may quote what came from outside and be cut in mid-character.
 static void scrub (char *text)
 {
-    for (unsigned char *p = (unsigned char *) text; *p;) {
-        size_t n = sequence (p);
-        if (n == 0 || (n == 1 && (*p < 0x20 || *p == 0x7F)))
-            *p = '?';
-        p += n ? n : 1;
+    for (size_t left = strlen (text), n; left > 0; text += n, left -= n) {
+        n = utf8_char (text, left);
+        if (n == 0 || (n == 1 && ((unsigned char) *text < 0x20 || *text == 0x7F)))
+            *text = '?';
+        n = n ? n : 1;
     }
 }
 

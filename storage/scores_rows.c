@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "storage/ingest_inputs.h"
+#include "storage/input_names.h"
 
 enum { ROW_BITS = 40, INPUT_BITS = 20, NO_PAIR_SHIFT = 63 };
 
@@ -24,7 +24,7 @@ struct scores_rows {
     const _Atomic bool *stop;
     Rulemill__CorpusState *corpus;
     uint64_t *first_number;     // of each input's first row, counted from 0 through all inputs
-    char **file;                // each input's name in made ids
+    input_names_t inputs;       // as made ids name them
     name_t *names;              // sorted by hash, then place
     size_t n_names, names_max;
     twin_t *twins;              // duplicates, sorted by place
@@ -100,7 +100,7 @@ static status_t add_row (scores_rows_t *rows, const store_iter_t *iter, fault_t 
     place_t place = record_row_at (iter);
     status_t status = check_place (rows, place.input, place.row, fault);
     if (status == OK) {
-        char *made = mem_printf ("%s:%" PRIu64, rows->file [place.input], place.row);
+        char *made = mem_printf ("%s:%" PRIu64, rows->inputs.name [place.input], place.row);
         add_name (rows, record->id, pack (place.input, place.row), NAME_ID);
         if (strcmp (made, record->id) == 0)
             add_number (rows, place.input, place.row, NAME_NUMBER);
@@ -120,7 +120,7 @@ static status_t add_reject (scores_rows_t *rows, const store_iter_t *iter, fault
     if (status == OK && *record->id)
         add_name (rows, record->id, pack (place.input, place.row), NAME_SET_ASIDE);
     else if (status == OK) {
-        char *made = mem_printf ("%s:%" PRIu64, rows->file [place.input], place.row);
+        char *made = mem_printf ("%s:%" PRIu64, rows->inputs.name [place.input], place.row);
         add_name (rows, made, pack (place.input, place.row), NAME_SET_ASIDE);
         add_number (rows, place.input, place.row, NAME_SET_ASIDE);
         free (made);
@@ -210,11 +210,10 @@ static void name_inputs (scores_rows_t *rows)
 {
     size_t n = rows->corpus->n_inputs;
     rows->first_number = mem_zero (n, sizeof *rows->first_number);
-    rows->file = mem_zero (n, sizeof *rows->file);
+    input_names_init (&rows->inputs, rows->corpus);
     uint64_t number = 0;
     for (size_t i = 0; i < n; i++) {
         rows->first_number [i] = number;
-        rows->file [i] = ingest_inputs_name (rows->corpus->inputs [i]->path);
         number += rows->corpus->inputs [i]->rows;
     }
 }
@@ -260,11 +259,9 @@ void scores_rows_destroy (scores_rows_t **closing)
     scores_rows_t *rows = *closing;
     if (rows == NULL)
         return;
-    for (size_t i = 0; rows->file && i < rows->corpus->n_inputs; i++)
-        free (rows->file [i]);
+    input_names_free (&rows->inputs);
     if (rows->corpus)
         rulemill__corpus_state__free_unpacked (rows->corpus, NULL);
-    free (rows->file);
     free (rows->first_number);
     free (rows->names);
     free (rows->twins);

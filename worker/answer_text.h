@@ -6,10 +6,6 @@
 
 #include "base/buf.h"
 
-// Bytes of the UTF-8 character at p, of which `left` bytes may be read (RFC 3629: no overlong form, no surrogate, nothing over
-// U+10FFFF); 0 where there is none.
-size_t utf8_char (const char *p, size_t left);
-
 // text as one line of valid UTF-8 in out (size bytes with the NUL): control characters and runs of spaces become one space,
 // other bytes '?', and what is too long ends with "...".
 void plain_text (const char *text, size_t len, char *out, size_t size);

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/nearest.h"
+#include "base/utf8.h"
 #include "worker/answer_text.h"
 
 extern const unsigned char shipped_judge_template [];   // cmake/Embed.cmake

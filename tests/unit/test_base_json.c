@@ -236,8 +236,11 @@ static void test_write_string (void **state)
     json_write_key (&out, "b");
     assert_string_equal (out.data, "{\"a\":1,\"b\":");
     buf_clear (&out);
-    json_write_string (&out, "x\xE2\x80", 3);      // a text that ends inside a character is not read past
-    assert_string_equal (out.data, "\"x\xE2\x80\"");
+    json_write_string (&out, "x\xE2\x80\xA8", 3);  // a text that ends inside a character is not read past
+    assert_string_equal (out.data, "\"x\xEF\xBF\xBD\xEF\xBF\xBD\"");
+    buf_clear (&out);
+    json_write_string (&out, "\xFF\xC3\xA9\xED\xA0\x80|", 7);
+    assert_string_equal (out.data, "\"\xEF\xBF\xBD\xC3\xA9\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD|\"");
     buf_clear (&out);
     json_write_escaped (&out, "a\"\n", 3);
     json_write_escaped (&out, "", 0);
