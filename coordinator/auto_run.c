@@ -314,6 +314,11 @@ status_t auto_run_phase (auto_run_t *self, uint64_t pairs, double share, phase_t
     bool begins = self->record == NULL;
     if (begins)
         self->record = auto_begin (&self->recipe, asked, pairs);
+    if (self->options.dry) {
+        *phase = (phase_t) { .end = pairs, .items = pairs, .name = "plan" };
+        *found = pairs > 0;
+        return OK;
+    }
     if (begins || auto_grown (&self->recipe, self->record, asked, pairs)) {
         say_choice (self);
         status = save (self, NULL, NULL, fault);
@@ -334,9 +339,14 @@ auto_how_t auto_run_how (const auto_run_t *self, uint64_t pair, const content_ke
     if (sampled || r->choice == RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE)
         return AUTO_HOW_EXHAUSTIVE;
     if (r->choice != RULEMILL__AUTO_CHOICE__AUTO_ADAPTER)
-        return AUTO_HOW_LATER;
+        return self->options.dry ? AUTO_HOW_ADAPTER : AUTO_HOW_LATER;
     bool audited = r->audit_threshold > 0 && group_hash (self->seed, "audit", group) <= r->audit_threshold;
     return audited ? AUTO_HOW_AUDIT : AUTO_HOW_ADAPTER;
+}
+
+bool auto_run_all_exhaustive (const auto_run_t *self)
+{
+    return self->record && self->record->choice == RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE;
 }
 
 uint32_t auto_run_adapter (const auto_run_t *self, uint64_t pair)

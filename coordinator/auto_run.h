@@ -14,6 +14,8 @@ typedef struct {
     store_t *store;                     // outlives it, as all pointers here
     const Rulemill__RunRecord *run;     // its spec's recipe is auto_recipe_write's
     const char *program, *dir;          // of the training's command, of the job
+    bool dry;                           // only to count what there will be to ask: nothing is written, and what is undecided is taken to
+                                        // go through an adapter
 } auto_run_options_t;
 
 typedef struct auto_run auto_run_t;
@@ -30,6 +32,9 @@ const char *const *auto_run_command (auto_run_t *self);
 // How a pair is labelled; AUTO_HOW_LATER: not in this phase. group: of its prompt.
 typedef enum { AUTO_HOW_LATER, AUTO_HOW_EXHAUSTIVE, AUTO_HOW_ADAPTER, AUTO_HOW_AUDIT } auto_how_t;
 auto_how_t auto_run_how (const auto_run_t *self, uint64_t pair, const content_key_t *group);
+
+// Are all pairs labelled exhaustively, whatever their prompt?
+bool auto_run_all_exhaustive (const auto_run_t *self);
 
 // The adapter of a pair that is labelled through one: its place in the record's list.
 uint32_t auto_run_adapter (const auto_run_t *self, uint64_t pair);

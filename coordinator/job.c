@@ -293,14 +293,15 @@ static children_t *start_children (void *ctx)
     return children;
 }
 
-static status_t make_kind (job_t *job, kind_t **out, fault_t *fault)
+// dry: only to be counted.
+static status_t make_kind (job_t *job, bool dry, kind_t **out, fault_t *fault)
 {
     const job_options_t *o = job->options;
     const kind_label_options_t kind = {
         .store = job->store, .run = job->run.record, .pool = job->run.pool, .limit = o->limit,
         .stored_cells = o->return_cells || o->scores != NULL || strcmp (job->run.record->spec->judge, "replay") == 0,
         .second_copies = !o->judge_costly, .costs = !spend_is_zero (&o->budget), .judges = o->judges, .n_judges = o->n_judges,
-        .program = o->program, .dir = o->dir, .repeats = o->repeats, .repeat_share = o->repeat_share
+        .program = o->program, .dir = o->dir, .dry = dry, .repeats = o->repeats, .repeat_share = o->repeat_share
     };
     return kind_label_new (&kind, out, fault);
 }
@@ -309,7 +310,7 @@ static status_t stage_plan (void *ctx, fault_t *fault)
 {
     job_t *job = ctx;
     kind_t *kind = NULL;
-    status_t status = make_kind (job, &kind, fault);
+    status_t status = make_kind (job, true, &kind, fault);
     if (status == OK)
         status = kind_label_plan (kind, &job->stop_stage, &job->plan, fault);
     kind_label_destroy (&kind);
@@ -334,7 +335,7 @@ static status_t plan (job_t *job, fault_t *fault)
 static status_t make_serve (job_t *job, fault_t *fault)
 {
     const job_options_t *o = job->options;
-    status_t status = make_kind (job, &job->kind, fault);
+    status_t status = make_kind (job, false, &job->kind, fault);
     if (status != OK)
         return status;
     serve_options_t serve = {

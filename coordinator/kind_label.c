@@ -415,7 +415,7 @@ status_t kind_label_new (const kind_label_options_t *options, kind_t **out, faul
         status = label_need_open (self, fault);
     if (status == OK && strcmp (options->run->spec->policy, "auto") == 0)
         status = auto_run_open (&(auto_run_options_t) { .store = options->store, .run = options->run,
-                                                        .program = options->program, .dir = options->dir }, &self->auto_run, fault);
+                                                        .program = options->program, .dir = options->dir, .dry = options->dry }, &self->auto_run, fault);
     if (status != OK)
         kind_label_destroy (out);
     return status;

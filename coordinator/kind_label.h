@@ -26,6 +26,7 @@ typedef struct {
     unsigned repeats;                   // how often cells of the share below are judged over; at most LIMIT_REPEATS
     double repeat_share;                // of prompts' groups, drawn by the run's seed
     const char *program, *dir;          // for the policy auto: rulemill's own path, the job's folder
+    bool dry;                           // only to be counted (kind_label_plan.h), never labelled
     uint64_t limit;                     // label the groups of a seeded sample of at least this many prompts; 0: all
 } kind_label_options_t;
 

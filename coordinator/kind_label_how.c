@@ -11,7 +11,7 @@ uint64_t label_limit_hash (const label_kind_t *self, const Rulemill__PromptRecor
 
 bool label_prompts_differ (const label_kind_t *self)
 {
-    return self->threshold != UINT64_MAX || self->has_excluded || self->auto_run;
+    return self->threshold != UINT64_MAX || self->has_excluded || (self->auto_run && !auto_run_all_exhaustive (self->auto_run));
 }
 
 status_t label_look_at_prompt (label_kind_t *self, uint64_t number, fault_t *fault)
@@ -19,9 +19,10 @@ status_t label_look_at_prompt (label_kind_t *self, uint64_t number, fault_t *fau
     if (self->prompt_known && self->prompt == number)
         return OK;
     bool excluded = false, sampled = self->threshold != UINT64_MAX;
+    bool by_group = self->auto_run && !auto_run_all_exhaustive (self->auto_run);
     status_t status = record_is_excluded (self->options.store, self->run, number, &excluded, fault);
     Rulemill__PromptRecord *prompt = NULL;
-    if (status == OK && (sampled || self->auto_run || self->layers > self->members))
+    if (status == OK && (sampled || by_group || self->layers > self->members))
         status = record_get_prompt (self->options.store, number, &prompt, fault);
     self->prompt = number;
     self->prompt_known = status == OK;
@@ -35,12 +36,13 @@ status_t label_look_at_prompt (label_kind_t *self, uint64_t number, fault_t *fau
 
 status_t label_how (label_kind_t *self, uint64_t item, uint64_t prompt, Rulemill__LabelHow *how, bool *later, fault_t *fault)
 {
-    *how = RULEMILL__LABEL_HOW__HOW_POLICY;
+    bool always = self->auto_run == NULL || auto_run_all_exhaustive (self->auto_run);
+    *how = self->auto_run && always ? RULEMILL__LABEL_HOW__HOW_EXHAUSTIVE : RULEMILL__LABEL_HOW__HOW_POLICY;
     *later = false;
     if (!label_prompts_differ (self) && self->layers == self->members)
         return OK;
     status_t status = label_look_at_prompt (self, prompt, fault);
-    if (status != OK || self->auto_run == NULL)
+    if (status != OK || always)
         return status;
     switch (auto_run_how (self->auto_run, item, &self->prompt_group)) {
     case AUTO_HOW_LATER:

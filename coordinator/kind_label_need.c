@@ -51,8 +51,14 @@ void label_need_close (label_kind_t *self)
     free (self->need);
 }
 
-const bool *label_needs (label_kind_t *self, const Rulemill__PairRecord *pair)
+const bool *label_needs (label_kind_t *self, const Rulemill__PairRecord *pair, Rulemill__LabelHow how)
 {
+    uint64_t foreseen;
+    if (self->need && label_foreseen (self, how, &foreseen)) {
+        for (size_t r = 0; r < self->options.pool->count; r++)
+            self->need [r] = r < foreseen;
+        return self->need;
+    }
     const content_key_t none = { { 0 } };
     content_key_t key = label_key (&pair->key);
     if (self->need)
@@ -72,7 +78,7 @@ status_t label_price (label_kind_t *self, uint64_t item, const Rulemill__PairRec
         *cost = 2 * foreseen * label_layers (self, self->prompt_again);     // which of the stored cells help is not known here
         return OK;
     }
-    const bool *need = label_needs (self, pair);
+    const bool *need = label_needs (self, pair, how);
     size_t needed = 0, rules = self->options.pool->count, layers = label_layers (self, self->prompt_again);
     for (size_t r = 0; r < rules; r++)
         needed += need == NULL || need [r];

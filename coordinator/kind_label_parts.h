@@ -93,7 +93,8 @@ void label_cells_add (Rulemill__Cells *cells, uint32_t rule, int32_t score, uint
 // kind_label_need.c
 status_t label_need_open (label_kind_t *self, fault_t *fault) MUST_USE;
 void label_need_close (label_kind_t *self);
-const bool *label_needs (label_kind_t *self, const Rulemill__PairRecord *pair);     // by rule, valid until the next call; NULL: all
+// By rule, valid until the next call; NULL: all. Where an adapter foresees them, as many as it will be, not which.
+const bool *label_needs (label_kind_t *self, const Rulemill__PairRecord *pair, Rulemill__LabelHow how);
 // The cells that a pair needs and the store lacks: the calls that it costs.
 status_t label_price (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, uint64_t *cost, fault_t *fault) MUST_USE;
 

@@ -15,17 +15,27 @@ typedef struct {
     size_t rules, cells;            // of a response: of one layer, of all
     uint64_t responses;             // of the corpus
     uint8_t *seen;                  // a bit for each response and cell
+    uint8_t *met;                   // a bit for each response
     bool *known;                    // [cells] of the response in hand
 } planning_t;
 
-// True once for each cell.
+// True once for each bit.
+static bool take_bit (uint8_t *bits, uint64_t bit)
+{
+    uint8_t mask = (uint8_t) (1u << (bit & 7));
+    bool fresh = (bits [bit >> 3] & mask) == 0;
+    bits [bit >> 3] |= mask;
+    return fresh;
+}
+
 static bool is_new (planning_t *self, uint64_t response, size_t cell)
 {
-    uint64_t bit = response * self->cells + cell;
-    uint8_t mask = (uint8_t) (1u << (bit & 7));
-    bool fresh = (self->seen [bit >> 3] & mask) == 0;
-    self->seen [bit >> 3] |= mask;
-    return fresh;
+    return take_bit (self->seen, response * self->cells + cell);
+}
+
+static bool is_first (planning_t *self, uint64_t response)
+{
+    return take_bit (self->met, response);
 }
 
 static size_t text_bytes (const Rulemill__Conversation *text)
@@ -105,6 +115,8 @@ static status_t add_side (planning_t *self, uint64_t item, const Rulemill__PairR
     if (response >= self->responses)
         return fault_set (fault, ERR_CORRUPT, "response %" PRIu64 " is missing from the store; restore it from a backup", response);
     status_t status = read_known (self, item, pair, side, layers, fault);
+    if (is_first (self, response))
+        self->plan->cells_most += layers * self->rules;
     bool any = false;
     for (size_t i = 0; i < self->cells && status == OK; i++) {
         bool wanted = i < layers * self->rules && (need == NULL || need [i % self->rules]) && is_new (self, response, i);
@@ -128,11 +140,15 @@ static status_t add_pair (planning_t *self, const due_t *due, fault_t *fault)
     status_t status = record_get_pair (kind->options.store, due->item, &pair, fault);
     if (status == OK && pair == NULL)
         status = fault_set (fault, ERR_CORRUPT, "pair %" PRIu64 " is missing from the store; restore it from a backup", due->item);
-    if (status == OK && kind->layers > kind->members)
-        status = label_look_at_prompt (kind, pair->prompt, fault);
+    Rulemill__LabelHow how = RULEMILL__LABEL_HOW__HOW_POLICY;
+    bool later;
+    if (status == OK)
+        status = label_how (kind, due->item, pair->prompt, &how, &later, fault);
+    uint64_t rules;
+    self->plan->foreseen = self->plan->foreseen || label_foreseen (kind, how, &rules);
     size_t layers = label_layers (kind, kind->prompt_again);
     for (int side = 1; side <= 2 && status == OK; side++)
-        status = add_side (self, due->item, pair, side, label_needs (kind, pair), layers, fault);
+        status = add_side (self, due->item, pair, side, label_needs (kind, pair, how), layers, fault);
     rulemill__pair_record__free_unpacked (pair, NULL);
     return status;
 }
@@ -174,10 +190,12 @@ status_t kind_label_plan (kind_t *kind, const _Atomic bool *stop, label_plan_t *
     self.responses = corpus ? corpus->responses : 0;
     rulemill__corpus_state__free_unpacked (corpus, NULL);
     self.seen = mem_zero ((size_t) (self.responses * self.cells / 8 + 1), 1);
+    self.met = mem_zero ((size_t) (self.responses / 8 + 1), 1);
     self.known = mem_zero (self.cells + 1, sizeof *self.known);
     status = walk (&self, stop, fault);
     out->made = status == OK;
     free (self.seen);
+    free (self.met);
     free (self.known);
     return status;
 }

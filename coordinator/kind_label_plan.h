@@ -24,6 +24,8 @@ typedef struct {
     uint64_t pairs_identical;       // equal responses: ties that nobody is asked about
     uint64_t cells_needed;          // by due pairs, each counted once
     uint64_t cells_stored;          // of those
+    uint64_t cells_most;            // of every rule, for the due pairs' responses
+    bool foreseen;                  // an adapter is taken to foresee the rules of some: cells_needed are then about so many
     uint64_t responses;             // that are asked about
     label_plan_judge_t judge [LIMIT_JUDGES];
 } label_plan_t;

@@ -63,6 +63,7 @@ static status_t begin (export_t *self, const batch_export_options_t *options, fa
     const Rulemill__JudgeSetup *judge = &run->judge.message;
     const kind_label_options_t kind = {
         .store = self->store, .run = run->opened.run, .pool = run->opened.pool, .stored_cells = true, .limit = options->limit,
+        .dir = run->dir,
         .judges = &judge, .n_judges = 1
     };
     Rulemill__CorpusState *corpus = NULL;

@@ -46,7 +46,7 @@ static status_t number_rules (batch_run_t *run, fault_t *fault)
 
 status_t batch_run_open (const char *dir, const char *name, batch_run_t *run, fault_t *fault)
 {
-    *run = (batch_run_t) { .samples = 1 };
+    *run = (batch_run_t) { .dir = dir, .samples = 1 };
     status_t status = cmd_open (dir, name, false, &run->opened, fault);
     if (status == OK)
         status = read_judge (run, fault);

@@ -8,6 +8,7 @@
 #include "worker/chat.h"
 
 typedef struct {
+    const char *dir;            // borrowed
     opened_t opened;            // to be written
     config_t *config;           // as the run was begun
     judge_setup_t judge;

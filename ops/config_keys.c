@@ -209,7 +209,7 @@ static const config_key_t keys [] = {
       "openai: tokens that the run may use in all, of prompts and answers; 0: no limit" },
     { "budget.max_cost", CONFIG_TEXT, AT (budget.max_cost), NULL, 0, 0, NULL, check_money, false,
       "openai: what the run may cost in all, by judge.price_*, in judge.currency" },
-    { "policy.name", CONFIG_CHOICE, AT (policy.name), "exhaustive", 0, 0, policy_words, NULL, true,
+    { "policy.name", CONFIG_CHOICE, AT (policy.name), "auto", 0, 0, policy_words, NULL, true,
       "which rules decide a pair: auto, exhaustive, discrepancy, all, random, fixed, entropy, diverse, relevance, adapter" },
     { "policy.top", CONFIG_WHOLE, AT (policy.top), "5", 1, LIMIT_RULES, NULL, NULL, true,
       "how many rules decide a pair" },

@@ -214,13 +214,16 @@ static void add_rules (const json_value_t *rules, buf_t *out)
 
 // --- why -------------------------------------------------------------------
 
-static void why_selected (const json_value_t *inspected, uint32_t n_rules, buf_t *out)
+static void why_selected (const json_value_t *inspected, const json_value_t *label, uint32_t n_rules, buf_t *out)
 {
-    const json_value_t *policy = json_get (inspected, "policy");
+    const json_value_t *policy = json_get (label, "selected_by");
     if (json_equals (policy, "exhaustive"))
         buf_printf (out, "All rules were judged; the %" PRIu32 " of largest value decide, where value = %s x relevance + %s x the "
                     "difference of the two scores. ", n_rules, number_of (inspected, "weight_relevance"),
                     number_of (inspected, "weight_discrepancy"));
+    else if (json_equals (policy, "adapter"))
+        buf_printf (out, "A Rule Adapter foresaw from the texts alone that these %" PRIu32 " rules would tell the two responses apart; only rules "
+                    "that it foresaw were judged, and those of value 0 left out. ", n_rules);
     else if (json_equals (policy, "discrepancy"))
         buf_printf (out, "All rules were judged; the %" PRIu32 " whose two scores differ most decide. ", n_rules);
     else if (json_equals (policy, "all"))
@@ -261,7 +264,7 @@ static void add_why (const json_value_t *inspected, const json_value_t *label, b
     const json_value_t *rules = json_get (label, "rules");
     buf_t text = { 0 };
     if (json_is (rules, JSON_ARRAY) && rules->count > 0)
-        why_selected (inspected, rules->count, &text);
+        why_selected (inspected, label, rules->count, &text);
     why_outcome (inspected, label, &text);
     buf_add_str (out, "\nWhy\n");
     add_text (text.data, text.len, out);

@@ -175,6 +175,12 @@ static void add_work (const plan_t *plan, const outcome_t *outcome, buf_t *out)
     buf_add_str (out, " needed, ");
     progress_count (out, counts->cells_stored);
     buf_add_str (out, " of them in the store\n");
+    if (!counts->foreseen)
+        return;
+    head (out, "");
+    buf_add_str (out, "about so many if an adapter foresees the rules of what is not sampled; ");
+    progress_count (out, counts->cells_most);
+    buf_add_str (out, " where all has to be judged\n");
 }
 
 static void add_use (const plan_t *plan, buf_t *out)
@@ -247,6 +253,7 @@ void plan_json (const plan_t *plan, const outcome_t *outcome, buf_t *out)
     add_count (out, "pairs_identical", counts->pairs_identical);
     add_count (out, "cells_needed", counts->cells_needed);
     add_count (out, "cells_stored", counts->cells_stored);
+    add_count (out, "cells_most", counts->cells_most);
     add_count (out, "responses", counts->responses);
     add_count (out, "calls", plan->use.calls);
     add_count (out, "probe_calls", plan->probe_calls);

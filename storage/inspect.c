@@ -131,7 +131,7 @@ static void add_pair (const inspect_t *inspect, const dataset_item_t *item, buf_
 // What the rule was worth to selection, 1e-6, rounded; *known false for policies that do not ask.
 static int64_t value_of (const Rulemill__RunSpec *spec, uint64_t relevances, uint64_t discrepancy, bool *known)
 {
-    bool weighted = strcmp (spec->policy, "exhaustive") == 0;
+    bool weighted = strcmp (spec->policy, "exhaustive") == 0 || strcmp (spec->policy, "auto") == 0 || strcmp (spec->policy, "adapter") == 0;
     *known = weighted || strcmp (spec->policy, "discrepancy") == 0;
     if (!weighted)
         return (int64_t) discrepancy;

@@ -53,7 +53,7 @@ static void test_defaults (void **state)
     config_t *config = config_new ();
     assert_string_equal (config->corpus.pairs, "15");
     assert_string_equal (config->judge.name, "lexicon");
-    assert_string_equal (config->policy.name, "exhaustive");
+    assert_string_equal (config->policy.name, "auto");
     assert_int_equal (config->policy.top, 5);
     assert_true (config->export.validation_share == 0.05);
     assert_null (config->rules.file);
