@@ -152,26 +152,6 @@ Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t asked, u
     return record;
 }
 
-// What is there is labelled exhaustively already, or will be: it belongs to what is learnt from.
-bool auto_grown (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t asked, uint64_t pairs)
-{
-    if (!record->too_small || asked <= record->pairs)
-        return false;
-    uint64_t before = record->pairs;
-    record->pairs = asked;
-    if (!fits (recipe, record, 1)) {
-        record->pairs = before;
-        return false;
-    }
-    record->exhaustive_below = record->pairs_in_all;
-    record->pairs_in_all = pairs;
-    record->too_small = false;
-    record->position = record->exhaustive_below - record->exhaustive_below % recipe->block_pairs;
-    record->choice = RULEMILL__AUTO_CHOICE__AUTO_UNDECIDED;
-    begin_step (recipe, record, 1);
-    return true;
-}
-
 void auto_sampled (Rulemill__AutoRecord *record)
 {
     record->stage = RULEMILL__AUTO_STAGE__AUTO_TRAIN;
@@ -185,6 +165,44 @@ static double audit_share (const auto_recipe_t *recipe, const Rulemill__AutoReco
     double sampled = ldexp ((double) record->sample_threshold, -64), left = (1 - sampled) * (double) record->pairs;
     double wanted = 1.96 * 1.96 * 0.9 * 0.1 / (0.02 * 0.02);
     return left * 0.02 <= wanted ? 0.02 : wanted / left;
+}
+
+// What was too small is labelled exhaustively: all of it where no sample of the prompts was asked for, and then whatever fails is, too.
+static bool begin_again (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t asked, uint64_t pairs)
+{
+    bool whole = record->pairs == record->pairs_in_all;
+    uint64_t before = record->pairs;
+    record->pairs = asked;
+    if (!fits (recipe, record, 1)) {
+        record->pairs = before;
+        return false;
+    }
+    record->exhaustive_below = whole ? record->pairs_in_all : 0;
+    record->pairs_in_all = pairs;
+    record->too_small = false;
+    record->position = record->exhaustive_below - record->exhaustive_below % recipe->block_pairs;
+    record->choice = RULEMILL__AUTO_CHOICE__AUTO_UNDECIDED;
+    begin_step (recipe, record, 1);
+    return true;
+}
+
+bool auto_grown (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t asked, uint64_t pairs)
+{
+    if (asked <= record->pairs)
+        return false;
+    if (record->too_small)
+        return begin_again (recipe, record, asked, pairs);
+    if (record->step == 0)
+        return false;
+    record->pairs = asked;
+    record->pairs_in_all = pairs;
+    uint64_t sample = threshold_of ((double) step_pairs (recipe, record->step) / (double) asked);
+    if (sample < record->sample_threshold)
+        record->sample_threshold = sample;
+    uint64_t audit = record->n_adapter > 0 ? threshold_of (audit_share (recipe, record)) : 0;
+    if (audit < record->audit_threshold)
+        record->audit_threshold = audit;
+    return true;
 }
 
 static void add_adapter (Rulemill__AutoRecord *record, const uint8_t *digest, const char *report)

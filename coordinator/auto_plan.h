@@ -49,7 +49,8 @@ status_t auto_trained_read (const char *report, size_t len, auto_trained_t *out,
 // Begin: size the first sample of a corpus of `pairs`, of which `asked` are to be labelled.
 Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t asked, uint64_t pairs);
 
-// The corpus was too small and has grown to `asked` pairs that are to be labelled, `pairs` in all: is it large enough now? True: a sample begins.
+// More is to be labelled than when the sample was sized: `asked` pairs, of `pairs` in all. A corpus that was too small to learn from is
+// looked at again; a sample that was drawn need not grow with the corpus, so its share of what is not labelled yet shrinks. True: the record has changed.
 bool auto_grown (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t asked, uint64_t pairs);
 
 // The sample is labelled: it is time to train. Then what came of it: an adapter (digest), another sample, or neither.

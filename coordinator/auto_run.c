@@ -21,6 +21,7 @@ struct auto_run {
     auto_run_options_t options;
     auto_recipe_t recipe;
     uint64_t seed;
+    uint64_t limit;             // of prompts that are asked for; 0: all
     char run [20];
     Rulemill__AutoRecord *record;
     Rulemill__AuditSums tail;   // audits of the last block, where it is not whole
@@ -266,6 +267,15 @@ static status_t low_water (auto_run_t *self, const char *name, uint64_t *out, fa
     return status;
 }
 
+// A mark tells of what was asked for alone.
+static void name_phase (const auto_run_t *self, bool sampling, phase_t *phase)
+{
+    int n = sampling ? snprintf (phase->name, sizeof phase->name, "sample-%" PRIu32, self->record->step)
+                     : snprintf (phase->name, sizeof phase->name, "rest");
+    if (self->limit > 0)
+        snprintf (phase->name + n, sizeof phase->name - (size_t) n, "-limit-%" PRIu64, self->limit);
+}
+
 // One step of the plan; *again: it changed the record, and the next phase is another one.
 static status_t step (auto_run_t *self, uint64_t pairs, phase_t *phase, bool *found, bool *again, fault_t *fault)
 {
@@ -284,12 +294,9 @@ static status_t step (auto_run_t *self, uint64_t pairs, phase_t *phase, bool *fo
         return status;
     }
     bool sampling = r->stage == RULEMILL__AUTO_STAGE__AUTO_SAMPLE;
-    if (sampling)
-        snprintf (phase->name, sizeof phase->name, "sample-%" PRIu32, r->step);
-    else {
-        snprintf (phase->name, sizeof phase->name, "rest");
+    name_phase (self, sampling, phase);
+    if (!sampling)
         phase->end = auto_block_end (&self->recipe, r, pairs);
-    }
     status = low_water (self, phase->name, &phase->low_water, fault);
     *found = phase->low_water < phase->end;
     if (status != OK || *found)
@@ -306,11 +313,12 @@ static status_t step (auto_run_t *self, uint64_t pairs, phase_t *phase, bool *fo
     return sum_audits (self, r->position, phase->end, &self->tail, fault);
 }
 
-status_t auto_run_phase (auto_run_t *self, uint64_t pairs, double share, phase_t *phase, bool *found, fault_t *fault)
+status_t auto_run_phase (auto_run_t *self, uint64_t pairs, uint64_t limit, double share, phase_t *phase, bool *found, fault_t *fault)
 {
     bool again = true;
     status_t status = OK;
     uint64_t asked = (uint64_t) ((double) pairs * share);
+    self->limit = limit;
     bool begins = self->record == NULL;
     if (begins)
         self->record = auto_begin (&self->recipe, asked, pairs);

@@ -23,8 +23,8 @@ typedef struct auto_run auto_run_t;
 status_t auto_run_open (const auto_run_options_t *options, auto_run_t **out, fault_t *fault) MUST_USE;
 void auto_run_close (auto_run_t **self);
 
-// The next phase of a corpus of so many pairs, of which `share` are asked for at all (--limit); *found false: all is done.
-status_t auto_run_phase (auto_run_t *self, uint64_t pairs, double share, phase_t *phase, bool *found, fault_t *fault) MUST_USE;
+// The next phase of a corpus of so many pairs, of whose prompts `limit` are asked for, a share of all (0: all); *found false: all is done.
+status_t auto_run_phase (auto_run_t *self, uint64_t pairs, uint64_t limit, double share, phase_t *phase, bool *found, fault_t *fault) MUST_USE;
 
 // The command that the end of this phase asks for; NULL: none. Owned by self.
 const char *const *auto_run_command (auto_run_t *self);

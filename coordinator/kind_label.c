@@ -111,12 +111,14 @@ static status_t auto_phase (label_kind_t *self, phase_t *phase, bool *found, fau
     uint64_t pairs;
     status_t status = pairs_end (self, &pairs, fault);
     double share = 1;
-    if (status == OK && self->options.limit > 0 && self->options.limit < self->prompts) {
+    uint64_t limit = self->options.limit < self->prompts ? self->options.limit : 0;
+    self->threshold = UINT64_MAX;
+    if (status == OK && limit > 0) {
         share = (double) self->options.limit / (double) self->prompts;
         status = find_threshold (self, &self->threshold, fault);
     }
     if (status == OK)
-        status = auto_run_phase (self->auto_run, pairs, share, phase, found, fault);
+        status = auto_run_phase (self->auto_run, pairs, limit, share, phase, found, fault);
     bool again = false;
     if (status == OK && !*found)
         status = any_retry (self, &again, fault);

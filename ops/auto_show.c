@@ -85,15 +85,15 @@ void auto_show_text (const outcome_t *outcome, buf_t *out)
     const auto_state_t *a = &outcome->job.automatic;
     if (!outcome->job.has_auto)
         return;
-    buf_printf (out, "%-11s%s", "Auto", auto_choice_name (a->choice));
+    buf_printf (out, "%-11sauto, %s", "Policy", auto_choice_name (a->choice));
     if (a->n_adapters > 0) {
         buf_add_str (out, " for ");
         progress_count (out, outcome->job.dataset.by_adapter);
         buf_printf (out, " pairs, learnt from a sample of %.2f %% of the prompts%s", 100 * a->sampled, a->n_adapters > 1 ? " and from audits" : "");
     }
-    buf_add_char (out, '\n');
     if (a->reason [0])
-        buf_printf (out, "%-11s%s\n", "", a->reason);
+        buf_printf (out, "%s%s", a->n_adapters > 0 ? "\n           " : ": ", a->reason);
+    buf_add_char (out, '\n');
     add_audit (a, out);
     add_savings (outcome, out);
 }

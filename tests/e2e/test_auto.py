@@ -158,6 +158,19 @@ def test_rows_added_later_change_no_label(shell, corpora, corpus, undisturbed):
     assert before.items() <= after.items()
 
 
+# A trial of some prompts, too few to learn from, does not make the rest exhaustive; its own labels stay.
+def test_a_trial_before_the_whole(shell, corpus):
+    steps = costly(corpus, "--accept-adapter")
+    shell(*steps, "--limit", 60)
+    trial = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    assert {by for by, _ in trial.values()} == {"exhaustive"} and report(shell)["auto"]["choice"] == "exhaustive"
+    shell(*steps)
+    whole = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    assert len(whole) == 1500 and trial.items() <= whole.items()
+    assert report(shell)["auto"]["choice"] == "adapter"
+    assert report(shell)["auto"]["pairs_by_adapter"] > 900
+
+
 # --- what it costs ------------------------------------------------------------
 
 def test_cells_asked_are_those_of_the_shares(shell, serve, corpora):

@@ -112,7 +112,7 @@ def pairs():
 
 def test_labels_beside_what_needs_no_judge(shell):
     shell.write("pairs.jsonl", pairs())
-    shell("label", "pairs.jsonl", "--out", "job")
+    shell("label", "pairs.jsonl", "--out", "job", "--policy", "exhaustive")
     shell("label", "pairs.jsonl", "--out", "job", "--policy", "all", "--new-run")
     told = evaluate(shell, "job")
     lines = {line.get("baseline") or line["policy"]: line for line in told["lines"]}

@@ -90,10 +90,38 @@ static void test_small_corpus_grows (void **state)
     assert_int_equal (f.record->stage, RULEMILL__AUTO_STAGE__AUTO_SAMPLE);
     assert_int_equal (f.record->exhaustive_below, 2000);
     assert_float_equal (share_of (f.record->sample_threshold), 0.02, 1e-9);
-    assert_false (auto_grown (&f.recipe, f.record, 100000, 100000));
+    assert_int_equal (f.record->pairs, 50000);
     end (&f);
     f = begin (1000, false);            // it costs nothing however large
     assert_false (auto_grown (&f.recipe, f.record, 50000, 50000));
+    end (&f);
+}
+
+// A trial of some prompts first, too few to learn from: the others are not all judged exhaustively for that.
+static void test_a_trial_before (void **state)
+{
+    (void) state;
+    auto_recipe_t recipe = auto_recipe_default ();
+    Rulemill__AutoRecord *record = auto_begin (&recipe, 100, 50000);
+    assert_true (record->too_small);
+    assert_true (auto_grown (&recipe, record, 50000, 50000));
+    assert_int_equal (record->exhaustive_below, 0);
+    assert_int_equal (record->position, 0);
+    rulemill__auto_record__free_unpacked (record, NULL);
+}
+
+// A sample that was large for a small corpus, or for a part of it, need not be so large a share of more.
+static void test_the_share_shrinks (void **state)
+{
+    (void) state;
+    fixture_t f = begin (10000, true);
+    train (&f, 0.95, 0.95);
+    assert_float_equal (share_of (f.record->sample_threshold), 0.1, 1e-9);
+    assert_false (auto_grown (&f.recipe, f.record, 10000, 10000));
+    assert_true (auto_grown (&f.recipe, f.record, 1000000, 1000000));
+    assert_float_equal (share_of (f.record->sample_threshold), 0.001, 1e-9);
+    assert_float_equal (share_of (f.record->audit_threshold), 864.36 / 999000, 1e-6);
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_ADAPTER);
     end (&f);
 }
 
@@ -270,7 +298,8 @@ static void test_reports (void **state)
 int main (void)
 {
     const struct CMUnitTest tests [] = {
-        cmocka_unit_test (test_free_judge), cmocka_unit_test (test_panel), cmocka_unit_test (test_small_corpus), cmocka_unit_test (test_small_corpus_grows), cmocka_unit_test (test_sample_doubles_until_flat),
+        cmocka_unit_test (test_free_judge), cmocka_unit_test (test_panel), cmocka_unit_test (test_small_corpus), cmocka_unit_test (test_small_corpus_grows), cmocka_unit_test (test_a_trial_before),
+        cmocka_unit_test (test_the_share_shrinks), cmocka_unit_test (test_sample_doubles_until_flat),
         cmocka_unit_test (test_never_good_enough), cmocka_unit_test (test_accepted_all_the_same), cmocka_unit_test (test_audit_share),
         cmocka_unit_test (test_blocks_and_retraining), cmocka_unit_test (test_last_block_decides_nothing),
         cmocka_unit_test (test_interval), cmocka_unit_test (test_recipe_text), cmocka_unit_test (test_reports),
