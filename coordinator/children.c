@@ -1,16 +1,19 @@
 #include "coordinator/children.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 extern char **environ;
@@ -27,11 +30,12 @@ typedef struct {
 
 struct children {
     char *program, *address;
+    int file;               // the program as it was at the start, whatever stands at its path now; -1: it could not be opened
     unsigned n;
     child_t child [];
 };
 
-static status_t spawn (const char *const *argv, pid_t *pid, fault_t *fault)
+static status_t spawn (const char *path, const char *const *argv, pid_t *pid, fault_t *fault)
 {
     posix_spawnattr_t attr;
     posix_spawnattr_init (&attr);
@@ -44,20 +48,30 @@ static status_t spawn (const char *const *argv, pid_t *pid, fault_t *fault)
     posix_spawnattr_setsigdefault (&attr, &all);
     posix_spawnattr_setpgroup (&attr, 0);
     posix_spawnattr_setflags (&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-    int error = posix_spawn (pid, argv [0], NULL, &attr, (char *const *) (uintptr_t) argv, environ);
+    int error = posix_spawn (pid, path, NULL, &attr, (char *const *) (uintptr_t) argv, environ);
     posix_spawnattr_destroy (&attr);
     if (error)
         return fault_set (fault, ERR_IO, "%s can't be started: %s", argv [0], strerror (error));
     return OK;
 }
 
+// Is the program at its path still the one that was there at the start?
+static bool is_in_place (const children_t *children)
+{
+    struct stat now, then;
+    return children->file < 0 || (stat (children->program, &now) == 0 && fstat (children->file, &then) == 0 &&
+                                  now.st_dev == then.st_dev && now.st_ino == then.st_ino);
+}
+
+// An upgrade may have put another program in its place, which need not speak this one's protocol: the old file is started then.
 static status_t start_one (children_t *children, child_t *child, int64_t now_ms, fault_t *fault)
 {
-    char parent [24];
+    char parent [24], old [40];
+    snprintf (old, sizeof old, "/proc/self/fd/%d", children->file);
     snprintf (parent, sizeof parent, "%d", (int) getpid ());
     const char *argv [] = { children->program, "worker", children->address, "--parent", parent, NULL };
     child->started_ms = now_ms;
-    return spawn (argv, &child->pid, fault);
+    return spawn (is_in_place (children) ? children->program : old, argv, &child->pid, fault);
 }
 
 status_t children_start (const char *program, const char *address, unsigned n, children_t **out, fault_t *fault)
@@ -65,6 +79,7 @@ status_t children_start (const char *program, const char *address, unsigned n, c
     children_t *children = mem_zero (1, sizeof *children + n * sizeof (child_t));
     children->program = mem_string (program);
     children->address = mem_string (address);
+    children->file = open (program, O_PATH | O_CLOEXEC);
     children->n = n;
     *out = children;
     for (unsigned i = 0; i < n; i++) {
@@ -115,6 +130,7 @@ bool children_step (children_t *children, int64_t now_ms, children_died_fn *died
         if (child->pid == 0 && !child->hopeless && now_ms >= child->due_ms) {
             fault_t fault = { 0 };
             if (start_one (children, child, now_ms, &fault) != OK) {
+                log_warn ("a worker can't be started again: %s; trying again", fault.text);
                 child->pid = 0;
                 child->due_ms = now_ms + PAUSE_MAX_MS;
             }
@@ -162,6 +178,8 @@ void children_end (children_t **self, int timeout_ms)
             nap ();
         }
     }
+    if (children->file >= 0)
+        close (children->file);
     free (children->program);
     free (children->address);
     free (children);
@@ -170,7 +188,7 @@ void children_end (children_t **self, int timeout_ms)
 
 status_t children_command (const char *const *argv, pid_t *pid, fault_t *fault)
 {
-    return spawn (argv, pid, fault);
+    return spawn (argv [0], argv, pid, fault);
 }
 
 void children_command_stop (pid_t pid, bool now)

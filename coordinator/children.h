@@ -13,7 +13,8 @@
 typedef struct children children_t;
 
 // Start n processes of `program worker ADDRESS --parent PID`. One that dies is started again after a pause that doubles from
-// a quarter of a second up to ten seconds while it keeps dying young.
+// a quarter of a second up to ten seconds while it keeps dying young. It is the same program also where its file was replaced or removed
+// meanwhile, as by an upgrade.
 status_t children_start (const char *program, const char *address, unsigned n, children_t **out, fault_t *fault) MUST_USE;
 
 // Collect the dead and start what is due. Each dead one's pid is handed to died; how is "signal 9 (Killed)", "exit code 2".

@@ -384,6 +384,8 @@ static status_t set_program (setup_t *setup, fault_t *fault)
     if (n <= 0)
         return fault_set (fault, ERR_IO, "/proc/self/exe can't be read; processes can't be started without /proc");
     setup->program [n] = '\0';
+    if (access (setup->program, X_OK) != 0)     // replaced since it was started: the name says "(deleted)", the link still leads to it
+        snprintf (setup->program, PROGRAM_BYTES, "/proc/self/exe");
     setup->job.program = setup->program;
     return OK;
 }

@@ -153,6 +153,37 @@ static void a_missing_program_is_said (void **state)
     assert_non_null (strstr (fault.text, f->program));
 }
 
+// A file that may be run, copied.
+static void copy_program (const char *from, const char *to)
+{
+    char bytes [4096];
+    FILE *in = fopen (from, "re"), *out = fopen (to, "we");
+    assert_non_null (in);
+    assert_non_null (out);
+    for (size_t n; (n = fread (bytes, 1, sizeof bytes, in)) > 0; )
+        assert_int_equal (fwrite (bytes, 1, n, out), n);
+    assert_int_equal (fclose (in), 0);
+    assert_int_equal (fclose (out), 0);
+    assert_int_equal (chmod (to, 0700), 0);
+}
+
+static void a_replaced_program_is_started_as_it_was (void **state)
+{
+    fixture_t *f = *state;
+    copy_program ("/bin/true", f->program);
+    children_t *children = start (f, 1);
+    assert_true (step_until (f, children, clock_ms (NULL), 1));
+    assert_string_equal (f->how, "exit code 0");
+    assert_int_equal (unlink (f->program), 0);
+    copy_program ("/bin/false", f->program);
+    assert_true (step_until (f, children, clock_ms (NULL) + 60000, 2));
+    assert_string_equal (f->how, "exit code 0");
+    assert_int_equal (unlink (f->program), 0);
+    assert_true (step_until (f, children, clock_ms (NULL) + 120000, 3));
+    assert_string_equal (f->how, "exit code 0");
+    children_end (&children, 0);
+}
+
 static void none_are_no_reason_to_despair (void **state)
 {
     fixture_t *f = *state;
@@ -225,6 +256,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (a_killed_one_is_named, setup, teardown),
         cmocka_unit_test_setup_teardown (the_hopeless_are_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown (a_missing_program_is_said, setup, teardown),
+        cmocka_unit_test_setup_teardown (a_replaced_program_is_started_as_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown (none_are_no_reason_to_despair, setup, teardown),
         cmocka_unit_test_setup_teardown (someone_else_collected_it, setup, teardown),
         cmocka_unit_test_setup_teardown (a_command_ends_as_it_ends, setup, teardown),
