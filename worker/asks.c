@@ -158,12 +158,19 @@ static void came (void *ctx, const http_answer_t *http)
 
 // --- sending ---------------------------------------------------------------
 
-// An endpoint for the question; ASK_NOBODY: none now. One that is to be avoided is taken where all others are broken.
+// The endpoint that is left out for the rule in hand; ASK_NOBODY: none.
+static int avoided (const ask_t *ask)
+{
+    const uint8_t *endpoints = ask->question->endpoints;
+    return endpoints && ask->asks->options.n_urls > 1 ? (int) endpoints [ask->rule] - 1 : ASK_NOBODY;
+}
+
+// An endpoint for the rule in hand; ASK_NOBODY: none now. One that is to be avoided is taken where all others are broken.
 static int choose (const ask_t *ask)
 {
     upstream_t *upstream = ask->asks->options.upstream;
     size_t n = ask->asks->options.n_urls;
-    int avoid = n > 1 ? (int) ask->question->avoid - 1 : ASK_NOBODY;
+    int avoid = avoided (ask);
     int other = upstream_choose_but (upstream, avoid);
     if (other != ASK_NOBODY || avoid == ASK_NOBODY)
         return other;
@@ -206,7 +213,7 @@ static launch_t launch (ask_t *ask, int64_t *wait_ms)
         ask_end (ask, OK, NULL);
         return LAUNCHED;
     }
-    if (ask->endpoint == ASK_NOBODY || upstream_is_open (o->upstream, (size_t) ask->endpoint))
+    if (ask->endpoint == ASK_NOBODY || ask->endpoint == avoided (ask) || upstream_is_open (o->upstream, (size_t) ask->endpoint))
         assign (ask, choose (ask));
     if (ask->endpoint == ASK_NOBODY) {
         *wait_ms = 100;
@@ -226,7 +233,7 @@ static launch_t launch (ask_t *ask, int64_t *wait_ms)
     }
     buf_t body = { 0 };
     chat_request_finish (&o->settings, o->template, &ask->prefix, o->pool->rules [ask->rule].text, ask->constrain, &body);
-    ask->question->endpoint = (unsigned) ask->endpoint + 1;
+    ask->sent_to = ask->endpoint;
     ask->request = http_begin (o->http, o->urls [ask->endpoint], o->secret, body.data, body.len, o->timeout_ms, came, ask);
     buf_free (&body);
     DL_APPEND (asks->flying, ask);

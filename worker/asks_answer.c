@@ -36,6 +36,8 @@ static void take_cell (ask_t *ask, const answer_t *answer)
         cell->relevance = (uint32_t) (ask->relevance_sum / (int64_t) samples);
     }
     cell->known = true;
+    if (ask->question->endpoints)
+        ask->question->endpoints [ask->rule] = (uint8_t) (ask->sent_to + 1);
     tell_cell (ask);
     ask_next_or_end (ask);
 }

@@ -18,6 +18,7 @@ struct ask {
     uint32_t rule;              // in hand
     uint32_t turn;              // its place in the order in which rules are asked
     int endpoint;               // ASK_NOBODY: to be chosen
+    int sent_to;                // the endpoint of the last request
     uint64_t request;           // in flight; 0: none
     bool stale;                 // the last loss was a kept connection's: try again at once
     unsigned tries;             // failed ones of this rule

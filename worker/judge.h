@@ -23,8 +23,8 @@ typedef struct {
     cell_t *cells;              // those needed are filled, with known set
     void *owner;                // handed to done
     const uint32_t *order;      // in which the n_rules rules are asked; NULL: the pool's
-    unsigned avoid;             // 1 + an endpoint to be left out where there is another; 0: none
-    unsigned endpoint;          // set by the judge: 1 + where it was asked; 0: nowhere
+    uint8_t *endpoints;         // of each rule 1 + the endpoint that judged it last, which is left out where there is another; 0: none.
+                                // The judge sets those of the cells that it fills. NULL: nobody wants to know
     bool gave_up;               // set by a judge with layers: repeats could not be judged, which ends no question
     // set by the judge for done and valid in it, where the question ends without its cells
     const char *raw;            // the whole answer that could not be read (answer_raw); NULL: there was none

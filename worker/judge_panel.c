@@ -1,6 +1,6 @@
 // Several judges as one: each layer of a question (worker/label_layers.h) goes to its member's judge. Members are asked at the same
 // time; the repeats of a member one after the other behind its first answers, in other orders and, where there are several, at another
-// endpoint than the time before.
+// endpoint than the time before, cell by cell: a response's rules may have moved from one to another between.
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +33,7 @@ struct asked {
     size_t open;                // members that are not done; one more while they are being asked
     status_t status;            // the gravest of the members' ends
     char *why, *raw;            // of that end
+    uint8_t *endpoints;         // members * n_rules, as judge_question_t has them; NULL without repeats
     bool too_long;
     asked_t *prev, *next;
 };
@@ -55,6 +56,7 @@ static void asked_free (asked_t *asked)
 {
     free (asked->why);
     free (asked->raw);
+    free (asked->endpoints);
     free (asked);
 }
 
@@ -93,7 +95,8 @@ static void ask_layer (panel_judge_t *self, part_t *part, size_t layer)
     part->layer = layer;
     part->question = (judge_question_t) {
         .prompt = whole->prompt, .response = whole->response, .need = whole->need + layer * n, .cells = whole->cells + layer * n,
-        .owner = part, .order = repeat > 0 ? self->order + (repeat - 1) * n : NULL, .avoid = part->question.endpoint
+        .owner = part, .order = repeat > 0 ? self->order + (repeat - 1) * n : NULL,
+        .endpoints = part->asked->endpoints ? part->asked->endpoints + part->member * n : NULL
     };
     judge_ask (&self->member [part->member].judge, &part->question);
 }
@@ -230,6 +233,8 @@ static void panel_ask (judge_t *judge, judge_question_t *question)
     asked_t *asked = mem_zero (1, sizeof *asked);
     asked->whole = question;
     asked->open = self->layers.panel.n_members + 1;
+    if (self->layers.n_repeats > 0)
+        asked->endpoints = mem_zero (label_layers_label (&self->layers), sizeof *asked->endpoints);
     DL_APPEND (self->asked, asked);
     for (size_t m = 0; m < self->layers.panel.n_members; m++) {
         asked->part [m].asked = asked;

@@ -22,7 +22,7 @@ static const char yaml [] =
 
 // --- members that answer when they are told to -------------------------------------
 
-// Its model's name is a digit: the score of a rule is that of the response, times the model's, in 1e-3. One endpoint after the other.
+// Its model's name is a digit: the score of a rule is that of the response, times the model's, in 1e-3. Two endpoints, the rules by turns.
 typedef struct { judge_question_t *question; judge_t *judge; bool first_order; } asked_t;
 static asked_t asked [ASKED_MAX];
 static size_t n_asked, total, over;
@@ -49,16 +49,20 @@ static void answer (const asked_t *one)
     status_t status = one->first_order ? (fail_first && model == 3 ? ERR_FORMAT : OK) : failing;
     if (!one->first_order) {
         over++;
-        assert_int_not_equal (question->avoid, 0);
         bool seen [RULES] = { false };
         for (size_t i = 0; i < RULES; i++)
             seen [question->order [i]] = true;
         assert_true (seen [0] && seen [1] && seen [2]);
     }
-    question->endpoint = question->avoid == 1 ? 2 : 1;
     for (uint32_t r = 0; r < RULES && status == OK; r++)
         if (question->need [r]) {
             assert_false (question->cells [r].known);
+            uint8_t *endpoint = question->endpoints ? &question->endpoints [r] : NULL;
+            assert_true (one->first_order || (endpoint && (*endpoint == 1 || *endpoint == 2)));
+            if (!one->first_order && question->need [0] && r == 1)      // rule 0 has been asked, and changed sides, just now
+                assert_int_equal (*endpoint, question->endpoints [0]);
+            if (endpoint)
+                *endpoint = *endpoint == 0 ? (uint8_t) (1 + r % 2) : *endpoint == 1 ? 2 : 1;
             int32_t score = 1000 * digit * model + (one->first_order ? 0 : (int32_t) r + 1);
             question->cells [r] = (cell_t) { score, MICRO, MICRO, true };
             judge->sink.cell (judge->sink.ctx, question, r);
