@@ -66,13 +66,11 @@ static status_t find_rules (walk_t *walk, fault_t *fault)
     return status;
 }
 
-// The run's policy, where a label follows from the pair's own cells.
+// How the run makes a label of a pair's cells.
 static status_t find_policy (walk_t *walk, fault_t *fault)
 {
-    static const policy_t known [] = { POLICY_EXHAUSTIVE, POLICY_DISCREPANCY, POLICY_ALL, POLICY_RANDOM, POLICY_FIXED };
     const Rulemill__RunRecord *run = walk->opened->run;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        walk->out->flips_known = walk->out->flips_known || strcmp (policy_name (known [i]), run->spec->policy) == 0;
+    walk->out->flips_known = policy_find (run->spec->policy) >= 0;
     if (!walk->out->flips_known)
         return OK;
     worker_blob_t blob = { .digest = { { 0 } } };
@@ -281,11 +279,18 @@ static status_t label_again (walk_t *walk, const Rulemill__PairRecord *pair, con
     return status;
 }
 
+// What an adapter foresaw can't be worked out of cells.
+static bool is_of_cells (const Rulemill__Label *label)
+{
+    return label->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED && label->tie_reason != RULEMILL__TIE_REASON__TIE_IDENTICAL &&
+           strcmp (label->selected_by, policy_name (POLICY_ADAPTER)) != 0;
+}
+
 static status_t look_at (walk_t *walk, uint64_t number, const Rulemill__Label *label, fault_t *fault)
 {
     Rulemill__PairRecord *pair = NULL;
     bool any = false;
-    if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED || label->tie_reason == RULEMILL__TIE_REASON__TIE_IDENTICAL)
+    if (!is_of_cells (label))
         return OK;
     status_t status = record_get_pair (walk->opened->store, number, &pair, fault);
     for (int side = 0; side < 2 && status == OK && pair && (side == 0 || any); side++) {

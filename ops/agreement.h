@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
     size_t n_rules, members;
     unsigned repeats;               // the most that a cell was judged over
-    bool flips_known;               // the policy decides by the pair's own cells, so that repeats make a label
+    bool flips_known;               // repeats make a label: of pairs whose rules an adapter foresaw they do not
     // of each rule: members among themselves, and each with its own repeats
     score_agreement_t *scores, *repeated;
     choice_agreement_t *choices;

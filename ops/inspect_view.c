@@ -114,6 +114,20 @@ static void add_turns (const json_value_t *turns, bool roles, buf_t *out)
 
 // --- the pair --------------------------------------------------------------
 
+static void add_panel (const json_value_t *inspected, buf_t *out)
+{
+    const json_value_t *panel = json_get (inspected, "panel");
+    if (!json_is (panel, JSON_ARRAY) || panel->count == 0)
+        return;
+    buf_add_str (out, ": ");
+    add_name (text_of (inspected, "combine"), out);
+    buf_printf (out, " of a panel of %" PRIu32 ": ", panel->count);
+    for (const json_value_t *name = panel->child; name; name = name->next) {
+        add_name (json_is (name, JSON_STRING) ? name->text : NULL, out);
+        buf_add_str (out, name->next ? ", " : "");
+    }
+}
+
 static void add_place (const json_value_t *inspected, buf_t *out)
 {
     const json_value_t *place = json_get (inspected, "place");
@@ -135,8 +149,11 @@ static void add_place (const json_value_t *inspected, buf_t *out)
     const char *run = text_of (inspected, "run"), *judge = text_of (inspected, "judge"), *policy = text_of (inspected, "policy");
     if (run)
         buf_printf (out, "Run       %s, policy %s\n", run, policy ? policy : "?");
-    if (judge)
-        buf_printf (out, "Judge     %s\n", cmd_judge_note (judge));
+    if (judge) {
+        buf_printf (out, "Judge     %s", cmd_judge_note (judge));
+        add_panel (inspected, out);
+        buf_add_char (out, '\n');
+    }
 }
 
 static void add_response (const json_value_t *inspected, const char *name, const char *text_key, const char *model_key, buf_t *out)

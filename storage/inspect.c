@@ -216,6 +216,18 @@ static void add_no_label (const char *state, const char *reason, const char *det
     buf_add_str (out, "null");
 }
 
+static void add_panel (const Rulemill__RunSpec *spec, buf_t *out)
+{
+    json_write_key (out, "panel");
+    buf_add_char (out, '[');
+    for (size_t i = 0; i < spec->n_panel; i++) {
+        buf_add_str (out, i ? "," : "");
+        json_write_cstring (out, spec->panel [i]->name);
+    }
+    buf_add_char (out, ']');
+    add_text (out, "combine", spec->n_panel > 0 ? spec->combine : NULL);
+}
+
 static void add_run (const Rulemill__RunRecord *run, buf_t *out)
 {
     digest_t digest = { { 0 } };
@@ -226,6 +238,7 @@ static void add_run (const Rulemill__RunRecord *run, buf_t *out)
     add_text (out, "run", name);
     add_text (out, "policy", run->spec->policy);
     add_text (out, "judge", run->spec->judge);
+    add_panel (run->spec, out);
     add_count (out, "top", run->spec->top);
     add_micro (out, "weight_relevance", run->spec->weight_relevance);
     add_micro (out, "weight_discrepancy", run->spec->weight_discrepancy);

@@ -19,21 +19,21 @@ def panel(shell, corpora):
     """panel(servers by member's name, more arguments): label by a panel of them; several servers of a member are its endpoints."""
     write_rules(shell, TEXTS)
 
-    def label(members, *more, code=COMPLETE, where=shell, workers=2):
+    def label(members, *more, code=COMPLETE, where=shell, workers=2, policy="all"):
         if where is not shell:
             write_rules(where, TEXTS)
-        return where(*command(where, members, corpora, workers), *more, code=code)
+        return where(*command(where, members, corpora, workers, policy), *more, code=code)
 
     return label
 
 
-def command(shell, members, corpora, workers=2):
+def command(shell, members, corpora, workers=2, policy="all"):
     files = []
     for name, servers in members.items():
         urls = [server.url for server in (servers if isinstance(servers, list) else [servers])]
         shell.path(f"{name}.yaml").write_text(json.dumps({"judge": {"urls": urls, "model": name}}))
         files.append(f"{name}.yaml")
-    return ["label", corpora(PAIRS), "--out", "job", "--rules", "rules.yaml", "--panel", ",".join(files), "--policy", "all",
+    return ["label", corpora(PAIRS), "--out", "job", "--rules", "rules.yaml", "--panel", ",".join(files), "--policy", policy,
             "--workers", workers, "--set", "run.tie_margin=0"]
 
 
@@ -69,6 +69,7 @@ def test_labels_are_what_the_members_say_together(shell, serve, panel, combine, 
     members, weights = two(serve), [3, 1]
     done = panel(members, "--set", f"judge.combine={combine}", "--set", "judge.panel_weights=[3, 1]")
     assert f"{combine} of a panel of 2: one, two" in done.out
+    assert f"openai: {combine} of a panel of 2: one, two\n" in shell("inspect", "job", "#0").out
     text_of = {f"rule-{n}": text for n, text in enumerate(TEXTS)}
     seen = 0
     for name in ("train.jsonl", "validation.jsonl"):
@@ -193,8 +194,15 @@ def test_repeats_change_no_label_and_a_share_is_whole_prompts(shell, serve, pane
     assert told["cells_repeated"] == told["flips"]["prompts"] * 2 * 2 * RULES
 
 
+@pytest.mark.parametrize("policy", ["exhaustive", "relevance"])
+def test_flips_are_told_where_labels_are_made_again(shell, serve, panel, policy):
+    panel(two(serve), "--set", "judge.repeat_share=1", "--set", "policy.top=2", policy=policy)
+    flips = report(shell)["judges"]["flips"]
+    assert flips["pairs"] == PAIRS and flips["flipped"] == 0
+
+
 def test_noise_is_measured(shell, serve, panel):
-    members = two(serve, noise=0.5)
+    members = two(serve, noise=2)
     done = panel(members, "--set", "judge.repeat_share=1")
     told = report(shell)["judges"]
     assert 0.01 < told["deviation"] < 0.3
