@@ -108,6 +108,7 @@ static void begin_rule (ask_t *ask, uint32_t turn)
     ask->score_sum = ask->relevance_sum = 0;
     ask->constrain = CONSTRAIN_NONE;
     ask->stale = false;
+    ask->cut_step = 0;
 }
 
 void asks_add (asks_t *asks, judge_question_t *question)

@@ -147,6 +147,37 @@ static bool is_of_endpoint (long status)
     return (status >= 300 && status < 400) || status == 404 || status == 405;
 }
 
+static void cut (ask_t *ask, size_t turns)
+{
+    ask->cut_turns = turns;
+    ask_begin_prefix (ask);
+}
+
+// Leave more turns out: what the server's numbers ask for, if it tells any, and with each refusal at least twice as many, so that few calls
+// are spent.
+static void cut_more (ask_t *ask, const http_answer_t *http)
+{
+    const char *rule = ask->asks->options.pool->rules [ask->rule].text;
+    size_t tail = strlen (rule), bytes = ask->prefix.len + tail, last = ask->question->prompt->n_turns - 1;
+    ask->cut_step = ask->cut_step == 0 ? 1 : 2 * ask->cut_step;
+    size_t fewest = ask->cut_turns + ask->cut_step < last ? ask->cut_turns + ask->cut_step : last;
+    uint64_t tokens, most;
+    if (!answer_excess (ask->asks->doc, http->body, http->len, bytes + CHAT_OVERHEAD_TOKENS, &tokens, &most)) {
+        cut (ask, fewest);
+        return;
+    }
+    double may = (double) bytes * (double) most / (double) tokens - (double) tail;
+    while (fewest < last) {
+        size_t middle = (fewest + last) / 2;
+        cut (ask, middle);
+        if ((double) ask->prefix.len <= may)
+            last = middle;
+        else
+            fewest = middle + 1;
+    }
+    cut (ask, last);
+}
+
 // What another try won't mend.
 static void refused (ask_t *ask, const http_answer_t *http)
 {
@@ -161,8 +192,7 @@ static void refused (ask_t *ask, const http_answer_t *http)
         return;
     }
     if (context && asks->options.cut && ask->cut_turns + 1 < ask->question->prompt->n_turns) {
-        ask->cut_turns++;
-        ask_begin_prefix (ask);
+        cut_more (ask, http);
         ask_make_ready (ask);
         return;
     }

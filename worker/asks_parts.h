@@ -27,6 +27,7 @@ struct ask {
     int64_t score_sum, relevance_sum;
     constrain_t constrain;
     size_t cut_turns, cut_told; // left out of the conversation; of them, those that were told of
+    size_t cut_step;            // the fewest turns that the last refusal of this rule added; 0: there was none
     char *raw;                  // the last answer that could not be read
     uint64_t tokens;            // estimate of one request
     uint64_t prompt_max, completion_max;    // bounds of the one in flight

@@ -95,6 +95,10 @@ void answer_read (json_doc_t *doc, const chat_settings_t *settings, const char *
 // like keys become "[key]".
 void answer_error (json_doc_t *doc, const char *body, size_t len, char *text, size_t size, bool *context);
 
+// What an error answer says of a conversation that is too long: the tokens that the request has, and the most that it may have. False
+// where it does not tell both, or not of a request that has at most tokens_max.
+bool answer_excess (json_doc_t *doc, const char *body, size_t len, uint64_t tokens_max, uint64_t *tokens, uint64_t *most);
+
 // A whole answer to be kept: one line of valid UTF-8 of at most ANSWER_RAW_BYTES, without what looks like a key and without secret (NULL:
 // none). The caller frees it.
 enum { ANSWER_RAW_BYTES = 16 * 1024 };

@@ -34,6 +34,20 @@ def test_conversations_that_are_cut_are_counted(shell, serve, long_corpus):
     assert f"{4 * LONG} earlier turns" in shell("status", "job").out
 
 
+@pytest.mark.parametrize("shape, told, refusals", [("llama", True, 2), ("vllm", True, 2), ("openai", True, 2), ("vllm", False, 7)])
+def test_few_calls_find_out_how_much_to_cut(shell, serve, shape, told, refusals):
+    turns = [{"role": ("user", "assistant")[n % 2], "content": f"{n % 10} " * 500} for n in range(63)]
+    shell.write("talk.jsonl", [{"prompt": turns, "chosen": "Yes.", "rejected": "No."}])
+    write_rules(shell, TEXTS)
+    server = serve(shape=shape, context_tokens=3600, context_told=told)
+    shell(*command("talk.jsonl", server), "--set", "judge.too_long=cut")
+    calls = report(shell)["calls"]
+    answered = server.stats()["answered"]
+    assert answered >= 2 * len(TEXTS)
+    assert 2 <= server.calls() - answered <= 2 * refusals
+    assert calls["cut_responses"] == 2 and calls["cut_turns"] <= 2 * (54 if told else 62)
+
+
 def test_conversations_that_are_set_aside_as_too_long_are_counted_apart(shell, serve, long_corpus):
     server = serve(context_tokens=3600)
     done = shell(*command(long_corpus, server), code=SET_ASIDE)

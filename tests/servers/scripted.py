@@ -21,6 +21,7 @@ The script is a JSON object, each key optional:
   noise       how much answers to one question differ: the odds of Yes, as a power of e (0: not at all)
   thinks      true: a reasoning preamble, unless chat_template_kwargs has enable_thinking false
   top_logprobs_max, refuse (names of parameters), context_tokens      answered with 400 when passed
+  context_told  false: that answer tells no numbers
   bytes_per_token (4)                what the usage is counted by
   ratelimit   {"requests": N, "window_s": S}: x-ratelimit-* headers, 429 past it
   rules       a list of {"when": {...}, "do": NAME, ...}: the first that matches is done instead of an answer
@@ -366,6 +367,9 @@ class Connection(Misbehaviour, asyncio.Protocol):
         return None
 
     def overflow(self, tokens, most):
+        if not self.server.script.get("context_told", True):
+            self.send_json(400, shapes.error(self.server.shape, 400, "the prompt is too long", "BadRequestError", code="context_length_exceeded"))
+            return
         more = {"n_prompt_tokens": tokens, "n_ctx": most} if self.server.shape == "llama" else {}
         kind = "exceed_context_size_error" if self.server.shape == "llama" else "BadRequestError"
         message = f"the request exceeds the available context size ({tokens} > {most} tokens)" if more else \

@@ -514,6 +514,32 @@ static void check_any (json_doc_t *doc, const char *body, size_t len)
     free (copy);
 }
 
+// tokens 0: not told.
+static void test_excess (void **state)
+{
+    (void) state;
+    static const struct { const char *body; uint64_t tokens, most; } cases [] = {
+        { "{\"error\":{\"message\":\"too long\",\"n_prompt_tokens\":5000,\"n_ctx\":4096}}", 5000, 4096 },
+        { "{\"message\":\"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4990 in the messages, 10 in "
+          "the completion).\"}", 5000, 4096 },
+        { "{\"message\":\"model-20240806: Input length (5000) exceeds model's maximum context length (4096).\"}", 5000, 4096 },
+        { "{\"error\":\"`inputs` must have less than 4096 tokens. Given: 5000\"}", 5000, 4096 },
+        { "{\"error\":{\"message\":\"maximum context length is 4096 tokens\"}}", 0, 0 },
+        { "{\"error\":{\"message\":\"too long\",\"n_prompt_tokens\":5000000,\"n_ctx\":4096}}", 0, 0 },
+        { "{\"error\":{\"message\":\"too long\",\"n_prompt_tokens\":-1,\"n_ctx\":4096}}", 0, 0 },
+        { "{\"error\":{\"message\":\"too long\",\"n_prompt_tokens\":5000,\"n_ctx\":0}}", 0, 0 },
+        { "context length", 0, 0 }, { "context length 99999999999999999999999 88888888888888888888888888", 0, 0 }, { "", 0, 0 },
+    };
+    json_doc_t *doc = json_doc_new ();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t tokens = 0, most = 0;
+        bool told = answer_excess (doc, cases [i].body, strlen (cases [i].body), 100000, &tokens, &most);
+        assert_int_equal (told, cases [i].tokens > 0);
+        assert_true (!told || (tokens == cases [i].tokens && most == cases [i].most));
+    }
+    json_doc_destroy (&doc);
+}
+
 static void test_random_bytes (void **state)
 {
     (void) state;
@@ -616,7 +642,7 @@ int main (void)
         cmocka_unit_test (test_mass), cmocka_unit_test (test_label_behind_marks), cmocka_unit_test (test_text), cmocka_unit_test (test_text_cut_off),
         cmocka_unit_test (test_no_logprobs_there), cmocka_unit_test (test_content_parts), cmocka_unit_test (test_reasoning_text),
         cmocka_unit_test (test_reasoning_logprobs), cmocka_unit_test (test_malformed), cmocka_unit_test (test_mended), cmocka_unit_test (test_usage),
-        cmocka_unit_test (test_errors), cmocka_unit_test (test_random_bytes), cmocka_unit_test (test_damaged_answers),
+        cmocka_unit_test (test_errors), cmocka_unit_test (test_excess), cmocka_unit_test (test_random_bytes), cmocka_unit_test (test_damaged_answers),
         cmocka_unit_test (test_parts_are_one), cmocka_unit_test (test_long_lines), cmocka_unit_test (test_whole_answers),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
