@@ -12,7 +12,7 @@
 #include "ops/config.h"
 #include "worker/judge.h"
 
-enum { PROBE_FINDINGS_MAX = 16, PROBE_TEXT_BYTES = 512, PROBE_MENDS_MAX = 6, PROBE_VALUE_BYTES = 192 };
+enum { PROBE_FINDINGS_MAX = 16, PROBE_TEXT_BYTES = 512, PROBE_MENDS_MAX = 7, PROBE_VALUE_BYTES = 192 };
 
 // How far to go: reachable, key and model by requests that cost no call; one question besides (more where it is refused: what the
 // server would accept is found out); and the same question several times, for noise and cache.

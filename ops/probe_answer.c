@@ -54,7 +54,7 @@ static void judge_cell (probe_t *probe)
 {
     const answer_t *answer = &probe->answer;
     bool yes = answer->cell.score > 0;
-    if (probe->settings.logprobs && !answer->from_logprobs) {
+    if (probe->settings.logprobs && !answer->from_logprobs && probe->constrain == CONSTRAIN_NONE) {
         probe_find (probe, "log-probabilities", PROBE_WRONG, "none are returned; start the server with them, or set judge.logprobs to false, "
                     "which reads the answer's text and gives 1, -1 or 0");
         probe_mend (probe, "judge.logprobs", "false");
@@ -63,7 +63,7 @@ static void judge_cell (probe_t *probe)
     }
     probe_find (probe, "answers", yes ? PROBE_GOOD : PROBE_NOTE, "a plain Yes is judged %.3f%s (-1 is No, 1 is Yes)",
                 answer->cell.score / 1e6, yes ? "" : ", which bodes ill for this model");
-    if (probe->settings.logprobs)
+    if (answer->from_logprobs)
         probe_find (probe, "log-probabilities", PROBE_GOOD, "the three labels have %.1f %% of the probability", answer->cell.mass / 1e4);
 }
 
@@ -80,8 +80,8 @@ void probe_judge_answer (probe_t *probe)
     if (answer->kind == ANSWER_MALFORMED)
         probe_find (probe, "answers", PROBE_WRONG, "what came is no chat completion (%s); is this an OpenAI-compatible server?", answer->why);
     else if (answer->kind == ANSWER_UNREADABLE)
-        probe_find (probe, "mass", PROBE_WRONG, "no label in the answer (%s); try another model or prompt, or judge.constrain", answer->why);
-    else
+        probe_constrain (probe);
+    if (answer->kind == ANSWER_CELL)
         judge_cell (probe);
 }
 
@@ -101,7 +101,9 @@ static void find_cache (probe_t *probe, uint64_t cached, uint64_t prompt, bool l
 double probe_margin (double deviation, double top)
 {
     double margin = ceil (2000 * deviation * sqrt (2.0 / top) - 1e-6) / 1000;
-    return margin > MARGIN_MAX ? -1 : margin;
+    if (margin > MARGIN_MAX)
+        return -1;
+    return margin > 0 ? margin : 0;     // never the -0 that a deviation of 0 rounds to
 }
 
 static void find_too_noisy (probe_t *probe, double deviation)

@@ -25,7 +25,7 @@ static void build (probe_t *probe, const char *rule, buf_t *body)
     response.turns = &second;
     buf_t prefix = { 0 };
     chat_request_begin (&probe->settings, probe->template, &prompt, &response, 0, &prefix);
-    chat_request_finish (&probe->settings, probe->template, &prefix, rule, CONSTRAIN_NONE, body);
+    chat_request_finish (&probe->settings, probe->template, &prefix, rule, probe->constrain, body);
     buf_free (&prefix);
 }
 
@@ -38,7 +38,7 @@ static prices_t prices_of (const probe_t *probe)
 static spend_t bound_of (const probe_t *probe, const buf_t *body)
 {
     const prices_t prices = prices_of (probe);
-    uint64_t prompt = body->len + CHAT_OVERHEAD_TOKENS, answer = chat_completion_max (&probe->settings, CONSTRAIN_NONE);
+    uint64_t prompt = body->len + CHAT_OVERHEAD_TOKENS, answer = chat_completion_max (&probe->settings, probe->constrain);
     return spend_of (1, sum_u64 (prompt, answer), prices_bound (&prices, prompt, answer));
 }
 
@@ -94,10 +94,24 @@ void probe_ask (probe_t *probe, const char *rule)
             break;
         probe_call (probe->http, url, probe->secret, &body, probe->setup.message.timeout_ms, probe->options->stop, &probe->reply);
         answer_read (probe->doc, &probe->settings, probe->reply.body.data, probe->reply.body.len, &probe->answer);
+        if (probe->constrain != CONSTRAIN_NONE && probe->answer.kind == ANSWER_UNREADABLE)
+            probe_read_text (probe);
         count (probe, &bound);
     } while (probe->reply.outcome == HTTP_ANSWERED && probe->reply.status == 503 && probe_wait (probe, &waited_ms));
     free (url);
     buf_free (&body);
+}
+
+// A server may tell of probabilities from before the constraint: then the word is the answer.
+bool probe_read_text (probe_t *probe)
+{
+    chat_settings_t settings = probe->settings;
+    settings.logprobs = false;
+    answer_t text;
+    answer_read (probe->doc, &settings, probe->reply.body.data, probe->reply.body.len, &text);
+    if (text.kind == ANSWER_CELL)
+        probe->answer = text;
+    return text.kind == ANSWER_CELL;
 }
 
 bool probe_answered (const probe_t *probe)

@@ -4,6 +4,7 @@
 //   probe_reach.c    reachable, key, model, context: requests that cost no call
 //   probe_ask.c      one question, and what to change where it is refused
 //   probe_answer.c   what an answer tells, and the noise of repeated ones
+//   probe_constrain.c  an answer without a label in it
 //   probe_show.c     a report as text and JSON
 #ifndef OPS_PROBE_PARTS_H
 #define OPS_PROBE_PARTS_H
@@ -28,6 +29,7 @@ typedef struct {
     bool filled;
     chat_template_t *template;
     chat_settings_t settings;       // as configured, then with the mends that were found
+    constrain_t constrain;          // what every question is asked with from now on
     const char *omit [PROBE_OMIT_MAX];
     probe_reply_t reply;
     answer_t answer;
@@ -55,6 +57,7 @@ void probe_find_context (probe_t *probe);
 // probe_ask.c: whether the response names the city that was asked for (it does), and a rule that one may doubt.
 extern const char probe_rule_known [], probe_rule_doubtful [];
 void probe_ask (probe_t *probe, const char *rule);
+bool probe_read_text (probe_t *probe);          // the last answer by its text; false, and as it was, where that has no label
 bool probe_answered (const probe_t *probe);
 void probe_ask_first (probe_t *probe);          // until the server takes it, with what has to be changed for that
 void probe_find_no_answer (probe_t *probe);
@@ -62,5 +65,8 @@ void probe_find_no_answer (probe_t *probe);
 // probe_answer.c
 void probe_judge_answer (probe_t *probe);
 void probe_find_noise (probe_t *probe);
+
+// probe_constrain.c: no label was in the answer. Ask with a constraint as a worker would; else find which one mends it.
+void probe_constrain (probe_t *probe);
 
 #endif

@@ -22,7 +22,10 @@ static bool judge_reply (probe_t *probe)
     const probe_reply_t *reply = &probe->reply;
     char text [256];
     if (reply->outcome != HTTP_ANSWERED) {
-        probe_find_away (probe, "reachable", PROBE_AWAY, "%s: %s; is the server up, and is this its URL?", probe->url, reply->why);
+        bool certificate = strstr (reply->why, "certificate") != NULL;
+        probe_find_away (probe, "reachable", PROBE_AWAY, "%s: %s; %s", probe->url, reply->why,
+                         certificate ? "where a private authority signed it, give that one's certificates with judge.ca_file"
+                         : "is the server up, and is this its URL?");
         return false;
     }
     if (reply->status >= 300 && reply->status < 400) {

@@ -10,7 +10,7 @@ void probe_text (const probe_report_t *report, buf_t *out)
         const probe_finding_t *finding = &report->finding [i];
         buf_printf (out, "%s  %-18s %s\n", marks [finding->verdict], finding->what, finding->text);
     }
-    buf_printf (out, "%u call%s were made", report->calls, report->calls == 1 ? "" : "s");
+    buf_printf (out, "%u call%s made", report->calls, report->calls == 1 ? " was" : "s were");
     if (report->call_s > 0)
         buf_printf (out, ", %.0f ms each", 1000 * report->call_s);
     buf_add_char (out, '\n');

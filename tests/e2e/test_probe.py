@@ -38,7 +38,8 @@ def test_a_good_server_is_probed(shell, serve):
     assert "4096" in found["context"]["text"] and "98.0 %" in found["log-probabilities"]["text"]
     assert found["prefix cache"]["verdict"] == "good" and 0 < told["cached_share"] < 1
     assert told["calls"] == server.calls() == PROBE and told["tie_margin"] == 0 and told["call_s"] > 0 and told["mends"] == {}
-    assert "ok" in shell("judge", "probe", server.url, "--model", "tester").out
+    text = shell("judge", "probe", server.url, "--model", "tester").out
+    assert "a tie margin of 0 covers" in text and f"{PROBE} calls were made" in text
 
 
 @pytest.mark.parametrize("script,what,mend,written", [
@@ -58,6 +59,9 @@ def test_a_good_server_is_probed(shell, serve):
     ({"rules": [{"when": {}, "do": "reasoning"}]}, "thinking", "after_reasoning", {"judge.label_position": "after_reasoning"}),
     ({"rules": [{"when": {}, "do": "html"}]}, "answers", "OpenAI-compatible", {}),
     ({"rules": [{"when": {}, "do": "other_language"}]}, "mass", "no label", {}),
+    ({"rules": [{"when": {"body": '"guided_choice"'}, "do": "answer"}, {"when": {}, "do": "other_language"}]},
+     "mass", "judge.constrain to guided_choice", {"judge.constrain": "guided_choice"}),
+    ({"rules": [{"when": {}, "do": "other_labels", "text": "Yes"}]}, "mass", "judge.logprobs to false", {"judge.logprobs": "false"}),
     ({"rules": [{"when": {}, "do": "context"}]}, "context", "longer context", {}),
     ({"rules": [{"when": {}, "do": "loading"}]}, "answers", "wait", {}),
     ({"rules": [{"when": {}, "do": "error"}]}, "answers", "see its log", {}),
@@ -68,6 +72,21 @@ def test_what_is_wrong_is_said_with_its_mend(shell, serve, script, what, mend, w
     found, told = findings(shell, server, code=FAILED)
     assert found[what]["verdict"] == "wrong" and mend in found[what]["text"]
     assert told["mends"] == written and told["calls"] == server.calls()
+
+
+def test_a_constraint_that_is_configured_is_asked_with(shell, serve, job):
+    server = serve(rules=[{"when": {"body": '"guided_choice"'}, "do": "answer"}, {"when": {}, "do": "other_language"}])
+    constrain = ["--set", "judge.constrain=guided_choice"]
+    found, told = findings(shell, server, *constrain)
+    assert found["mass"]["verdict"] == "note" and told["tie_margin"] == 0 and told["calls"] == server.calls() == PROBE + 1
+    job(server, *constrain)
+    assert report(shell)["calls"]["calls"] == server.calls() - told["calls"] == PROBE + 1 + 2 * CELLS
+
+
+def test_a_constraint_that_does_not_help_is_said(shell, serve):
+    server = serve(rules=[{"when": {}, "do": "other_language"}])
+    found, told = findings(shell, server, "--set", "judge.constrain=guided_choice", code=FAILED)
+    assert "nor with judge.constrain guided_choice" in found["mass"]["text"] and told["calls"] == server.calls() == 2
 
 
 def test_a_server_that_lacks_the_model_says_which_it_has(shell, serve):
