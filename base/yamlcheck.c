@@ -301,7 +301,7 @@ static status_t check_node (check_t *check, const yaml_shape_t *shape, const cha
     if (shape->kind == YAML_MAP && type != YAML_MAPPING_START_EVENT)
         return WRONG (check, "%s must be a map (\"key: value\" lines)", key);
     if (!collection && type != YAML_SCALAR_EVENT)
-        return WRONG (check, "%s must be a single value, not a list or map", key);
+        return WRONG (check, "%s must be a single value, not a list or map; a text that looks like one needs single quotes around it", key);
     if (shape->kind == YAML_LIST)
         return check_list (check, shape, key);
     if (shape->kind == YAML_MAP)

@@ -179,10 +179,10 @@ static bool is_error (import_t *self, const json_value_t *root)
     } else
         take_body (self, json_get (response, "body"));
     answer_error (self->body, self->text.data, self->text.len, text, sizeof text, &context);
-    if (context)
-        tally (self, &self->report->errors, "the conversation is too long for the model (%" PRId64 " %s)", code, text);
-    else
-        tally (self, &self->report->errors, "status %" PRId64 ": %s", code, text);
+    char status [40] = "";              // a request that was never sent has none
+    if (coded)
+        snprintf (status, sizeof status, "status %" PRId64 ": ", code);
+    tally (self, &self->report->errors, context ? "the conversation is too long for the model (%s%s)" : "%s%s", status, text);
     return true;
 }
 

@@ -380,6 +380,28 @@ static void add_calls (const job_snapshot_t *at, buf_t *out)
         buf_printf (out, "cut        %" PRIu64 " conversations too long for the judge lost %" PRIu64 " earlier turns\n", at->cut_responses, at->cut_turns);
 }
 
+static void add_labels (const job_snapshot_t *at, buf_t *out)
+{
+    buf_add_str (out, "labels     ");
+    progress_count (out, at->labelled);
+    buf_add_str (out, " labelled (");
+    progress_count (out, at->ties);
+    buf_add_str (out, " ties), ");
+    progress_count (out, at->quarantined);
+    buf_add_str (out, " pairs set aside");
+    if (at->too_long > 0) {
+        buf_add_str (out, " (");
+        progress_count (out, at->too_long);
+        buf_add_str (out, " too long for the judge)");
+    }
+    if (at->excluded_prompts > 0) {
+        buf_add_str (out, ", ");
+        progress_count (out, at->excluded_prompts);
+        buf_add_str (out, at->excluded_prompts == 1 ? " prompt excluded" : " prompts excluded");
+    }
+    buf_add_char (out, '\n');
+}
+
 void standing_text (const standing_t *standing, const char *dir, buf_t *out)
 {
     const job_snapshot_t *at = &standing->at;
@@ -399,19 +421,8 @@ void standing_text (const standing_t *standing, const char *dir, buf_t *out)
     progress_count (out, at->duplicates);
     buf_add_str (out, " duplicates, ");
     progress_count (out, at->rows_rejected);
-    buf_add_str (out, " rows set aside\nlabels     ");
-    progress_count (out, at->labelled);
-    buf_add_str (out, " labelled (");
-    progress_count (out, at->ties);
-    buf_add_str (out, " ties), ");
-    progress_count (out, at->quarantined);
-    buf_add_str (out, " pairs set aside");
-    if (at->excluded_prompts > 0) {
-        buf_add_str (out, ", ");
-        progress_count (out, at->excluded_prompts);
-        buf_add_str (out, at->excluded_prompts == 1 ? " prompt excluded" : " prompts excluded");
-    }
-    buf_add_char (out, '\n');
+    buf_add_str (out, " rows set aside\n");
+    add_labels (at, out);
     add_calls (at, out);
     add_runs (standing, out);
 }

@@ -53,6 +53,7 @@ def test_conversations_that_are_set_aside_as_too_long_are_counted_apart(shell, s
     done = shell(*command(long_corpus, server), code=SET_ASIDE)
     assert f"{LONG} pairs ({LONG} too long for the judge) set aside" in done.out
     assert report(shell)["labels"]["too_long"] == shell.status("job")["too_long"] == LONG
+    assert f"{LONG} pairs set aside ({LONG} too long for the judge)" in shell("status", "job").out
     assert "too-long" in shell("inspect", "job", "long.jsonl:1").out
     shell("retry", "job")
     assert shell.status("job")["too_long"] == shell.status("job")["quarantined"] == 0

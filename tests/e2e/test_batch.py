@@ -73,7 +73,7 @@ def test_answers_in_pieces_make_the_labels_of_a_live_judge(shell, planned, tmp_p
              refused(requests[[one["custom_id"] for one in requests].index(late[1]["custom_id"])])]
     shell.write("first.jsonl", lines(first) + json.dumps(rows[40]).encode()[:200])
     out = imported(shell, "first.jsonl", code=SET_ASIDE)
-    assert "40 imported, 1 known already, 3 not taken" in out and "batch_expired" in out and "cut off" in out
+    assert "40 imported, 1 known already, 3 not taken" in out and "first.jsonl:41: batch_expired" in out and "cut off" in out
     assert f"{CELLS - 40} requests" in export(shell, "again")[0].out
     shell.write("second.jsonl", lines(rows[40:]))
     assert f"{len(rows) - 40} imported, 0 known already, 0 not taken" in imported(shell, "second.jsonl")
