@@ -27,8 +27,8 @@ void spend_take (spend_t *from, const spend_t *what);       // not below zero; w
 // Prices of one token, 1e-12 of the currency's unit: of prompts, of what of them came from the server's cache, of answers.
 typedef struct { uint64_t prompt, cached, completion; } prices_t;
 
-// What requests used, by the server's own figures.
-typedef struct { uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused, cost, cut_responses, cut_turns; } usage_t;
+// What requests used, by the server's own figures; ms: from each one's start to its end, added up, so that two at a time count twice.
+typedef struct { uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused, cost, cut_responses, cut_turns, ms; } usage_t;
 
 uint64_t prices_cost (const prices_t *prices, uint64_t prompt_tokens, uint64_t cached_tokens, uint64_t completion_tokens);
 uint64_t prices_bound (const prices_t *prices, uint64_t prompt_tokens, uint64_t completion_tokens);     // whatever is cached

@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "base/digest.h"
-#include "base/json.h"
 #include "base/mem.h"
 
 static const double Z_99 = 2.576;
+
+// An adapter that is wrong more often than wanted is accepted before the sample's limit only where its agreement is known this closely.
+static const double FLAT_INTERVAL = 0.05;
 
 // --- the recipe ------------------------------------------------------------
 
@@ -167,6 +169,13 @@ static double audit_share (const auto_recipe_t *recipe, const Rulemill__AutoReco
     return left * 0.02 <= wanted ? 0.02 : wanted / left;
 }
 
+static void reset_sums (Rulemill__AuditSums **sums)
+{
+    if (*sums)
+        rulemill__audit_sums__free_unpacked (*sums, NULL);
+    *sums = rulemill__audit_sums__unpack (NULL, 0, (const uint8_t *) "");
+}
+
 // What was too small is labelled exhaustively: all of it where no sample of the prompts was asked for, and then whatever fails is, too.
 static bool begin_again (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t asked, uint64_t pairs)
 {
@@ -194,6 +203,11 @@ bool auto_grown (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint
         return begin_again (recipe, record, asked, pairs);
     if (record->step == 0)
         return false;
+    if (record->n_adapter > 0 && pairs == record->pairs_in_all) {      // a limit is lifted: blocks are gone through again
+        record->position = 0;
+        reset_sums (&record->audit);
+        reset_sums (&record->audit_all);
+    }
     record->pairs = asked;
     record->pairs_in_all = pairs;
     uint64_t sample = threshold_of ((double) step_pairs (recipe, record->step) / (double) asked);
@@ -216,13 +230,6 @@ static void add_adapter (Rulemill__AutoRecord *record, const uint8_t *digest, co
     adapter->report = mem_string (report);
     record->adapter [n] = adapter;
     record->n_adapter = n + 1;
-}
-
-static void reset_sums (Rulemill__AuditSums **sums)
-{
-    if (*sums)
-        rulemill__audit_sums__free_unpacked (*sums, NULL);
-    *sums = rulemill__audit_sums__unpack (NULL, 0, (const uint8_t *) "");
 }
 
 static void take_adapter (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, const auto_trained_t *trained,
@@ -250,10 +257,11 @@ void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, co
     buf_t said = { 0 };
     buf_add_str (&said, report);
     set_text (&record->sample_report, &said);
-    bool enough = trained->agreement >= recipe->min_agreement || recipe->accept;
+    bool good = trained->agreement >= recipe->min_agreement, enough = good || recipe->accept;
     bool flat = trained->agreement - trained->agreement_half < recipe->flat_gain;
+    bool told = trained->high - trained->low <= FLAT_INTERVAL;       // a few held-out pairs look flat by chance
     bool again = record->choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER;
-    if (!again && !(enough && flat) && fits (recipe, record, record->step + 1)) {
+    if (!again && !(enough && flat && (good || told)) && fits (recipe, record, record->step + 1)) {
         begin_step (recipe, record, record->step + 1);
         return;
     }
@@ -360,4 +368,42 @@ auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__
     snprintf (state.reason, sizeof state.reason, "%s", record->reason);
     state.told = auto_sums_interval (&sums, 1.96, &state.agreement, &state.low, &state.high);
     return state;
+}
+
+void auto_state_write (const auto_state_t *state, double sampled, buf_t *out)
+{
+    buf_printf (out, "\"choice\":\"%s\",\"training\":%s,\"reason\":", auto_choice_name (state->choice), state->training ? "true" : "false");
+    json_write_cstring (out, state->reason);
+    buf_printf (out, ",\"samples\":%" PRIu32 ",\"sampled_share\":%.6f,\"audited_share\":%.6f,\"adapters\":%zu,\"audited_pairs\":%" PRIu64
+                ",\"agreement\":", state->step, sampled, state->audited, state->n_adapters, state->audited_pairs);
+    if (state->told)
+        buf_printf (out, "{\"value\":%.6f,\"low\":%.6f,\"high\":%.6f}", state->agreement, state->low, state->high);
+    else
+        buf_add_str (out, "null");
+}
+
+static uint64_t count_of (const json_value_t *object, const char *key)
+{
+    int64_t count = 0;
+    return json_int (json_get (object, key), &count) && count > 0 ? (uint64_t) count : 0;
+}
+
+void auto_state_read (const json_value_t *object, auto_state_t *out)
+{
+    *out = (auto_state_t) { .training = json_is (json_get (object, "training"), JSON_TRUE) };
+    const json_value_t *reason = json_get (object, "reason"), *agreement = json_get (object, "agreement");
+    for (int choice = RULEMILL__AUTO_CHOICE__AUTO_UNDECIDED; choice <= RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE; choice++)
+        if (json_equals (json_get (object, "choice"), auto_choice_name ((Rulemill__AutoChoice) choice)))
+            out->choice = (Rulemill__AutoChoice) choice;
+    if (json_is (reason, JSON_STRING))
+        snprintf (out->reason, sizeof out->reason, "%s", reason->text);
+    out->step = (uint32_t) count_of (object, "samples");
+    out->n_adapters = (size_t) count_of (object, "adapters");
+    out->audited_pairs = count_of (object, "audited_pairs");
+    if (!read_share (object, "sampled_share", &out->sampled))
+        out->sampled = 0;
+    if (!read_share (object, "audited_share", &out->audited))
+        out->audited = 0;
+    out->told = read_share (agreement, "value", &out->agreement) && read_share (agreement, "low", &out->low)
+             && read_share (agreement, "high", &out->high);
 }

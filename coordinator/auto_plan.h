@@ -5,7 +5,7 @@
 //
 // A sample of whole prompts is judged exhaustively, an adapter is trained on it and held against prompts that it has not seen.
 // The sample doubles until the adapter's labels are right often enough and more data no longer helps, or until it would
-// outgrow its share of the corpus. Then the rest goes through the adapter, and a share of its prompts is audited: judged
+// outgrow its share of the corpus. (Where a worse one is accepted: until more data is known not to help.) Then the rest goes through the adapter, and a share of its prompts is audited: judged
 // exhaustively besides. After each whole block the audits so far decide whether to train again. Decisions need all pairs of a
 // phase, so no label depends on the order in which results arrive.
 #ifndef COORDINATOR_AUTO_PLAN_H
@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/fault.h"
+#include "base/json.h"
 #include "proto/record.pb-c.h"
 
 enum { AUTO_AUDITED_MIN = 200, AUTO_RETRAININGS_MAX = 2, AUTO_BLOCK_PAIRS = 16384 };
@@ -86,6 +87,9 @@ typedef struct {
 
 // tail: audits that the record does not have yet; may be NULL.
 auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__AuditSums *tail);
+// As members of a JSON object, and back from there. sampled: the share to tell, of what was labelled.
+void auto_state_write (const auto_state_t *state, double sampled, buf_t *out);
+void auto_state_read (const json_value_t *object, auto_state_t *out);
 const char *auto_choice_name (Rulemill__AutoChoice choice);     // "undecided", "adapter", "exhaustive"
 
 #endif

@@ -244,6 +244,12 @@ static status_t sum_audits (auto_run_t *self, uint64_t from, uint64_t end, Rulem
     return status;
 }
 
+status_t auto_run_audits (auto_run_t *self, fault_t *fault)
+{
+    rulemill__audit_sums__init (&self->tail);
+    return self->record ? sum_audits (self, self->record->position, UINT64_MAX, &self->tail, fault) : OK;
+}
+
 static status_t end_block (auto_run_t *self, uint64_t end, fault_t *fault)
 {
     Rulemill__AuditSums sums = RULEMILL__AUDIT_SUMS__INIT;
@@ -271,7 +277,7 @@ static status_t low_water (auto_run_t *self, const char *name, uint64_t *out, fa
 static void name_phase (const auto_run_t *self, bool sampling, phase_t *phase)
 {
     int n = sampling ? snprintf (phase->name, sizeof phase->name, "sample-%" PRIu32, self->record->step)
-                     : snprintf (phase->name, sizeof phase->name, "rest");
+                     : snprintf (phase->name, sizeof phase->name, AUTO_PHASE_REST);
     if (self->limit > 0)
         snprintf (phase->name + n, sizeof phase->name - (size_t) n, "-limit-%" PRIu64, self->limit);
 }

@@ -20,6 +20,8 @@ typedef struct {
 
 typedef struct auto_run auto_run_t;
 
+#define AUTO_PHASE_REST "rest"          // the phase that ends a run; with a limit its name goes on
+
 status_t auto_run_open (const auto_run_options_t *options, auto_run_t **out, fault_t *fault) MUST_USE;
 void auto_run_close (auto_run_t **self);
 
@@ -40,6 +42,9 @@ bool auto_run_all_exhaustive (const auto_run_t *self);
 uint32_t auto_run_adapter (const auto_run_t *self, uint64_t pair);
 
 const Rulemill__AutoRecord *auto_run_record (const auto_run_t *self);     // NULL before the first phase
+
+// Count what was audited behind the last whole block, for a look at a run at which nobody works.
+status_t auto_run_audits (auto_run_t *self, fault_t *fault) MUST_USE;
 
 // Where it stands; false before the first phase. What was audited behind the last whole block is known once all is done.
 bool auto_run_state (const auto_run_t *self, auto_state_t *out);

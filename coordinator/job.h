@@ -47,6 +47,8 @@ typedef struct {
     uint64_t workers_died, leases_lost, messages_refused;       // since the start
     uint64_t workers_unfit;         // that said they can't do this work, since the start
     char unfit [FAULT_TEXT_MAX];    // what the last of them said
+    bool has_auto;                  // the policy is auto, and
+    auto_state_t automatic;         // this is where it stands
 } job_snapshot_t;
 
 typedef struct {

@@ -68,6 +68,12 @@ static status_t answer_status (job_t *job, buf_t *out)
     put_count (out, "workers_died", s->workers_died);
     put_count (out, "leases_lost", s->leases_lost);
     put_count (out, "messages_refused", s->messages_refused);
+    json_write_key (out, "auto");
+    buf_add_str (out, s->has_auto ? "{" : "null");
+    if (s->has_auto) {
+        auto_state_write (&s->automatic, s->automatic.sampled, out);
+        buf_add_char (out, '}');
+    }
     return OK;
 }
 

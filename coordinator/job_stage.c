@@ -57,6 +57,7 @@ static void read_serve (job_t *job)
     s->cost = counts->cost;
     s->spent = state.spent;
     s->lacking = state.lacking;
+    s->has_auto = kind_label_auto (job->kind, &s->automatic);
 }
 
 // The rate, and what is left by it.

@@ -128,6 +128,7 @@ void label_used (kind_t *kind, const usage_t *usage)
         counts->sample_cached_tokens += usage->cached_tokens;
         counts->sample_completion_tokens += usage->completion_tokens;
         counts->sample_cost += usage->cost;
+        counts->sample_ms += usage->ms;
     }
     counts->calls += usage->calls;
     counts->prompt_tokens += usage->prompt_tokens;
@@ -137,6 +138,7 @@ void label_used (kind_t *kind, const usage_t *usage)
     counts->cost += usage->cost;
     counts->cut_responses += usage->cut_responses;
     counts->cut_turns += usage->cut_turns;
+    counts->ms += usage->ms;
 }
 
 // --- cells: the first write wins -------------------------------------------

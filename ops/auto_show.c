@@ -9,7 +9,7 @@
 // of its cells, with the same server's cache.
 typedef struct { const char *name; double used, exhaustive; } saving_t;
 
-enum { SAVINGS = 4 };
+enum { SAVINGS = 5 };
 
 static size_t savings (const outcome_t *outcome, saving_t out [SAVINGS])
 {
@@ -25,16 +25,29 @@ static size_t savings (const outcome_t *outcome, saving_t out [SAVINGS])
                                  times * (double) (c->sample_prompt_tokens - c->sample_cached_tokens) };
         out [n++] = (saving_t) { "cached ones", (double) c->cached_tokens, times * (double) c->sample_cached_tokens };
     }
+    if (c->sample_ms > 0)
+        out [n++] = (saving_t) { "judge seconds", (double) c->ms / 1000, times * (double) c->sample_ms / 1000 };
     if (c->cost > 0)
         out [n++] = (saving_t) { "cost", (double) c->cost / coin, times * (double) c->sample_cost / coin };
     return n;
+}
+
+// Of a corpus that has grown the sample is another share than that of what is new: what was labelled tells.
+static double sampled_share (const outcome_t *outcome)
+{
+    const dataset_report_t *d = &outcome->job.dataset;
+    const auto_state_t *a = &outcome->job.automatic;
+    uint64_t pairs = d->train + d->validation + d->ties;
+    if (a->choice != RULEMILL__AUTO_CHOICE__AUTO_ADAPTER || pairs == 0 || d->filtered > 0)
+        return a->sampled;
+    return (double) (pairs - d->by_adapter) / (double) pairs;
 }
 
 // The cells that this run may judge at most, by its shares: all of the sampled and audited, those chosen of the rest.
 static double bound (const outcome_t *outcome, double *all, double *chosen)
 {
     const auto_state_t *a = &outcome->job.automatic;
-    double exhaustive = a->sampled + (1 - a->sampled) * a->audited;
+    double sampled = sampled_share (outcome), exhaustive = sampled + (1 - sampled) * a->audited;
     *all = exhaustive * (double) outcome->job.dataset.cells_all;
     *chosen = (1 - exhaustive) * (double) outcome->job.dataset.cells_selected;
     return *all + *chosen;
@@ -80,21 +93,31 @@ static void add_savings (const outcome_t *outcome, buf_t *out)
     buf_add_str (out, " of the others\n");
 }
 
-void auto_show_text (const outcome_t *outcome, buf_t *out)
+void auto_show_state (const auto_state_t *a, const char *head, double sampled, const uint64_t *by_adapter, buf_t *out)
 {
-    const auto_state_t *a = &outcome->job.automatic;
-    if (!outcome->job.has_auto)
-        return;
-    buf_printf (out, "%-11sauto, %s", "Policy", auto_choice_name (a->choice));
+    buf_printf (out, "%-11sauto, %s", head, auto_choice_name (a->choice));
     if (a->n_adapters > 0) {
-        buf_add_str (out, " for ");
-        progress_count (out, outcome->job.dataset.by_adapter);
-        buf_printf (out, " pairs, learnt from a sample of %.2f %% of the prompts%s", 100 * a->sampled, a->n_adapters > 1 ? " and from audits" : "");
-    }
+        if (by_adapter) {
+            buf_add_str (out, " for ");
+            progress_count (out, *by_adapter);
+            buf_add_str (out, " pairs");
+        }
+        buf_printf (out, ", learnt from a sample of %.2f %% of the prompts%s", 100 * sampled, a->n_adapters > 1 ? " and from audits" : "");
+    } else if (a->choice == RULEMILL__AUTO_CHOICE__AUTO_UNDECIDED)
+        buf_printf (out, ": sample %" PRIu32 ", %.2f %% of the prompts, is judged exhaustively", a->step, 100 * sampled);
+    buf_add_str (out, a->training ? "; an adapter is being trained" : "");
     if (a->reason [0])
         buf_printf (out, "%s%s", a->n_adapters > 0 ? "\n           " : ": ", a->reason);
     buf_add_char (out, '\n');
     add_audit (a, out);
+}
+
+void auto_show_text (const outcome_t *outcome, buf_t *out)
+{
+    if (!outcome->job.has_auto)
+        return;
+    const dataset_report_t *dataset = &outcome->job.dataset;
+    auto_show_state (&outcome->job.automatic, "Policy", sampled_share (outcome), dataset->path [0] ? &dataset->by_adapter : NULL, out);
     add_savings (outcome, out);
 }
 
@@ -106,15 +129,9 @@ void auto_show_json (const outcome_t *outcome, buf_t *out)
         buf_add_str (out, "null");
         return;
     }
-    buf_printf (out, "{\"choice\":\"%s\",\"reason\":", auto_choice_name (a->choice));
-    json_write_cstring (out, a->reason);
-    buf_printf (out, ",\"samples\":%" PRIu32 ",\"sampled_share\":%.6f,\"audited_share\":%.6f,\"adapters\":%zu,\"pairs_by_adapter\":%" PRIu64,
-                a->step, a->sampled, a->audited, a->n_adapters, outcome->job.dataset.by_adapter);
-    buf_printf (out, ",\"audited_pairs\":%" PRIu64 ",\"agreement\":", a->audited_pairs);
-    if (a->told)
-        buf_printf (out, "{\"value\":%.6f,\"low\":%.6f,\"high\":%.6f}", a->agreement, a->low, a->high);
-    else
-        buf_add_str (out, "null");
+    buf_add_char (out, '{');
+    auto_state_write (a, sampled_share (outcome), out);
+    buf_printf (out, ",\"pairs_by_adapter\":%" PRIu64, outcome->job.dataset.by_adapter);
     double sampled, chosen, sum = bound (outcome, &sampled, &chosen);
     buf_printf (out, ",\"cells\":{\"judged\":%" PRIu64 ",\"all\":%" PRIu64 ",\"chosen\":%" PRIu64 ",\"expected_exhaustive\":%.0f,"
                 "\"expected_chosen\":%.0f,\"expected\":%.0f}", outcome->job.counts.cells_judged, outcome->job.dataset.cells_all,

@@ -16,6 +16,7 @@ const cli_flag_t cmd_judge_eval_flags [] = {
     { "--map", "FILE", "eval: which rule stands for which proposition (YAML); without it the shipped one", NULL, false },
     { "--parity", "all|even|odd", "eval: only prompts whose SHA-256 is even or odd", NULL, false },
     { "--where", "KEY=VALUE", "eval DIR: only rows that fulfil this", NULL, true },
+    { "--foreseen", "RUN", "eval DIR: only pairs that this run labelled through an adapter and did not audit", NULL, false },
     { "--judge", "NAME|URL[,URL]", "eval ROWS: lexicon, replay, or an endpoint", "judge.name", false },
     { "--scores", "FILE", "eval ROWS: the recorded cells of the judge replay", "judge.scores", false },
     { "--rules", "FILE", "eval ROWS: rule pool; without it the shipped one", "rules.file", false },
@@ -87,8 +88,8 @@ static status_t show_propositions (work_t *work, const cli_t *cli, parity_t pari
 
 static status_t eval_file (const cli_t *cli, const char *path, parity_t parity, int *exit_code, fault_t *fault)
 {
-    if (cli_has (cli, "--where") || cli_has (cli, "--run"))
-        return fault_set (fault, ERR_USAGE, "--where and --run are for a job's folder, and %s is a file", path);
+    if (cli_has (cli, "--where") || cli_has (cli, "--run") || cli_has (cli, "--foreseen"))
+        return fault_set (fault, ERR_USAGE, "--where, --run and --foreseen are for a job's folder, and %s is a file", path);
     work_t work = { .config = config_new () };
     status_t status = load (&work, cli, path, parity, fault);
     if (status == OK)
@@ -112,6 +113,7 @@ typedef struct {
     store_t *store;
     Rulemill__RunRecord *runs [EVAL_RUNS_MAX];
     size_t n;
+    Rulemill__RunRecord *foreseen;
 } runs_t;
 
 static status_t add_run (runs_t *runs, Rulemill__RunRecord *run, fault_t *fault)
@@ -156,6 +158,8 @@ static void close_runs (runs_t *runs)
 {
     for (size_t i = 0; i < runs->n; i++)
         rulemill__run_record__free_unpacked (runs->runs [i], NULL);
+    if (runs->foreseen)
+        rulemill__run_record__free_unpacked (runs->foreseen, NULL);
     store_close (&runs->store);
 }
 
@@ -193,6 +197,9 @@ static status_t eval_job (const cli_t *cli, const char *dir, parity_t parity, fa
     status_t status = cli_whole (cli, "--seed", 0, UINT64_MAX, &options.seed, fault);
     if (status == OK)
         status = open_runs (dir, cli_text (cli, "--run"), &runs, fault);
+    if (status == OK && cli_has (cli, "--foreseen"))
+        status = run_find (runs.store, cli_text (cli, "--foreseen"), &runs.foreseen, fault);
+    options.foreseen = runs.foreseen;
     if (status == OK)
         status = show_preferences (cli, &runs, &options, fault);
     close_runs (&runs);

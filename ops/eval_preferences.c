@@ -9,6 +9,7 @@
 #include "base/words.h"
 #include "model/bootstrap.h"
 #include "model/refusal.h"
+#include "model/selection.h"
 #include "storage/dataset_view.h"
 #include "storage/run.h"
 
@@ -89,6 +90,23 @@ static bool is_usable (const tally_t *tally, const dataset_item_t *item)
            && parity_has (tally->options->parity, item->prompt->conversation);
 }
 
+// Is it a pair that tells of the foreseeing run? Its adapter has learnt from none of these.
+static status_t is_foreseen (const eval_preferences_options_t *options, uint64_t pair, bool *is, fault_t *fault)
+{
+    *is = true;
+    if (options->foreseen == NULL)
+        return OK;
+    Rulemill__Label *label = NULL;
+    bool audited = false;
+    status_t status = record_get_label (options->store, options->foreseen->number, pair, &label, fault);
+    if (status == OK)
+        status = record_has_audit (options->store, options->foreseen->number, pair, &audited, fault);
+    *is = label && !audited && strcmp (label->selected_by, policy_name (POLICY_ADAPTER)) == 0;
+    if (label)
+        rulemill__label__free_unpacked (label, NULL);
+    return status;
+}
+
 static status_t walk_run (tally_t *tally, size_t run, dataset_where_t *where, fault_t *fault)
 {
     const eval_preferences_options_t *options = tally->options;
@@ -98,7 +116,10 @@ static status_t walk_run (tally_t *tally, size_t run, dataset_where_t *where, fa
     const dataset_item_t *item;
     status_t status;
     while ((status = dataset_walk_next (walk, &item, fault)) == OK && item) {
-        if (!is_usable (tally, item))
+        bool foreseen = false;
+        if (is_usable (tally, item) && (status = is_foreseen (options, item->number, &foreseen, fault)) != OK)
+            break;
+        if (!foreseen)
             continue;
         dataset_view_t view = dataset_view_of (item);
         if (dataset_where_holds (where, &style, item, &view))

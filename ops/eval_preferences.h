@@ -38,6 +38,8 @@ typedef struct {
     parity_t parity;
     const char *const *where;       // conditions as of storage/dataset_where.h
     size_t n_where;
+    const Rulemill__RunRecord *foreseen;        // only pairs that this run of the policy auto or adapter labelled through an adapter and did not
+                                                // audit, in the lines of all runs; NULL: all
     uint64_t seed;
 } eval_preferences_options_t;
 

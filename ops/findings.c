@@ -99,11 +99,15 @@ static void end (work_t *work)
 
 // --- the walk --------------------------------------------------------------------
 
-// Was every rule looked at before this label was made?
-static bool is_exhaustive (const Rulemill__Label *label)
+// Was every rule looked at before this label was made? Of an audited pair too, whose label is the adapter's.
+static status_t is_exhaustive (const work_t *work, const dataset_item_t *item, bool *is, fault_t *fault)
 {
-    int policy = policy_find (label->selected_by);
-    return label->tie_reason != RULEMILL__TIE_REASON__TIE_IDENTICAL && policy >= 0 && policy_sees_all ((policy_t) policy);
+    int policy = policy_find (item->label->selected_by);
+    bool identical = item->label->tie_reason == RULEMILL__TIE_REASON__TIE_IDENTICAL;
+    *is = !identical && policy >= 0 && policy_sees_all ((policy_t) policy);
+    if (identical || policy != POLICY_ADAPTER)
+        return OK;
+    return record_has_audit (work->out->opened.store, work->out->opened.run->number, item->number, is, fault);
 }
 
 static void inform (work_t *work, const dataset_item_t *item, int truth)
@@ -118,10 +122,10 @@ static void inform (work_t *work, const dataset_item_t *item, int truth)
 
 static status_t look_at_rules (work_t *work, const dataset_item_t *item, int truth, fault_t *fault)
 {
-    if (!is_exhaustive (item->label))
-        return OK;
-    bool whole;
-    status_t status = findings_cells_of (&work->cells, item, &whole, fault);
+    bool is, whole = false;
+    status_t status = is_exhaustive (work, item, &is, fault);
+    if (status == OK && is)
+        status = findings_cells_of (&work->cells, item, &whole, fault);
     if (status != OK || !whole)
         return status;
     if (item->prompt->key.len != KEY_BYTES || item->pair->key.len != KEY_BYTES)

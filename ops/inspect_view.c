@@ -251,6 +251,8 @@ static void why_selected (const json_value_t *inspected, const json_value_t *lab
         buf_printf (out, "All rules were judged; %" PRIu32 " were taken one after the other, each by its value less what it repeats of those before it. ", n_rules);
     else if (json_equals (policy, "relevance"))
         buf_printf (out, "All rules were judged; the %" PRIu32 " of largest value decide, averaged by their relevance. ", n_rules);
+    else if (json_equals (policy, "adapter"))
+        buf_printf (out, "The Rule Adapter foresaw %" PRIu32 " rules that would tell the two apart; these were judged and decide. ", n_rules);
     else if (json_equals (policy, "random"))
         buf_printf (out, "%" PRIu32 " rules, drawn by the run's seed and the pair, decide. ", n_rules);
     else if (json_equals (policy, "fixed"))
@@ -288,6 +290,24 @@ static void add_why (const json_value_t *inspected, const json_value_t *label, b
     buf_free (&text);
 }
 
+// What all rules say of an audited pair; its label stays the adapter's.
+static void add_audit (const json_value_t *audit, const json_value_t *label, buf_t *out)
+{
+    if (!json_is (audit, JSON_OBJECT))
+        return;
+    const json_value_t *outcome = json_get (audit, "outcome");
+    bool alike = json_equals (json_get (label, "outcome"), outcome->text);
+    buf_printf (out, "\nAudited: judged by all rules besides, which gives %s label:", alike ? "the same" : "another");
+    if (json_equals (outcome, "tie"))
+        buf_add_str (out, " a tie");
+    else
+        buf_printf (out, " %s is preferred", json_equals (outcome, "a") ? "A" : "B");
+    if (json_is (json_get (audit, "mean_a"), JSON_NUMBER))
+        buf_printf (out, ", A %s, B %s", number_of (audit, "mean_a"), number_of (audit, "mean_b"));
+    buf_add_char (out, '\n');
+    add_rules (json_get (audit, "rules"), out);
+}
+
 static void add_no_label (const json_value_t *inspected, buf_t *out)
 {
     const char *state = text_of (inspected, "state"), *reason = text_of (inspected, "reason"), *detail = text_of (inspected, "detail");
@@ -315,4 +335,5 @@ void inspect_view (const json_value_t *inspected, buf_t *out)
     add_outcome (label, out);
     add_rules (json_get (label, "rules"), out);
     add_why (inspected, label, out);
+    add_audit (json_get (inspected, "audit"), label, out);
 }

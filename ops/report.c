@@ -196,6 +196,7 @@ static void add_calls (const outcome_t *outcome, buf_t *out)
     add_count (out, "cached_tokens", counts->cached_tokens);
     add_count (out, "completion_tokens", counts->completion_tokens);
     add_count (out, "refused", counts->refused);
+    add_real (out, "judge_s", (double) counts->ms / 1000);
     add_count (out, "cut_responses", counts->cut_responses);
     add_count (out, "cut_turns", counts->cut_turns);
     add_money (out, "cost", counts->cost);

@@ -8,7 +8,10 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "coordinator/auto_run.h"
 #include "coordinator/budget.h"
+#include "model/selection.h"
+#include "ops/auto_show.h"
 #include "ops/cmd.h"
 #include "ops/config.h"
 #include "ops/progress.h"
@@ -76,6 +79,9 @@ static void take_answer (const json_value_t *members, standing_t *out)
     at->workers_died = count_of (members, "workers_died");
     at->leases_lost = count_of (members, "leases_lost");
     at->messages_refused = count_of (members, "messages_refused");
+    at->has_auto = json_is (json_get (members, "auto"), JSON_OBJECT);
+    if (at->has_auto)
+        auto_state_read (json_get (members, "auto"), &at->automatic);
 }
 
 // --- of a store ------------------------------------------------------------
@@ -145,6 +151,26 @@ static status_t read_corpus (store_t *store, job_snapshot_t *at, fault_t *fault)
     return OK;
 }
 
+// Where the policy auto stands, with all that was audited.
+static status_t read_auto (store_t *store, const char *dir, const Rulemill__RunRecord *run, job_snapshot_t *at, fault_t *fault)
+{
+    if (run->spec == NULL || strcmp (run->spec->policy, policy_name (POLICY_AUTO)) != 0)
+        return OK;
+    auto_run_t *automatic = NULL;
+    status_t status = auto_run_open (&(auto_run_options_t) { .store = store, .run = run, .program = "", .dir = dir }, &automatic, fault);
+    if (status == OK)
+        status = auto_run_audits (automatic, fault);
+    at->has_auto = status == OK && auto_run_state (automatic, &at->automatic);
+    auto_run_close (&automatic);
+    return status;
+}
+
+// Does the end of this phase end labelling?
+static bool is_last (const Rulemill__PhaseRecord *phase, const job_snapshot_t *at)
+{
+    return !at->has_auto || (strncmp (phase->name, AUTO_PHASE_REST, strlen (AUTO_PHASE_REST)) == 0 && !at->automatic.training);
+}
+
 // Past labelling when some phase (of all pairs, or of a sample) has gone through the pairs that there are.
 static status_t read_phases (store_t *store, const char *dir, const Rulemill__RunRecord *run, job_snapshot_t *at, fault_t *fault)
 {
@@ -154,7 +180,7 @@ static status_t read_phases (store_t *store, const char *dir, const Rulemill__Ru
         Rulemill__PhaseRecord *phase = record_read_phase (iter, fault);
         if (phase == NULL)
             break;
-        through = phase->low_water >= at->pairs;
+        through = phase->low_water >= at->pairs && is_last (phase, at);
         rulemill__phase_record__free_unpacked (phase, NULL);
     }
     status_t status = store_iter_status (iter, fault);
@@ -206,9 +232,10 @@ static status_t read_run (store_t *store, const char *dir, const char *name, job
         read_currency (run, at);
         status = budget_read (store, run->number, &at->spent, fault);
     }
-    if (status == OK && run) {
+    if (status == OK)
+        status = read_auto (store, dir, run, at, fault);
+    if (status == OK)
         status = read_phases (store, dir, run, at, fault);
-    }
     if (counts)
         rulemill__run_counts__free_unpacked (counts, NULL);
     if (run)
@@ -318,6 +345,12 @@ void standing_json (const standing_t *standing, buf_t *out)
     add_count (out, "spent_calls", at->spent.unit [SPEND_CALLS]);
     add_count (out, "spent_tokens", at->spent.unit [SPEND_TOKENS]);
     add_amount (out, "spent_cost", at->spent.unit [SPEND_COST]);
+    json_write_key (out, "auto");
+    buf_add_str (out, at->has_auto ? "{" : "null");
+    if (at->has_auto) {
+        auto_state_write (&at->automatic, at->automatic.sampled, out);
+        buf_add_char (out, '}');
+    }
     if (standing->running)
         add_moving (standing, out);
     else {
@@ -423,6 +456,8 @@ void standing_text (const standing_t *standing, const char *dir, buf_t *out)
     progress_count (out, at->rows_rejected);
     buf_add_str (out, " rows set aside\n");
     add_labels (at, out);
+    if (at->has_auto)
+        auto_show_state (&at->automatic, "policy", at->automatic.sampled, NULL, out);
     add_calls (at, out);
     add_runs (standing, out);
 }

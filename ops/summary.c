@@ -155,6 +155,7 @@ static void add_usage (const outcome_t *outcome, buf_t *out)
     buf_add_str (out, " from the server's cache), ");
     progress_count (out, counts->completion_tokens);
     buf_add_str (out, " of answers");
+    buf_printf (out, "; %.1f s of the judge's time", (double) counts->ms / 1000);
     if (counts->refused > 0) {
         buf_add_str (out, "; ");
         progress_count (out, counts->refused);

@@ -140,6 +140,7 @@ Rulemill__Usage wire_usage (const usage_t *usage)
     message.cost = usage->cost;
     message.cut_responses = usage->cut_responses;
     message.cut_turns = usage->cut_turns;
+    message.ms = usage->ms;
     return message;
 }
 
@@ -149,5 +150,5 @@ usage_t wire_read_usage (const Rulemill__Usage *usage)
         return (usage_t) { 0 };
     return (usage_t) { .calls = usage->calls, .prompt_tokens = usage->prompt_tokens, .cached_tokens = usage->cached_tokens,
                        .completion_tokens = usage->completion_tokens, .refused = usage->refused, .cost = usage->cost,
-                       .cut_responses = usage->cut_responses, .cut_turns = usage->cut_turns };
+                       .cut_responses = usage->cut_responses, .cut_turns = usage->cut_turns, .ms = usage->ms };
 }

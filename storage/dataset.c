@@ -102,6 +102,11 @@ static status_t put_labelled (dataset_export_t *e, const dataset_item_t *item, c
 
 static status_t put_tie (dataset_export_t *e, const dataset_item_t *item, const dataset_view_t *view, fault_t *fault)
 {
+    if (!dataset_where_holds (e->where, &e->style, item, view)) {
+        e->counts.by_where++;
+        e->report->filtered++;
+        return OK;
+    }
     e->report->ties++;
     e->report->tie_identical += item->label->tie_reason == RULEMILL__TIE_REASON__TIE_IDENTICAL;
     e->report->tie_no_rule += item->label->tie_reason == RULEMILL__TIE_REASON__TIE_NO_RULE;

@@ -129,10 +129,10 @@ static void add_pair (const inspect_t *inspect, const dataset_item_t *item, buf_
 // --- the label -------------------------------------------------------------
 
 // What the rule was worth to selection, 1e-6, rounded; *known false for policies that do not ask.
-static int64_t value_of (const Rulemill__RunSpec *spec, uint64_t relevances, uint64_t discrepancy, bool *known)
+static int64_t value_of (const Rulemill__RunSpec *spec, const char *selected_by, uint64_t relevances, uint64_t discrepancy, bool *known)
 {
-    bool weighted = strcmp (spec->policy, "exhaustive") == 0 || strcmp (spec->policy, "auto") == 0 || strcmp (spec->policy, "adapter") == 0;
-    *known = weighted || strcmp (spec->policy, "discrepancy") == 0;
+    bool weighted = strcmp (selected_by, "exhaustive") == 0 || strcmp (selected_by, "adapter") == 0;
+    *known = weighted || strcmp (selected_by, "discrepancy") == 0;
     if (!weighted)
         return (int64_t) discrepancy;
     unsigned __int128 twice = (unsigned __int128) spec->weight_relevance * relevances
@@ -142,14 +142,15 @@ static int64_t value_of (const Rulemill__RunSpec *spec, uint64_t relevances, uin
 
 typedef struct { const int32_t *score_a, *score_b; const uint32_t *relevance_a, *relevance_b; } sides_t;
 
-static void add_rule (const inspect_t *inspect, uint32_t index, size_t r, const sides_t *sides, buf_t *out)
+static void add_rule (const inspect_t *inspect, const Rulemill__Label *label, size_t r, const sides_t *sides, buf_t *out)
 {
+    uint32_t index = label->rule [r];
     const dataset_rule_t *rule = &inspect->rules [index];
     int64_t difference = (int64_t) sides->score_a [r] - sides->score_b [r];
     uint64_t discrepancy = (uint64_t) (difference < 0 ? -difference : difference);
     uint64_t relevances = (uint64_t) sides->relevance_a [r] + sides->relevance_b [r];
     bool known;
-    int64_t value = value_of (inspect->run->spec, relevances, discrepancy, &known);
+    int64_t value = value_of (inspect->run->spec, label->selected_by, relevances, discrepancy, &known);
     buf_add_str (out, r ? ",{" : "{");
     add_count (out, "rank", r + 1);
     add_text (out, "id", rule->id);
@@ -177,7 +178,7 @@ static const char *outcome_name (const dataset_view_t *view)
 }
 
 // A and B as the corpus has them, as everywhere in the answer.
-static void add_label (const inspect_t *inspect, const dataset_item_t *item, buf_t *out)
+static void add_label (const inspect_t *inspect, const char *key, const dataset_item_t *item, buf_t *out)
 {
     const Rulemill__Label *label = item->label;
     dataset_view_t view = dataset_view_of (item);
@@ -187,7 +188,7 @@ static void add_label (const inspect_t *inspect, const dataset_item_t *item, buf
         .relevance_a = swapped ? label->relevance_b : label->relevance_a,
         .relevance_b = swapped ? label->relevance_a : label->relevance_b
     };
-    json_write_key (out, "label");
+    json_write_key (out, key);
     buf_add_char (out, '{');
     add_text (out, "outcome", outcome_name (&view));
     add_text (out, "tie_reason", dataset_tie_reason (label));
@@ -203,8 +204,17 @@ static void add_label (const inspect_t *inspect, const dataset_item_t *item, buf
     json_write_key (out, "rules");
     buf_add_char (out, '[');
     for (size_t r = 0; r < view.n_rules; r++)
-        add_rule (inspect, label->rule [r], r, &sides, out);
+        add_rule (inspect, label, r, &sides, out);
     buf_add_str (out, "]}");
+}
+
+static status_t check_rules (const inspect_t *inspect, const dataset_item_t *item, fault_t *fault)
+{
+    for (size_t r = 0; r < item->label->n_rule; r++)
+        if (item->label->rule [r] >= inspect->n_rules)
+            return fault_set (fault, ERR_CORRUPT, "the label of %s names rule %" PRIu32 ", and the run's pool has %zu; restore "
+                              "the store from a backup", item->id, item->label->rule [r], inspect->n_rules);
+    return OK;
 }
 
 static void add_no_label (const char *state, const char *reason, const char *detail, buf_t *out)
@@ -262,13 +272,28 @@ static status_t add_state (const inspect_t *inspect, const dataset_item_t *item,
             add_text (out, "raw", label->raw);
         return OK;
     }
-    for (size_t r = 0; r < label->n_rule; r++)
-        if (label->rule [r] >= inspect->n_rules)
-            return fault_set (fault, ERR_CORRUPT, "the label of %s names rule %" PRIu32 ", and the run's pool has %zu; restore "
-                              "the store from a backup", item->id, label->rule [r], inspect->n_rules);
+    status_t status = check_rules (inspect, item, fault);
+    if (status != OK)
+        return status;
     add_text (out, "state", label->outcome == RULEMILL__OUTCOME__OUTCOME_TIE ? "tie" : "labelled");
-    add_label (inspect, item, out);
+    add_label (inspect, "label", item, out);
     return OK;
+}
+
+// The label that exhaustive selection gives a pair that was audited.
+static status_t add_audit (store_t *store, const inspect_t *inspect, const dataset_item_t *item, buf_t *out, fault_t *fault)
+{
+    Rulemill__Label *audit = NULL;
+    status_t status = record_get_audit (store, inspect->run->number, item->number, &audit, fault);
+    if (status != OK || audit == NULL)
+        return status;
+    dataset_item_t other = *item;
+    other.label = audit;
+    status = check_rules (inspect, &other, fault);
+    if (status == OK)
+        add_label (inspect, "audit", &other, out);
+    rulemill__label__free_unpacked (audit, NULL);
+    return status;
 }
 
 // --- what was found --------------------------------------------------------
@@ -303,6 +328,8 @@ static status_t write_pair (store_t *store, inspect_t *inspect, const found_t *f
         add_run (inspect->run, out);
         status = add_state (inspect, item, out, fault);
     }
+    if (status == OK && item->label && !item->excluded)
+        status = add_audit (store, inspect, item, out, fault);
     dataset_walk_destroy (&walk);
     return status;
 }

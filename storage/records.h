@@ -77,6 +77,7 @@ status_t record_get_label (store_t *store, uint32_t run, uint64_t pair, Rulemill
 status_t record_has_label (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault) MUST_USE;
 void record_put_label (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Label *label);
 void record_delete_label (store_batch_t *batch, uint32_t run, uint64_t pair);
+status_t record_get_audit (store_t *store, uint32_t run, uint64_t pair, Rulemill__Label **out, fault_t *fault) MUST_USE;
 status_t record_has_audit (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault) MUST_USE;
 void record_put_audit (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Label *label);
 status_t record_is_excluded (store_t *store, uint32_t run, uint64_t prompt, bool *excluded, fault_t *fault) MUST_USE;

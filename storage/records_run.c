@@ -167,6 +167,12 @@ void record_delete_label (store_batch_t *batch, uint32_t run, uint64_t pair)
     store_batch_delete (batch, TABLE_LABELS, key.bytes, key.len);
 }
 
+status_t record_get_audit (store_t *store, uint32_t run, uint64_t pair, Rulemill__Label **out, fault_t *fault)
+{
+    record_key_t key = label_key ('U', run, pair);
+    return record_get (store, TABLE_LABELS, &key, &rulemill__label__descriptor, out, fault);
+}
+
 status_t record_has_audit (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault)
 {
     record_key_t key = label_key ('U', run, pair);

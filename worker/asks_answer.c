@@ -249,7 +249,7 @@ static void read_completion (ask_t *ask, const http_answer_t *http, ask_answer_t
 {
     answer_t *read = &answer->read;
     answer_read (ask->asks->doc, &ask->asks->options.settings, http->body, http->len, read);
-    ask_used (ask, read);
+    ask_used (ask, http, read);
     if (read->prompt_tokens > 0)
         answer->tokens = read->prompt_tokens + read->completion_tokens;
 }

@@ -61,7 +61,7 @@ void ask_end (ask_t *ask, status_t status, const char *why);    // frees it
 void asks_spend_init (asks_t *asks);
 judge_leave_t ask_leave (ask_t *ask);               // may the next request be sent? Its bounds are taken down then,
 void ask_unsent (ask_t *ask);                 // until one of these is told: it was not sent,
-void ask_used (ask_t *ask, const answer_t *answer);       // it was answered,
+void ask_used (ask_t *ask, const http_answer_t *http, const answer_t *answer);   // it was answered,
 void ask_lost (ask_t *ask, const http_answer_t *http, upstream_result_t result);  // or refused, or lost
 
 // asks_answer.c. In two steps, since what a request used is told to upstream before another one may be sent.

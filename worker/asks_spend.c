@@ -48,13 +48,19 @@ static void learn (uint64_t *over, uint64_t used, uint64_t max)
         *over += 2 * (used - max);
 }
 
-void ask_used (ask_t *ask, const answer_t *answer)
+static uint64_t ms_of (const http_answer_t *http)
+{
+    return http->seconds > 0 && http->seconds < 1e9 ? (uint64_t) (http->seconds * 1000 + 0.5) : 0;
+}
+
+void ask_used (ask_t *ask, const http_answer_t *http, const answer_t *answer)
 {
     asks_t *asks = ask->asks;
     judge_used_t used = { .usage = {
         .calls = 1, .prompt_tokens = answer->prompt_tokens, .cached_tokens = answer->cached_tokens,
         .completion_tokens = answer->completion_tokens,
-        .cost = prices_cost (&asks->options.prices, answer->prompt_tokens, answer->cached_tokens, answer->completion_tokens)
+        .cost = prices_cost (&asks->options.prices, answer->prompt_tokens, answer->cached_tokens, answer->completion_tokens),
+        .ms = ms_of (http)
     } };
     used.spent = answer->prompt_tokens == 0 ? bound_of (ask)
                : spend_of (1, sum_u64 (answer->prompt_tokens, answer->completion_tokens), used.usage.cost);
@@ -67,7 +73,7 @@ void ask_used (ask_t *ask, const answer_t *answer)
 void ask_lost (ask_t *ask, const http_answer_t *http, upstream_result_t result)
 {
     bool idle = result == UPSTREAM_OVERLOADED || result == UPSTREAM_REFUSED || http->outcome == HTTP_UNREACHABLE;
-    judge_used_t used = { .usage = { .calls = 1, .refused = result == UPSTREAM_OVERLOADED } };
+    judge_used_t used = { .usage = { .calls = 1, .refused = result == UPSTREAM_OVERLOADED, .ms = ms_of (http) } };
     used.spent = idle ? spend_of (1, 0, 0) : bound_of (ask);
     tell (ask, &used);
 }

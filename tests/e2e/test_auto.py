@@ -89,6 +89,21 @@ def test_an_accepted_adapter_labels_the_rest(shell, corpus):
     assert "good" in shell("verify", "job").out
 
 
+def test_foreseen_pairs_are_held_against_exhaustive_judging(shell, corpus):
+    shell(*costly(corpus, "--accept-adapter"))
+    run, said = manifest(shell)["run"], report(shell)["auto"]
+    by_adapter = said["pairs_by_adapter"] - said["audited_pairs"]
+    shell(*label(corpus, "--new-run", policy="exhaustive"))
+    held = json.loads(shell("judge", "eval", "job", "--foreseen", run, "--json").out)
+    lines = {line.get("policy", line.get("baseline")): line for line in held["lines"]}
+    assert {line["pairs"] for line in lines.values()} == {by_adapter}
+    assert lines["exhaustive 5"]["difference"] is None or lines["exhaustive 5"]["difference"]["value"] == 0
+    assert lines["auto 5"]["difference"]["low"] <= lines["auto 5"]["difference"]["value"] <= lines["auto 5"]["difference"]["high"]
+    shell("judge", "eval", "job", "--foreseen", "run-ffffffffffff", code=None)
+    whole = json.loads(shell("judge", "eval", "job", "--json").out)
+    assert whole["lines"][0]["pairs"] == 1500
+
+
 # --- the same labels, whatever happens -------------------------------------
 
 @pytest.fixture(scope="module")
@@ -144,7 +159,27 @@ def test_stopped_while_it_trains_it_goes_on(shell, corpus, undisturbed):
     assert shell.digests("job") == undisturbed
 
 
-# Rows added later extend the run: nobody's label changes, and sampled prompts stay sampled.
+# --limit is a first look: what it left out is labelled later, most of it through the same adapter.
+def test_a_limit_is_lifted(shell, corpus):
+    steps = costly(corpus, "--accept-adapter")
+    shell(*steps, "--limit", 250)
+    before = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    assert len(before) == 750 and report(shell)["auto"]["choice"] == "adapter"
+    sampled = report(shell)["auto"]["sampled_share"]
+    shell(*steps)
+    after = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    assert len(after) == 1500
+    assert before.items() <= after.items()
+    said = report(shell)["auto"]
+    assert sampled / 2 <= said["sampled_share"] < 0.9 * sampled
+    assert said["sampled_share"] == pytest.approx(sum(by == "exhaustive" for by, _ in after.values()) / 1500)
+    assert said["audited_pairs"] > 750 * said["audited_share"] * 0.8        # of all blocks, the new prompts' too
+    assert "Nothing to do" in shell(*steps).out
+    assert "Nothing to do" in shell(*steps, "--limit", 100).out
+    shell("verify", "job")
+
+
+# Rows added later extend the run: nobody's label changes.
 def test_rows_added_later_change_no_label(shell, corpora, corpus, undisturbed):
     data = corpus.read_bytes().split(b"\n")
     shell.write("grown.jsonl", b"\n".join(data[:400]) + b"\n")
@@ -156,6 +191,54 @@ def test_rows_added_later_change_no_label(shell, corpora, corpus, undisturbed):
     after = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
     assert len(after) > len(before)
     assert before.items() <= after.items()
+
+
+# --- what is shown ------------------------------------------------------------
+
+def test_a_run_is_looked_at(shell, corpus):
+    process = shell.start(*costly(corpus, "--accept-adapter"))
+    folder = wait_for("a sample", lambda: next(iter(shell.path("job").glob("run-*/auto/config.yaml")), None) or process.poll() is not None)
+    assert folder is not True
+    running = json.loads(shell("status", "job", "--json", code=None).out or "{}")
+    interrupt(process, signal.SIGKILL)
+    if running.get("running"):
+        assert running["auto"]["choice"] in ("undecided", "adapter")
+    stands = json.loads(shell("status", "job", "--json").out)
+    if stands["auto"]["choice"] == "undecided":         # killed while it trained: the sample is not the whole
+        assert stands["stage"] == "label"
+        assert "is judged exhaustively" in shell("status", "job").out
+    shell(*costly(corpus, "--accept-adapter"))
+    stands, said = json.loads(shell("status", "job", "--json").out), report(shell)["auto"]
+    assert stands["stage"] == "done"
+    for key in ("choice", "reason", "samples", "audited_share", "adapters", "audited_pairs", "agreement"):
+        assert stands["auto"][key] == said[key]
+    text = shell("status", "job").out
+    assert "learnt from a sample" in text and "of the later prompts audited" in text
+    shell(*label(corpus, "--new-run", policy="exhaustive"))
+    assert json.loads(shell("status", "job", "--json").out)["auto"] is None
+
+
+def test_a_pair_says_why_these_rules(shell, corpus):
+    shell(*costly(corpus, "--accept-adapter"))
+    by = {name: [row["id"] for row in rows(shell) if row["selected_by"] == name] for name in ("exhaustive", "adapter")}
+    text = shell("inspect", "job", by["exhaustive"][0]).out
+    assert "All rules were judged" in text and "Audited" not in text
+    said = [json.loads(shell("inspect", "job", pair, "--json").out) for pair in by["adapter"][::3][:150]]
+    assert all(pair["label"]["rules"][0]["value"] is not None for pair in said)
+    audited = [pair for pair in said if "audit" in pair]
+    assert audited and len(audited) < len(said)
+    assert audited[0]["audit"]["selected_by"] == "exhaustive" and len(audited[0]["audit"]["rules"]) == 5
+    text = shell("inspect", "job", audited[0]["id"]).out
+    assert "The Rule Adapter foresaw" in text
+    alike = audited[0]["audit"]["outcome"] == audited[0]["label"]["outcome"]
+    assert ("the same label" if alike else "another label") in text
+
+
+def test_audited_pairs_tell_of_the_rules(shell, corpus):
+    shell(*costly(corpus, "--accept-adapter"))
+    judged = json.loads(shell("report", "job", "--json").out)["judged_pairs"]
+    exhaustive = sum(row["selected_by"] == "exhaustive" for row in rows(shell))
+    assert judged == exhaustive + report(shell)["auto"]["audited_pairs"]
 
 
 # A trial of some prompts, too few to learn from, does not make the rest exhaustive; its own labels stay.
@@ -187,6 +270,9 @@ def test_cells_asked_are_those_of_the_shares(shell, serve, corpora):
     assert cells["judged"] <= 1.05 * cells["expected"]
     assert cells["judged"] < cells["all"] / 2
     assert server.calls() == said["calls"]["calls"]
+    assert said["calls"]["judge_s"] > 0
+    saved = {entry["what"]: entry for entry in said["auto"]["saved"]}
+    assert saved["cells"]["used"] == cells["judged"] and saved["judge seconds"]["used"] == pytest.approx(said["calls"]["judge_s"])
     calls = server.calls()
     assert "Nothing to do" in shell(*asked).out
     assert server.calls() == calls

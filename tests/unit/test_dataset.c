@@ -258,17 +258,22 @@ static void test_where (void **state)
         { "x=null", 3 }, { "x=", 4 }, { "n_rules=2", 2 }, { "score_margin=0.60", 1 }, { "rules=calm", 1 },
         { "chosen_model=m0", 1 }, { "id=r3", 1 }, { "selected_by=random", 0 }
     };
+    uint64_t ties = export_ok (f, &options).ties;       // are filtered too
+    assert_true (ties > 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         options.where = &cases [i].where;
         options.n_where = 1;
         dataset_report_t report = export_ok (f, &options);
-        if (report.train != cases [i].left || report.filtered != 4 - cases [i].left)
+        if (report.train != cases [i].left || report.filtered != 4 - cases [i].left + ties - report.ties)
             fail_msg ("%s: %d", cases [i].where, (int) report.train);
     }
     const char *both [] = { "lang=en", "n_rules=3" };
     options.where = both;
     options.n_where = 2;
-    assert_int_equal (export_ok (f, &options).train, 1);
+    dataset_report_t report = export_ok (f, &options);
+    assert_int_equal (report.train, 1);
+    assert_int_equal (report.ties, 0);
+    assert_false (exists (report.path, "ties.jsonl"));
     const char *bad [] = { "sourc=hh" };
     options.where = bad;
     options.n_where = 1;

@@ -573,7 +573,7 @@ static void what_comes_late_is_kept_and_costs_nothing_again (void **state)
 static void usage_is_counted (void **state)
 {
     fixture_t *f = *state;
-    const usage_t usage = { .calls = 3, .prompt_tokens = 900, .cached_tokens = 500, .completion_tokens = 3, .refused = 1, .cost = 77 };
+    const usage_t usage = { .calls = 3, .prompt_tokens = 900, .cached_tokens = 500, .completion_tokens = 3, .refused = 1, .cost = 77, .ms = 1250 };
     f->kind->class->used (f->kind, &usage);
     f->kind->class->used (f->kind, &usage);
     const Rulemill__RunCounts *counts = kind_label_counts (f->kind);
@@ -583,6 +583,7 @@ static void usage_is_counted (void **state)
     assert_int_equal (counts->completion_tokens, 6);
     assert_int_equal (counts->refused, 2);
     assert_int_equal (counts->cost, 154);
+    assert_int_equal (counts->ms, 2500);
 }
 
 // Each cell counts once, however many pairs need it.
