@@ -165,13 +165,14 @@ def test_repeats_are_judged_once_at_the_other_endpoint_in_another_order(shell, s
     probed = {"one": 2 * PROBE, "two": PROBE}
     assert calls(members) == {name: 2 * CELLS + probed[name] for name in members}
     by_cell, orders = {}, {}
-    for number, end in enumerate(ends):
-        for line in end.asked():
-            if line["rule"] in TEXTS:
-                by_cell.setdefault(line["cell"], []).append(number)
-                orders.setdefault((line["response"], number), []).append(TEXTS.index(line["rule"]))
+    asked = [(line["t"], number, line) for number, end in enumerate(ends) for line in end.asked() if line["rule"] in TEXTS]
+    for _, number, line in sorted(asked, key=lambda one: one[0]):
+        by_cell.setdefault(line["cell"], []).append(number)
+        orders.setdefault(line["response"], []).append(TEXTS.index(line["rule"]))
     assert len(by_cell) == CELLS and all(sorted(at) == [0, 1] for at in by_cell.values()), "each cell once at each endpoint"
-    assert len({tuple(order) for order in orders.values()}) == 2, "the pool's order, and the repeats'"
+    assert all(order[:RULES] == list(range(RULES)) for order in orders.values()), "the pool's order"
+    repeated = {tuple(order[RULES:]) for order in orders.values()}
+    assert len(repeated) == 1 and sorted(*repeated) == list(range(RULES)) != list(*repeated), "the repeats'"
     told = report(shell)["judges"]
     assert told["repeats"] == 1 and told["deviation"] == 0 and told["flips"]["flipped"] == 0
     assert told["cells_repeated"] == 2 * CELLS and told["flips"]["pairs"] == PAIRS
