@@ -13,7 +13,7 @@ enum {
     PLACES_MIN = 1, PLACES_FIRST = 8, PLACES_MAX = 1024,
     BACKOFF_FIRST_MS = 250, BACKOFF_MAX_MS = 60000,
     FAILURES_TO_OPEN = 5, OPEN_MS = 1000, OPEN_MAX_MS = 10000, UNREACHABLE_MS = 2000,
-    UNSHARED_MS = 100,
+    UNSHARED_MS = 100, QUIET_MS = 5000,
     RENEWED_MS = 1000,          // how long that is believed without a word of the server
     PAUSE_MS_MAX = 24 * 3600 * 1000
 };
@@ -22,6 +22,7 @@ static const double RETRY_SHARE = 0.2;
 static const double RETRIES_MORE = 10;          // at once, and in each second
 static const double RETRIES_SAVED = 1000;       // first tries whose share is kept for later
 static const double SECONDS_MAX = 24 * 3600;
+static const double AHEAD = 16;                 // requests that an endpoint may be ahead of its share
 static const double STANDBY = 1e-9;             // the weight of those that have none: used when the others are full
 
 // What a server said of its limits: so many left until a time.
@@ -35,6 +36,7 @@ typedef struct {
     double weight;
     places_t places;
     breaker_t breaker;
+    double asked;               // requests so far, over the weight
     unsigned busy;
     double busy_tokens;         // of the requests in flight, as estimated
     int64_t pause_until_ms;     // Retry-After
@@ -46,6 +48,7 @@ struct upstream {
     rng_t rng;
     server_t *servers;
     size_t n;
+    bool weighted;              // they are to be asked unequally
     bucket_t requests, tokens;
     unsigned workers;           // that share them; 0: this one has no part
     double retries;             // that are allowed now; under 0: those that wait for their turn
@@ -87,6 +90,7 @@ upstream_t *upstream_new (const upstream_options_t *options, const double *weigh
     for (size_t e = 0; e < n_endpoints; e++) {
         server_t *server = &upstream->servers [e];
         server->weight = weights && weights [e] > STANDBY ? weights [e] : weights ? STANDBY : 1;
+        upstream->weighted = upstream->weighted || (weights && weights [e] > STANDBY && server->weight != upstream->servers [0].weight);
         places_init (&server->places, o->places_min, o->places_first, o->places_max, now_ms);
         breaker_init (&server->breaker, &(breaker_options_t) { .failures_to_open = o->failures_to_open, .open_first_ms = o->open_ms,
                       .open_max_ms = o->open_max_ms, .unreachable_max_ms = o->unreachable_ms });
@@ -146,6 +150,32 @@ static int64_t pause_ms (const server_t *server, int64_t now_ms)
     return until_ms > now_ms ? until_ms - now_ms : 0;
 }
 
+// An endpoint whose answers stay away has no claim to its share meanwhile.
+static bool is_quiet (const server_t *server, int64_t now_ms)
+{
+    double patience_ms = fmax (QUIET_MS, 4 * server->places.delay_ms);
+    return server->busy > 0 && (double) (now_ms - server->places.answered_ms) > patience_ms;
+}
+
+// How far the endpoint is that has been asked least for its weight, of those that could be asked. The others have no debt to work off
+// when they are back.
+static double least_asked (upstream_t *upstream, int64_t now_ms)
+{
+    double least = INFINITY;
+    int64_t wait_ms;
+    for (size_t e = 0; e < upstream->n; e++) {
+        const server_t *server = &upstream->servers [e];
+        bool counts = server->weight > STANDBY && breaker_allows (&server->breaker, now_ms, &wait_ms) && pause_ms (server, now_ms) == 0
+                   && !is_quiet (server, now_ms);
+        if (counts && server->asked < least)
+            least = server->asked;
+    }
+    for (size_t e = 0; e < upstream->n && least < INFINITY; e++)
+        if (upstream->servers [e].asked < least)
+            upstream->servers [e].asked = least;
+    return least;
+}
+
 int upstream_choose (upstream_t *upstream)
 {
     return upstream_choose_but (upstream, -1);
@@ -155,11 +185,12 @@ int upstream_choose_but (upstream_t *upstream, int avoid)
 {
     int64_t now_ms = now_of (upstream), wait_ms;
     int best = -1;
-    double least = INFINITY;
+    double least = INFINITY, asked = upstream->weighted ? least_asked (upstream, now_ms) : INFINITY;
     for (size_t e = 0; e < upstream->n; e++) {
         server_t *server = &upstream->servers [e];
         double load = (server->busy + 1) / server->weight;
-        if ((int) e != avoid && load < least && breaker_allows (&server->breaker, now_ms, &wait_ms) && pause_ms (server, now_ms) == 0 &&
+        bool ahead = server->weight > STANDBY && server->asked > asked + AHEAD / server->weight;
+        if ((int) e != avoid && load < least && !ahead && breaker_allows (&server->breaker, now_ms, &wait_ms) && pause_ms (server, now_ms) == 0 &&
             places_free (&server->places, server->busy, now_ms, &wait_ms)) {
             best = (int) e;
             least = load;
@@ -219,6 +250,7 @@ bool upstream_take (upstream_t *upstream, size_t e, uint64_t tokens, int64_t *wa
     use_allowance (&server->requests, 1, now_ms);
     use_allowance (&server->tokens, tokens, now_ms);
     server->busy++;
+    server->asked += 1 / server->weight;
     server->busy_tokens += (double) tokens;
     allow_retries (upstream, now_ms);
     upstream->retries = fmin (upstream->retries + upstream->options.retry_share, RETRIES_MORE + RETRIES_SAVED * upstream->options.retry_share);

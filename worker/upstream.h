@@ -7,7 +7,7 @@
 //   pauses       Retry-After and x-ratelimit-* are obeyed;
 //   a breaker    closed, open after repeated failures (refusals count where there is the least number of places), half-open with
 //                one probe at a time;
-//   weight       its share of new responses.
+//   weight       its share of requests while it answers; where weights differ, none runs far ahead of its share.
 // For all together: requests and tokens a minute (token buckets; this worker's part of the job's limits), and a retry budget, so
 // that retries are at most a share of first tries and ten a second; those beyond it wait for their turn. Backoff is exponential
 // with full jitter (Brooker, "Exponential Backoff And Jitter", 2015); a request that waits holds no place.
