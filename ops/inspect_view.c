@@ -251,8 +251,6 @@ static void why_selected (const json_value_t *inspected, const json_value_t *lab
         buf_printf (out, "All rules were judged; %" PRIu32 " were taken one after the other, each by its value less what it repeats of those before it. ", n_rules);
     else if (json_equals (policy, "relevance"))
         buf_printf (out, "All rules were judged; the %" PRIu32 " of largest value decide, averaged by their relevance. ", n_rules);
-    else if (json_equals (policy, "adapter"))
-        buf_printf (out, "The Rule Adapter foresaw %" PRIu32 " rules that would tell the two apart; these were judged and decide. ", n_rules);
     else if (json_equals (policy, "random"))
         buf_printf (out, "%" PRIu32 " rules, drawn by the run's seed and the pair, decide. ", n_rules);
     else if (json_equals (policy, "fixed"))
