@@ -109,7 +109,9 @@ static void test_published (void **state)
     assert_true (spec_scores (config).raw);
 
     assert_int_equal (config_assign (config, "run.orientation=hashed", &fault), OK);
+    spec_clear (&spec);
     assert_int_equal (spec_build (config, NULL, pool, &spec, &fault), ERR_USAGE);
+    spec_clear (&spec);
     rulepool_destroy (&pool);
     buf_free (&yaml);
     config_destroy (&config);
