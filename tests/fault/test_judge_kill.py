@@ -53,7 +53,7 @@ def kill_job(process):
 
 
 def kill_worker(process, rng):
-    workers = workers_of(process)
+    workers = wait_for("workers", lambda: workers_of(process))      # none for a moment, after one that was killed
     victim = rng.choice(sorted(workers))
     send([victim], signal.SIGKILL)
     wait_for("the worker's end", lambda: not is_alive(victim))
