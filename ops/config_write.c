@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "ops/config.h"
+#include "ops/write_file.h"
 
 // --- lines -----------------------------------------------------------------
 
@@ -170,28 +171,6 @@ static status_t read_file (const char *path, buf_t *out, fault_t *fault)
     return OK;
 }
 
-static status_t write_file (const char *path, const buf_t *text, fault_t *fault)
-{
-    char *aside = mem_printf ("%s.new", path);
-    FILE *file = fopen (aside, "wbe");
-    bool good = file && fwrite (text->data, 1, text->len, file) == text->len && fflush (file) == 0 && fsync (fileno (file)) == 0;
-    int error = errno;
-    if (file && fclose (file) != 0 && good) {
-        good = false;
-        error = errno;
-    }
-    if (good && rename (aside, path) != 0) {
-        good = false;
-        error = errno;
-    }
-    if (!good) {
-        unlink (aside);
-        fault_set (fault, ERR_IO, "%s: %s", path, strerror (error));
-    }
-    free (aside);
-    return good ? OK : ERR_IO;
-}
-
 status_t config_write_file (const char *path, const config_line_t *lines, size_t n, fault_t *fault)
 {
     buf_t text = { 0 };
@@ -199,7 +178,7 @@ status_t config_write_file (const char *path, const config_line_t *lines, size_t
     if (status == OK)
         status = config_write_text (path, &text, lines, n, fault);
     if (status == OK)
-        status = write_file (path, &text, fault);
+        status = write_file (path, text.data, text.len, fault);
     buf_free (&text);
     return status;
 }

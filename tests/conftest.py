@@ -92,10 +92,15 @@ def wait_for(what, condition, patience_s=PATIENCE_S):
 
 def workers_of(process):
     """The worker processes of a local job; not one that has been begun but is not yet another program."""
+    return children_of(process, b"\0worker\0")
+
+
+def children_of(process, words):
+    """The processes that this one has started and whose command line has these words."""
     tasks = Path(f"/proc/{process.pid}/task")
     try:
         pids = [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
-        return [pid for pid in pids if b"\0worker\0" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        return [pid for pid in pids if words in Path(f"/proc/{pid}/cmdline").read_bytes()]
     except (FileNotFoundError, ProcessLookupError):
         return []
 

@@ -2,12 +2,11 @@
 
 import json
 import signal
-import subprocess
 import time
 
 import pytest
 
-from conftest import COMPLETE, RESUMABLE, Shell, interrupt, wait_for
+from conftest import COMPLETE, RESUMABLE, Shell, children_of, interrupt, wait_for
 from judging import TEXTS, command, report, serve, write_rules
 
 assert serve                    # a fixture
@@ -150,7 +149,7 @@ def test_stopped_while_it_trains_it_goes_on(shell, corpus, undisturbed):
     process = shell.start(*steps)
 
     def training():
-        return process.poll() is not None or subprocess.run(["pgrep", "-P", str(process.pid), "-f", "adapter train"], capture_output=True).stdout
+        return process.poll() is not None or children_of(process, b"\0adapter\0train\0")
 
     wait_for("a training", training)
     code, _, err = interrupt(process)
