@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "model/adapter_metrics.h"
+#include "worker/label_batch.h"
 #include "worker/label_read.h"
 #include "worker/label_result.h"
 #include "worker/label_setup.h"
@@ -84,16 +85,10 @@ static bool lacks (const worker_kind_t *kind, int side, size_t n)
     return false;
 }
 
-// Are the pair's rules foreseen?
-static bool wants_adapter (const worker_kind_t *kind, Rulemill__LabelHow how)
-{
-    return kind->setup.policy == POLICY_ADAPTER || how == RULEMILL__LABEL_HOW__HOW_ADAPTER || how == RULEMILL__LABEL_HOW__HOW_AUDIT;
-}
-
 // What the label says of who selected its rules.
 static const char *selector (const worker_kind_t *kind, const label_item_t *item)
 {
-    if (wants_adapter (kind, item->how))
+    if (label_setup_foresees (&kind->setup, item->how))
         return policy_name (POLICY_ADAPTER);
     return policy_name (item->how == RULEMILL__LABEL_HOW__HOW_POLICY ? kind->setup.policy : POLICY_EXHAUSTIVE);
 }
@@ -324,88 +319,19 @@ static void show_rest (worker_kind_t *kind)
 
 // --- batches -------------------------------------------------------------------------
 
-// What a batch's items refer to while it is read.
-typedef struct {
-    label_lease_t *lease;
-    label_prompt_t *prompt;         // of the item before
-    content_key_t prompt_key;
-    label_body_t *bodies;
-    size_t n;                       // bodies that are read
-} batch_t;
-
-static status_t take_response (worker_kind_t *kind, batch_t *batch, label_body_t *body, int side, fault_t *fault)
-{
-    uint64_t number = body->response [side];
-    label_response_t *response = label_response_find (batch->lease, number);
-    bool has_text = response && response->text;
-    if (body->text [side] == NULL && !has_text)
-        return fault_set (fault, ERR_FORMAT, "response %llu comes without its text", (unsigned long long) number);
-    if (response && !content_key_equal (&response->prompt_key, &body->prompt_key))
-        return fault_set (fault, ERR_FORMAT, "response %llu stands under two prompts", (unsigned long long) number);
-    if (response == NULL)
-        response = label_response_new (&kind->table, batch->lease, number, &body->prompt_key);
-    response->in_batch = true;
-    if (body->text [side])
-        label_response_set_text (response, batch->prompt, body->text [side]);
-    body->text [side] = NULL;
-    return OK;
-}
-
-static status_t take_body (worker_kind_t *kind, batch_t *batch, label_body_t *body, fault_t *fault)
-{
-    if (body->same_prompt) {
-        if (batch->prompt == NULL || !content_key_equal (&batch->prompt_key, &body->prompt_key))
-            return fault_set (fault, ERR_FORMAT, "an item refers to the prompt of another that is not before it");
-    } else {
-        label_prompt_release (&batch->prompt);
-        batch->prompt = label_prompt_new (body->prompt);
-        batch->prompt_key = body->prompt_key;
-        body->prompt = NULL;
-    }
-    status_t status = take_response (kind, batch, body, 0, fault);
-    return status == OK ? take_response (kind, batch, body, 1, fault) : status;
-}
-
-static status_t check_adapter (const worker_kind_t *kind, const label_body_t *body, fault_t *fault)
-{
-    size_t n = label_choice_count (kind->setup.choice);
-    if (!wants_adapter (kind, body->how) || body->adapter < n)
-        return OK;
-    return fault_set (fault, ERR_FORMAT, "it wants adapter %u, of which the setup has %zu", body->adapter, n);
-}
-
-static status_t read_batch (worker_kind_t *kind, batch_t *batch, const void *const *bodies, const size_t *lens, size_t n,
-                            fault_t *fault)
-{
-    for (; batch->n < n; batch->n++) {
-        label_body_t *body = &batch->bodies [batch->n];
-        status_t status = label_body_read (body, bodies [batch->n], lens [batch->n], kind->table.n_cells, fault);
-        if (status == OK) {
-            status = check_adapter (kind, body, fault);
-            if (status == OK)
-                status = take_body (kind, batch, body, fault);
-            if (status != OK)
-                label_body_free (body);
-        }
-        if (status != OK)
-            return fault_prefix (fault, "item %zu of the batch", batch->n + 1);
-    }
-    return OK;
-}
-
 // Before anything is judged, while the texts are at hand.
 static void foresee (worker_kind_t *kind, const label_body_t *body, label_item_t *item)
 {
     const label_response_t *a = item->side [0], *b = item->side [1];
     item->how = body->how;
-    if (!wants_adapter (kind, body->how) || a == b)
+    if (!label_setup_foresees (&kind->setup, body->how) || a == b)
         return;
     item->chosen = mem_new ((kind->setup.select.top + 1) * sizeof *item->chosen);
     item->n_chosen = label_choice_foresee (kind->setup.choice, body->adapter, &body->prompt_key, a->prompt->text, a->text, b->text,
                                            item->chosen);
 }
 
-static void begin_item (worker_kind_t *kind, batch_t *batch, uint64_t number, label_body_t *body)
+static void begin_item (worker_kind_t *kind, label_batch_t *batch, uint64_t number, label_body_t *body)
 {
     label_response_t *a = label_response_find (batch->lease, body->response [0]);
     label_response_t *b = label_response_find (batch->lease, body->response [1]);
@@ -427,24 +353,6 @@ static void begin_item (worker_kind_t *kind, batch_t *batch, uint64_t number, la
     work_answers (kind);
 }
 
-// After a batch: which responses are worth keeping for the next one?
-static void end_batch (worker_kind_t *kind, batch_t *batch, bool begun)
-{
-    bool costly = kind->judge.class->costly;
-    label_response_t *response, *next;
-    HASH_ITER (hh, batch->lease->responses, response, next) {
-        response->in_batch = false;
-        response->kept = begun && (costly || content_key_equal (&response->prompt_key, &batch->prompt_key));
-        label_rest (&kind->table, response);
-    }
-    label_prompt_release (&batch->prompt);
-    for (size_t i = 0; i < batch->n; i++)
-        label_body_free (&batch->bodies [i]);
-    free (batch->bodies);
-    batch->lease->in_batch = false;
-    label_lease_rest (&kind->table, batch->lease);
-}
-
 static void label_grant (worker_kind_t *kind, uint64_t number, const spend_t *grant)
 {
     label_lease_grant (label_lease_get (&kind->table, number), grant);
@@ -453,12 +361,12 @@ static void label_grant (worker_kind_t *kind, uint64_t number, const spend_t *gr
 static status_t label_begin (worker_kind_t *kind, uint64_t lease, const uint64_t *items, const void *const *bodies,
                              const size_t *lens, size_t n, fault_t *fault)
 {
-    batch_t batch = { .lease = label_lease_get (&kind->table, lease), .bodies = mem_zero (n + 1, sizeof *batch.bodies) };
-    batch.lease->in_batch = true;
-    status_t status = read_batch (kind, &batch, bodies, lens, n, fault);
+    label_batch_t batch;
+    label_batch_open (&batch, &kind->table, &kind->setup, lease, n);
+    status_t status = label_batch_read (&batch, bodies, lens, n, fault);
     for (size_t i = 0; i < n && status == OK; i++)
         begin_item (kind, &batch, items [i], &batch.bodies [i]);
-    end_batch (kind, &batch, status == OK);
+    label_batch_close (&batch, status == OK, kind->judge.class->costly);
     show_rest (kind);
     return status;
 }

@@ -147,3 +147,8 @@ void label_setup_free (label_setup_t *setup)
     free (setup->fixed);
     *setup = (label_setup_t) { 0 };
 }
+
+bool label_setup_foresees (const label_setup_t *setup, Rulemill__LabelHow how)
+{
+    return setup->policy == POLICY_ADAPTER || how == RULEMILL__LABEL_HOW__HOW_ADAPTER || how == RULEMILL__LABEL_HOW__HOW_AUDIT;
+}

@@ -27,4 +27,7 @@ status_t label_setup_read (label_setup_t *setup, const void *bytes, size_t len, 
                            fault_t *fault) MUST_USE;
 void label_setup_free (label_setup_t *setup);
 
+// Does an adapter foresee the rules of a pair that is to be labelled like this?
+bool label_setup_foresees (const label_setup_t *setup, Rulemill__LabelHow how);
+
 #endif
