@@ -14,7 +14,7 @@
 #include "ops/adapter_eval.h"
 #include "ops/adapter_inspect.h"
 #include "ops/adapter_train.h"
-#include "ops/setup.h"
+#include "ops/setup_flags.h"
 
 // What the child that learns may take beyond adapter.memory_mb: the program itself and the store's caches.
 enum { BESIDES_MB = 1024 };

@@ -10,7 +10,7 @@
 #include "ops/evaluate_judge.h"
 #include "ops/evaluate_report.h"
 #include "ops/reward_source.h"
-#include "ops/setup.h"
+#include "ops/setup_flags.h"
 
 static const cli_flag_t flags [] = {
     { "--reward", "REWARD", "what is evaluated: see above", NULL, false },

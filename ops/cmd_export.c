@@ -11,7 +11,7 @@
 #include "coordinator/run_cells.h"
 #include "ops/progress.h"
 #include "ops/judge_setup.h"
-#include "ops/setup.h"
+#include "ops/setup_flags.h"
 
 static const cli_flag_t flags [] = {
     { "--format", "FORMAT", NULL, "export.format", false },

@@ -9,7 +9,7 @@
 #include "ops/config_judge.h"
 #include "ops/config_write.h"
 #include "ops/probe.h"
-#include "ops/setup.h"
+#include "ops/setup_flags.h"
 
 static const cli_flag_t flags [] = {
     { "--model", "NAME", NULL, "judge.model", false },

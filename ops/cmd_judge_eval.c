@@ -9,7 +9,7 @@
 #include "ops/eval_show.h"
 #include "ops/judge_members.h"
 #include "ops/judge_setup.h"
-#include "ops/setup.h"
+#include "ops/setup_flags.h"
 #include "ops/spec.h"
 
 const cli_flag_t cmd_judge_eval_flags [] = {

@@ -1,7 +1,7 @@
 #include "ops/cmd.h"
 
 #include "ops/run_job.h"
-#include "ops/setup.h"
+#include "ops/setup_flags.h"
 
 static const cli_flag_t flags [] = {
     { "--workers", "N", NULL, "workers", false },

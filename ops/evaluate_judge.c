@@ -14,7 +14,7 @@
 #include "ops/evaluate_report.h"
 #include "ops/judge_setup.h"
 #include "ops/run_job.h"
-#include "ops/setup.h"
+#include "ops/setup_flags.h"
 #include "storage/scores_rows.h"
 
 enum { ARGUMENTS_MAX = 256 };

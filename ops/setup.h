@@ -12,9 +12,6 @@
 
 typedef struct setup setup_t;
 
-// The flags that both commands share: of the corpus, of the run, and of the job.
-extern const cli_flag_t setup_corpus_flags [], setup_run_flags [], setup_job_flags [];
-
 // local: with workers of its own; otherwise listening for others. *out is owned by the caller. ERR_USAGE for what the user
 // can mend on the command line, ERR_BUSY where a job holds the store.
 status_t setup_new (const cli_t *cli, bool local, setup_t **out, fault_t *fault) MUST_USE;
@@ -32,11 +29,5 @@ bool setup_judge_is_new (const setup_t *setup);
 
 // A run that was found in the store has this tie margin (1e-6): where nobody gave one, it is the configuration's from now on.
 void setup_take_margin (setup_t *setup, uint32_t margin);
-
-// Apply --config, --set and the flags that have a key, in this order of strength: file, then the others as they come.
-status_t setup_configure (config_t *config, const cli_t *cli, fault_t *fault) MUST_USE;
-
-// What a configuration says of exporting; borrows from it.
-dataset_options_t setup_dataset (const config_t *config);
 
 #endif
