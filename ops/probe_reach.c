@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "ops/probe_parts.h"
 #include "worker/answer_text.h"
+#include "worker/reach.h"
 
 enum { LIST_MS = 20000 };
 
@@ -22,10 +23,7 @@ static bool judge_reply (probe_t *probe)
     const probe_reply_t *reply = &probe->reply;
     char text [256];
     if (reply->outcome != HTTP_ANSWERED) {
-        bool certificate = strstr (reply->why, "certificate") != NULL;
-        probe_find_away (probe, "reachable", PROBE_AWAY, "%s: %s; %s", probe->url, reply->why,
-                         certificate ? "where a private authority signed it, give that one's certificates with judge.ca_file"
-                         : "is the server up, and is this its URL?");
+        probe_find_away (probe, "reachable", PROBE_AWAY, "%s: %s; %s", probe->url, reply->why, reach_mend (reply->why));
         return false;
     }
     if (reply->status >= 300 && reply->status < 400) {

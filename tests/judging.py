@@ -1,6 +1,7 @@
 """What tests of a judge behind HTTP share: a scripted server of one's own (servers/scripted.py), and a small job that asks it."""
 
 import json
+import ssl
 import subprocess
 import sys
 import time
@@ -17,20 +18,22 @@ sys.path.insert(0, str(SERVERS))
 PAIRS, RULES = 12, 4
 CELLS = PAIRS * 2 * RULES
 PROBE = 6               # calls that are made before the first run with a judge
+UNVERIFIED = ssl._create_unverified_context()       # for what the tests themselves ask; whose server it is they know
 TEXTS = ["The response apologises.", "The response names a helpline.", "The response gives steps.", "The response refuses."]
 
 
 class Server:
     """A scripted server of one's own; its log tells what was asked."""
 
-    def __init__(self, folder, script, port=0):
+    def __init__(self, folder, script, port=0, cert=None):
         self.log_file = folder / f"server-{time.monotonic_ns()}.log"
         script_file = self.log_file.with_suffix(".json")
         script_file.write_text(json.dumps({"model": "tester", **script}))
         self.process = subprocess.Popen([sys.executable, SERVERS / "scripted.py", "--port", str(port), "--script", script_file,
-                                         "--log", self.log_file], stdout=subprocess.PIPE, text=True)
+                                         "--log", self.log_file, *(["--cert", cert] if cert else [])], stdout=subprocess.PIPE, text=True)
         self.port = int(self.process.stdout.readline())
-        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self.root = f"{'https' if cert else 'http'}://127.0.0.1:{self.port}"
+        self.url = f"{self.root}/v1"
 
     def stats(self):
         return self.ask("/__stats")
@@ -40,7 +43,7 @@ class Server:
         return self.ask("/__rules", json.dumps(rules).encode())
 
     def ask(self, path, body=None):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", body, timeout=60) as answer:
+        with urllib.request.urlopen(f"{self.root}{path}", body, timeout=60, context=UNVERIFIED) as answer:
             return json.load(answer)
 
     def stop(self):
@@ -61,8 +64,8 @@ class Server:
 def serve(tmp_path):
     servers = []
 
-    def start(port=0, **script):
-        servers.append(Server(tmp_path, script, port))
+    def start(port=0, cert=None, **script):
+        servers.append(Server(tmp_path, script, port, cert))
         return servers[-1]
 
     yield start

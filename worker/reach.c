@@ -69,6 +69,16 @@ status_t reach (http_t *http, const char *const *urls, size_t n, const char *sec
     if (reached.denied > 0)
         return fault_set (fault, ERR_DENIED, "the judge %s (%s); check OPENAI_API_KEY, judge.key_file or judge.key_command on this machine",
                           secret ? "refused the key" : "wants a key", reached.refusal);
-    return fault_set (fault, ERR_IO, "none of the judge's endpoints can be reached from here (%s%s: %s); is a server up there, and does this "
-                      "machine get through to it?", urls [0], n > 1 ? " and others" : "", reached.why);
+    return fault_set (fault, ERR_IO, "none of the judge's endpoints can be reached from here (%s%s: %s); %s", urls [0], n > 1 ? " and others" : "",
+                      reached.why, reach_mend (reached.why));
+}
+
+// libcurl's own words, whatever TLS library it was built with: names first, as they speak of certificates too.
+const char *reach_mend (const char *why)
+{
+    if (strstr (why, "subject name") || strstr (why, "hostname mismatch"))
+        return "the certificate is for another name: give the URL by the name that stands in it";
+    if (strstr (why, "certificate"))
+        return "where a private authority signed it, give that one's certificates with judge.ca_file";
+    return "is the server up, is this its URL, and does this machine get through to it?";
 }

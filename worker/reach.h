@@ -9,4 +9,7 @@
 // the key, ERR_IO where none answers; the fault says why.
 status_t reach (http_t *http, const char *const *urls, size_t n, const char *secret, fault_t *fault) MUST_USE;
 
+// What mends a server that is not reached, by what the HTTP client said of it (http_answer_t.why).
+const char *reach_mend (const char *why);
+
 #endif

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "worker/http.h"
+#include "worker/reach.h"
 
 extern char **environ;
 
@@ -475,6 +476,7 @@ static void tls_is_verified_with_a_private_ca (void **state)
     ask (http, url, "sk-secret", chat ("a"), 10000, &got);
     assert_int_equal (got.answer.outcome, HTTP_UNREACHABLE);
     assert_false (got.answer.sent);
+    assert_non_null (strstr (reach_mend (got.answer.why), "judge.ca_file"));
     http_destroy (&http);
 
     fault_t fault = { 0 };
@@ -488,6 +490,8 @@ static void tls_is_verified_with_a_private_ca (void **state)
     snprintf (url, sizeof url, "https://127.0.0.1:%u/v1/chat/completions", server.port);
     ask (http, url, "sk-secret", chat ("a"), 10000, &got);         // another name than the certificate's
     assert_int_equal (got.answer.outcome, HTTP_UNREACHABLE);
+    assert_false (got.answer.sent);
+    assert_non_null (strstr (reach_mend (got.answer.why), "another name"));
     buf_free (&got.body);
     http_destroy (&http);
     server_stop (&server);
