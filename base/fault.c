@@ -36,6 +36,18 @@ status_t fault_prefix (fault_t *fault, const char *format, ...)
     return fault_set (fault, fault->code, "%s: %s", context, old);
 }
 
+status_t fault_of_setting (status_t status, fault_t *fault)
+{
+    switch (status) {
+    case ERR_IO: case ERR_FORMAT: case ERR_LIMIT: case ERR_NOT_FOUND: case ERR_CORRUPT: case ERR_DENIED:
+        if (fault)
+            fault->code = ERR_USAGE;
+        return ERR_USAGE;
+    default:
+        return status;
+    }
+}
+
 const char *status_name (status_t code)
 {
     static const char *const names [] = {

@@ -45,6 +45,10 @@ status_t fault_set (fault_t *fault, status_t code, const char *format, ...) PRIN
 // Put "context: " before the text of *fault; returns fault->code.
 status_t fault_prefix (fault_t *fault, const char *format, ...) PRINTF_LIKE (2, 3);
 
+// A file that a setting names and that can't be used makes the setting wrong: what is said of the file (ERR_IO, ERR_FORMAT,
+// ERR_LIMIT, ERR_NOT_FOUND, ERR_CORRUPT, ERR_DENIED) becomes ERR_USAGE with the same text; other codes stay. Returns the code.
+status_t fault_of_setting (status_t status, fault_t *fault) MUST_USE;
+
 // The name of a code, for logs: "io", "format", ...
 const char *status_name (status_t code);
 

@@ -217,7 +217,7 @@ static status_t open_benchmarks (job_t *job, fault_t *fault)
     const job_options_t *o = job->options;
     uint32_t number = 0;
     Rulemill__RunRecord *run = NULL;
-    status_t status = exclude_open (o->exclude, o->n_exclude, &job->exclude, fault);
+    status_t status = fault_of_setting (exclude_open (o->exclude, o->n_exclude, &job->exclude, fault), fault);
     size_t gone = 0;
     while (gone < o->n_exclude && (access (o->exclude [gone], F_OK) == 0 || errno != ENOENT))
         gone++;

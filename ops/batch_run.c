@@ -23,7 +23,7 @@ static status_t read_judge (batch_run_t *run, fault_t *fault)
     run->config = config_new ();
     status_t status = config_inherit (run->config, "stored configuration", record->config, "", fault);
     if (status == OK)
-        status = judge_setup_fill (run->config, &run->judge, fault);
+        status = fault_of_setting (judge_setup_fill (run->config, &run->judge, fault), fault);
     if (status != OK)
         return status;
     run->identity = judge_setup_identity (&run->judge);

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "coordinator/run_cells.h"
+#include "ops/named_files.h"
 #include "ops/progress.h"
 #include "ops/judge_setup.h"
 #include "ops/setup_flags.h"
@@ -87,6 +88,8 @@ static status_t export_stored (const cli_t *cli, config_t *config, const char *d
         status = config_inherit (config, "stored configuration", opened.run->config, "export.", fault);
     if (status == OK)
         status = read_options (cli, config, &options, fault);
+    if (status == OK)
+        status = named_files_check_sign (options.sign_key, fault);
     if (status == OK) {
         options.dir = dir;
         options.rules = opened.rules;

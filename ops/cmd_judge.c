@@ -3,11 +3,12 @@
 #include "ops/cmd_judge_eval.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "ops/config_judge.h"
 #include "ops/config_write.h"
+#include "ops/judge_setup.h"
 #include "ops/probe.h"
 #include "ops/setup_flags.h"
 
@@ -53,22 +54,34 @@ static status_t write_found (const probe_report_t *report, const char *path, fau
     return status;
 }
 
+// The URL that is given, or else the one that label would ask: the configuration's, or OPENAI_BASE_URL.
+static status_t take_url (config_t *config, const char *const *words, size_t n_words, fault_t *fault)
+{
+    const char *variable = getenv ("OPENAI_BASE_URL");
+    size_t configured = config->judge.urls.count;
+    if (n_words > 2)
+        return fault_set (fault, ERR_USAGE, "say judge probe URL; one endpoint is asked at a time");
+    if (n_words == 2)
+        return config_set (config, "judge.urls", "judge probe", words [1], fault);
+    if (configured > 1)
+        return fault_set (fault, ERR_USAGE, "the configuration has %zu endpoints; say which is asked: judge probe URL", configured);
+    if (configured == 0 && (variable == NULL || *variable == '\0'))
+        return fault_set (fault, ERR_USAGE, "say judge probe URL, or set OPENAI_BASE_URL");
+    return judge_setup_endpoint (config, fault);
+}
+
 static status_t probe (const cli_t *cli, const char *const *words, size_t n_words, int *exit_code, fault_t *fault)
 {
-    if (n_words != 2)
-        return fault_set (fault, ERR_USAGE, "say judge probe URL");
     config_t *config = config_new ();
     probe_report_t report;
-    status_t status = config_judge_url ("judge probe", words [1], fault);
+    status_t status = setup_configure (config, cli, fault);
     if (status == OK)
-        status = setup_configure (config, cli, fault);
-    if (status == OK)
-        status = config_set (config, "judge.urls", "judge probe", words [1], fault);
+        status = take_url (config, words, n_words, fault);
     // One endpoint is asked, whatever the weights of several may be.
     if (status == OK)
         status = config_set_names (config, "judge.weights", "judge probe", NULL, 0, fault);
     if (status == OK)
-        status = probe_run (config, words [1], &(probe_options_t) { .depth = PROBE_FULL }, &report, fault);
+        status = probe_run (config, config->judge.urls.items [0], &(probe_options_t) { .depth = PROBE_FULL }, &report, fault);
     if (status == OK)
         status = show (&report, cli_has (cli, "--json"), fault);
     if (status == OK && cli_has (cli, "--write"))
@@ -101,10 +114,11 @@ const command_t command_judge = {
     .cli = {
         .name = "judge",
         .summary = "ask a server whether it is fit to judge; hold a judge against people; judge by files, for batch services",
-        .operands = "probe URL | eval ROWS|DIR | agreement DIR | batch-export DIR | batch-import DIR FILE...", .operands_min = 2, .operands_max = SIZE_MAX,
+        .operands = "probe [URL] | eval ROWS|DIR | agreement DIR | batch-export DIR | batch-import DIR FILE...", .operands_min = 1, .operands_max = SIZE_MAX,
         .about = "probe says of an OpenAI-compatible server whether it can be reached, takes the key, has the model, returns log-\n"
                  "probabilities and knows the labels, with the mend where it does not; then how long conversations may be,\n"
-                 "whether it has a prefix cache, and a tie margin by the noise of repeated answers. About six calls.\n"
+                 "whether it has a prefix cache, and a tie margin by the noise of repeated answers. About six calls. Without URL it\n"
+                 "asks the endpoint of the configuration (--config, judge.urls), or else of OPENAI_BASE_URL.\n"
                  "eval ROWS takes single responses of which people said whether propositions hold, and gives the AUC of the judge's\n"
                  "scores; eval DIR gives the agreement of a job's labels with the preferences in its rows, for all runs or one. Both\n"
                  "with 95 % intervals and beside what needs no judge.\n"

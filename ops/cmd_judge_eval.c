@@ -46,9 +46,9 @@ static status_t load (work_t *work, const cli_t *cli, const char *path, parity_t
     if (status == OK && judge_is_http (work->config) && !judge_has_panel (work->config))
         status = judge_setup_endpoint (work->config, fault);
     if (status == OK)
-        status = spec_pool (work->config, &work->pool, &yaml, fault);
+        status = fault_of_setting (spec_pool (work->config, &work->pool, &yaml, fault), fault);
     if (status == OK)
-        status = eval_map_load (cli_text (cli, "--map"), &work->map, fault);
+        status = fault_of_setting (eval_map_load (cli_text (cli, "--map"), &work->map, fault), fault);
     if (status == OK && strcmp (work->config->judge.name, "replay") != 0)
         status = eval_map_resolve (work->map, work->pool, fault);
     if (status == OK)

@@ -120,7 +120,7 @@ static status_t synth (const cli_t *cli, int *exit_code, fault_t *fault)
     if (status == OK && cli_has (cli, "--rules"))
         status = config_set (config, "rules.file", "--rules", cli_text (cli, "--rules"), fault);
     if (status == OK)
-        status = spec_pool (config, &pool, &yaml, fault);
+        status = fault_of_setting (spec_pool (config, &pool, &yaml, fault), fault);
     if (status == OK)
         status = generate (cli, &options, pool, fault);
     rulepool_destroy (&pool);

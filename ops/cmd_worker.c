@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "ops/named_files.h"
 #include "worker/worker.h"
 
 static const cli_flag_t flags [] = {
@@ -24,6 +25,8 @@ static status_t read_options (const cli_t *cli, worker_options_t *options, fault
     uint64_t parent = 0;
     status_t status = cli_whole (cli, "--parent", 1, INT32_MAX, &parent, fault);
     options->parent = (int) parent;
+    if (status == OK && options->endpoint.worker_key)
+        status = named_files_check_worker (options->endpoint.worker_key, options->endpoint.server_public, fault);
     return status;
 }
 

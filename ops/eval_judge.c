@@ -187,7 +187,7 @@ static status_t ask_judge (work_t *work, judge_members_t *judges, const spec_t *
     }
     const judge_sink_t sink = { .done = answered, .cell = keep_cell, .allow = may_call, .used = call_ended, .ctx = work };
     if (status == OK)
-        status = judge_open (&work->judge, &message, work->options->pool, &sink, work->fault);
+        status = fault_of_setting (judge_open (&work->judge, &message, work->options->pool, &sink, work->fault), work->fault);
     if (status == OK) {
         ask_all (work);
         status = work->status;
@@ -221,11 +221,11 @@ status_t eval_judge_cells (const eval_judge_t *options, cell_t *cells, eval_judg
     bool http = judge_is_http (options->config);
     judge_members_t judges = { .n = 0 };
     spec_t spec = { .weights = { 0 } };
-    status_t status = http ? judge_members_load (options->config, &judges, fault) : OK;
+    status_t status = http ? fault_of_setting (judge_members_load (options->config, &judges, fault), fault) : OK;
     if (status == OK && judges.panel)
         status = fault_set (fault, ERR_USAGE, "a panel can't be held against answers of people; evaluate its judges one by one");
     if (status == OK)
-        status = spec_build (options->config, http ? &judges : NULL, options->pool, &spec, fault);
+        status = fault_of_setting (spec_build (options->config, http ? &judges : NULL, options->pool, &spec, fault), fault);
     if (status == OK)
         status = ask_judge (&work, http ? &judges : NULL, &spec);
     spec_clear (&spec);

@@ -82,7 +82,7 @@ bool probe_wait (probe_t *probe, unsigned *waited_ms)
 
 static status_t prepare (probe_t *probe, fault_t *fault)
 {
-    status_t status = judge_setup_fill (probe->config, &probe->setup, fault);
+    status_t status = fault_of_setting (judge_setup_fill (probe->config, &probe->setup, fault), fault);
     probe->filled = true;
     if (status != OK)
         return status;
@@ -114,9 +114,11 @@ static status_t begin (probe_t *probe, const config_t *config, fault_t *fault)
     probe->base = mem_string_n (probe->url, len);
     status_t status = copy_config (config, &probe->config, fault);
     if (status == OK)
-        status = secret_read (config->judge.key_file, config->judge.key_command, &probe->secret, fault);
+        status = fault_of_setting (secret_read (config->judge.key_file, config->judge.key_command, &probe->secret, fault), fault);
     const http_options_t options = { .ca_file = config->judge.ca_file };
-    return status == OK ? http_new (&options, &probe->http, fault) : status;
+    if (status == OK)
+        status = http_new (&options, &probe->http, fault);
+    return options.ca_file ? fault_of_setting (status, fault) : status;
 }
 
 static void end (probe_t *probe)

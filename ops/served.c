@@ -268,11 +268,13 @@ static status_t begin (served_t *served, fault_t *fault)
 {
     const served_options_t *options = served->options;
     const http_options_t http = { .ca_file = options->ca_file, .answer_bytes_max = ANSWER_BYTES_MAX, .connections_max = options->concurrency };
-    status_t status = served_form_new (options->url, options->model, options->template_path, &served->form, fault);
+    status_t status = fault_of_setting (served_form_new (options->url, options->model, options->template_path, &served->form, fault), fault);
     if (status == OK)
-        status = secret_read (options->key_file ? options->key_file : "", "", &served->secret, fault);
+        status = fault_of_setting (secret_read (options->key_file ? options->key_file : "", "", &served->secret, fault), fault);
     if (status == OK)
         status = http_new (&http, &served->http, fault);
+    if (status != OK && options->ca_file)
+        return fault_of_setting (status, fault);
     if (status != OK)
         return status;
     digest_t identity = served_form_identity (served->form);

@@ -13,6 +13,7 @@
 #include "ops/judge_check.h"
 #include "ops/judge_members.h"
 #include "ops/judge_setup.h"
+#include "ops/named_files.h"
 #include "ops/paths.h"
 #include "ops/probe.h"
 #include "ops/setup_flags.h"
@@ -233,11 +234,11 @@ static status_t set_run (setup_t *setup, const cli_t *cli, bool resume, fault_t 
     const config_t *config = setup->config;
     status_t status = cli_whole (cli, "--limit", 1, UINT64_MAX, &job->limit, fault);
     if (status == OK && judge_is_http (config))
-        status = judge_members_load (setup->config, &setup->judges, fault);
+        status = fault_of_setting (judge_members_load (setup->config, &setup->judges, fault), fault);
     if (status == OK && !resume) {
-        status = spec_pool (config, &setup->pool, &setup->pool_yaml, fault);
+        status = fault_of_setting (spec_pool (config, &setup->pool, &setup->pool_yaml, fault), fault);
         if (status == OK)
-            status = spec_build (config, judge_is_http (config) ? &setup->judges : NULL, setup->pool, &setup->spec, fault);
+            status = fault_of_setting (spec_build (config, judge_is_http (config) ? &setup->judges : NULL, setup->pool, &setup->spec, fault), fault);
         job->spec = &setup->spec.message;
         job->pool = setup->pool;
         job->pool_yaml = setup->pool_yaml.data;
@@ -293,7 +294,7 @@ static status_t set_remote (setup_t *setup, const cli_t *cli, fault_t *fault)
         return fault_set (fault, ERR_USAGE, "--insecure-no-curve with --key and --admit; take one or the others out");
     job->server_key = keys ? config->service.key : NULL;
     job->worker_keys = keys ? config->service.admit : NULL;
-    return OK;
+    return keys ? named_files_check_service (job->server_key, job->worker_keys, fault) : OK;
 }
 
 // A worker whose server is away makes no progress, but it does not hang either.
@@ -340,6 +341,8 @@ static status_t fill (setup_t *setup, const cli_t *cli, bool local, fault_t *fau
     set_service (setup);
     setup->job.dir = dir;
     setup->job.no_export = cli_has (cli, "--no-export");
+    if (status == OK && !setup->job.no_export)
+        status = named_files_check_sign (setup->config->export.sign, fault);
     setup->job.plan_only = cli_has (cli, "--plan");
     setup->job.dry_run = cli_has (cli, "--dry-run");
     return status;

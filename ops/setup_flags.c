@@ -75,22 +75,13 @@ static status_t apply_flag (config_t *config, const cli_t *cli, const cli_flag_t
     return config_set (config, flag->key, flag->name, value ? value : "true", fault);
 }
 
-static status_t load_file (config_t *config, const char *path, fault_t *fault)
-{
-    status_t status = config_load_file (config, path, fault);
-    if (status == OK)
-        return OK;
-    fault->code = ERR_USAGE;
-    return ERR_USAGE;
-}
-
 status_t setup_configure (config_t *config, const cli_t *cli, fault_t *fault)
 {
     const cli_flag_t *flag;
     const char *value;
     for (size_t i = 0; cli_each (cli, i, &flag, &value); i++)
         if (strcmp (flag->name, "--config") == 0) {
-            status_t status = load_file (config, value, fault);
+            status_t status = fault_of_setting (config_load_file (config, value, fault), fault);
             if (status != OK)
                 return status;
         }

@@ -160,7 +160,7 @@ def test_prompts_of_a_benchmark_are_set_aside_and_listed(shell):
     assert (manifest["counts"]["excluded_prompts"], manifest["counts"]["excluded_pairs"]) == (4, 4)
     assert "4 prompts excluded" in shell("status", "job").out and "excluded" in shell("inspect", "job", "r1").out
     shell.write("none.jsonl", b'{"text": 1}\n')
-    assert "none.jsonl" in shell("label", "rows.jsonl", "--out", "other", "--exclude", "none.jsonl", code=FAILED).err
+    assert "none.jsonl" in shell("label", "rows.jsonl", "--out", "other", "--exclude", "none.jsonl", code=USAGE).err
 
 
 # --- recorded scores ---------------------------------------------------------
@@ -299,7 +299,7 @@ def test_a_signed_dataset(shell, corpora):
     manifest = shell.path("job/dataset/manifest.json")
     manifest.write_text(manifest.read_text().replace('"seed": 1', '"seed": 3', 1))
     shell("verify", "job", "--public-key", "mine.pub", code=FAILED)
-    assert "Ed25519" in shell("export", "job", "--to", "out", "--sign", "mine.pub", code=FAILED).err
+    assert "Ed25519" in shell("export", "job", "--to", "out", "--sign", "mine.pub", code=USAGE).err
 
 
 def test_watching_a_job_ends_with_it(shell, corpora):

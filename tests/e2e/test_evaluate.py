@@ -302,7 +302,7 @@ def test_served_needs_its_settings(shell, bench, server):
                             (["--reward", one.url("score"), "--model", "m", "--work", "w", "--batch", "0"], "--batch")]:
         assert word in shell("evaluate", "bench.jsonl", "--partial", *arguments, code=USAGE).err
     shell.write("template.json", b'{"turn": "no place"}')
-    done = shell("evaluate", "bench.jsonl", "--reward", one.url("classify"), *SERVED, "--template", "template.json", code=FAILED)
+    done = shell("evaluate", "bench.jsonl", "--reward", one.url("classify"), *SERVED, "--template", "template.json", code=USAGE)
     assert "{{content}}" in done.err and not one.requests
 
 

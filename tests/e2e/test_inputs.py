@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from conftest import COMPLETE, FAILED, SET_ASIDE
+from conftest import COMPLETE, FAILED, SET_ASIDE, USAGE
 
 ODD = os.fsdecode(b"odd \xff name.jsonl")
 
@@ -83,7 +83,7 @@ def test_without_its_benchmark_file_nothing_else_goes_on(shell, excluding):
     shell.path("bench.jsonl").rename(shell.path("kept.jsonl"))
     for other in (("--seed", 7), ("--seed", 7, "--new-run"), ("--exclude", "kept.jsonl")):
         assert "bench.jsonl: No such file" in label(shell, *excluding, *other, code=None).err
-    assert "bench.jsonl: No such file" in label(shell, "rows.jsonl", "--out", "other", "--exclude", "bench.jsonl", code=FAILED).err
+    assert "bench.jsonl: No such file" in label(shell, "rows.jsonl", "--out", "other", "--exclude", "bench.jsonl", code=USAGE).err
     shell.write("bench.jsonl", [{"prompt": "Another benchmark."}])
     assert "another one" in label(shell, *excluding, code=None).err
     shell.path("bench.jsonl").unlink()

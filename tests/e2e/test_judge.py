@@ -148,7 +148,7 @@ def test_key_files(shell, serve, job):
     server = serve(key=KEY)
     shell.path("key").write_text(KEY + "\n")
     shell.path("key").chmod(0o644)
-    assert "chmod 600" in job(server, "--set", "judge.key_file=key", code=FAILED).err
+    assert "chmod 600" in job(server, "--set", "judge.key_file=key", code=USAGE).err
     shell.path("key").chmod(0o600)
     job(server, "--set", f"judge.key_file={shell.path('key')}")
     assert KEY.encode() not in everything_in(shell.path("job"))

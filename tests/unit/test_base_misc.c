@@ -224,6 +224,12 @@ static void test_faults (void **state)
     assert_int_equal (fault_prefix (&fault, "while %d", 1), ERR_IO);
     assert_string_equal (fault.text, "while 1: x: no");
     assert_int_equal (fault_set (NULL, ERR_BUSY, "nobody listens"), ERR_BUSY);
+    assert_int_equal (fault_of_setting (ERR_IO, &fault), ERR_USAGE);
+    assert_int_equal (fault.code, ERR_USAGE);
+    assert_string_equal (fault.text, "while 1: x: no");
+    assert_int_equal (fault_of_setting (OK, &fault), OK);
+    assert_int_equal (fault_of_setting (ERR_MISMATCH, &fault), ERR_MISMATCH);
+    assert_int_equal (fault_of_setting (ERR_FORMAT, NULL), ERR_USAGE);
     char long_text [3000];
     memset (long_text, 'a', sizeof long_text - 1);
     long_text [sizeof long_text - 1] = '\0';
