@@ -32,6 +32,7 @@ typedef struct {
     char run [20];                  // "run-0123456789ab", "" before the run is known
     double stage_s;                 // seconds in this stage
     uint64_t done, total;           // of the stage: bytes for ingest, pairs for label and export (total 0: unknown)
+    bool limited;                   // of label: those of the sample that a limit asks for
     double rate;                    // done per second, lately
     double eta_s;                   // -1: unknown
     uint64_t rows, rows_rejected, pairs, duplicates;            // corpus

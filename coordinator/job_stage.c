@@ -34,6 +34,7 @@ static void read_serve (job_t *job)
     serve_state (job->serve, &state);
     s->done = state.position;
     s->total = state.end;
+    s->limited = kind_label_limited (job->kind, &s->done, &s->total);
     s->workers = state.workers;
     s->leases = state.leases;
     s->workers_died = state.workers_died;

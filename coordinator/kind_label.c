@@ -11,67 +11,6 @@
 
 // --- phases ----------------------------------------------------------------
 
-static void sift_down (uint64_t *heap, size_t n, size_t at)
-{
-    for (;;) {
-        size_t child = 2 * at + 1;
-        if (child >= n)
-            return;
-        if (child + 1 < n && heap [child + 1] > heap [child])
-            child++;
-        if (heap [at] >= heap [child])
-            return;
-        uint64_t swap = heap [at];
-        heap [at] = heap [child];
-        heap [child] = swap;
-        at = child;
-    }
-}
-
-// Keep the `limit` smallest values seen in a heap whose root is the largest of them.
-static void keep_smallest (uint64_t *heap, size_t *n, size_t limit, uint64_t value)
-{
-    if (*n < limit) {
-        heap [(*n)++] = value;
-        if (*n == limit)
-            for (size_t i = limit / 2; i-- > 0; )
-                sift_down (heap, limit, i);
-    }
-    else if (value < heap [0]) {
-        heap [0] = value;
-        sift_down (heap, limit, 0);
-    }
-}
-
-// The largest group hash of the sample: that of the limit-th prompt by hash. 8 bytes of memory for each prompt of the sample.
-static status_t find_threshold (label_kind_t *self, uint64_t *threshold, fault_t *fault)
-{
-    *threshold = UINT64_MAX;
-    if (self->options.limit >= self->prompts)
-        return OK;
-    size_t limit = (size_t) self->options.limit, n = 0;
-    uint64_t *heap = mem_new (limit * sizeof *heap);
-    store_iter_t *iter = store_iter_new (self->options.store, TABLE_TEXTS, "P", 1, NULL, 0);
-    status_t status = OK;
-    for (; status == OK && store_iter_valid (iter); store_iter_next (iter)) {
-        size_t len;
-        const uint8_t *bytes = store_iter_value (iter, &len);
-        Rulemill__PromptRecord *prompt = rulemill__prompt_record__unpack (NULL, len, bytes);
-        if (prompt == NULL) {
-            status = fault_set (fault, ERR_CORRUPT, "a prompt in the store can't be read; restore it from a backup");
-            break;
-        }
-        keep_smallest (heap, &n, limit, label_limit_hash (self, prompt));
-        rulemill__prompt_record__free_unpacked (prompt, NULL);
-    }
-    if (status == OK)
-        status = store_iter_status (iter, fault);
-    store_iter_destroy (&iter);
-    *threshold = n < limit ? UINT64_MAX : heap [0];
-    free (heap);
-    return status;
-}
-
 static status_t pairs_end (label_kind_t *self, uint64_t *end, fault_t *fault)
 {
     Rulemill__CorpusState *corpus = NULL;
@@ -99,7 +38,7 @@ static status_t resume_phase (label_kind_t *self, phase_t *phase, const Rulemill
     self->threshold = stored ? stored->threshold : UINT64_MAX;
     if (self->options.limit == 0 || (stored && stored->end == phase->end))
         return OK;
-    status_t status = find_threshold (self, &self->threshold, fault);
+    status_t status = label_limit_threshold (self, &self->threshold, fault);
     if (!stored || stored->threshold != self->threshold)
         phase->low_water = 0;
     return status;
@@ -115,7 +54,9 @@ static status_t auto_phase (label_kind_t *self, phase_t *phase, bool *found, fau
     self->threshold = UINT64_MAX;
     if (status == OK && limit > 0) {
         share = (double) self->options.limit / (double) self->prompts;
-        status = find_threshold (self, &self->threshold, fault);
+        status = label_limit_threshold (self, &self->threshold, fault);
+        if (status == OK)
+            status = label_limit_count (self, pairs, fault);
     }
     if (status == OK)
         status = auto_run_phase (self->auto_run, pairs, limit, share, phase, found, fault);
@@ -143,6 +84,8 @@ static status_t label_phase (kind_t *kind, phase_t *phase, bool *found, fault_t 
         status = record_get_phase (self->options.store, self->run, phase->name, &stored, fault);
     if (status == OK)
         status = resume_phase (self, phase, stored, fault);
+    if (status == OK && self->options.limit > 0)
+        status = label_limit_count (self, phase->end, fault);
     bool again = false;
     if (status == OK)
         status = any_retry (self, &again, fault);
@@ -190,8 +133,7 @@ static status_t look_at (label_kind_t *self, uint64_t item, const Rulemill__Pair
     return self->options.costs && out->state == DUE_LEASE ? label_price (self, item, pair, &out->cost, fault) : OK;
 }
 
-// Is there a label at `item`? Walks along with the pairs, both in order.
-static bool label_at (store_iter_t *labels, uint64_t item)
+bool label_at (store_iter_t *labels, uint64_t item)
 {
     while (store_iter_valid (labels) && record_pair_at (labels) < item)
         store_iter_next (labels);

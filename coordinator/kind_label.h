@@ -36,6 +36,9 @@ void kind_label_destroy (kind_t **kind);
 // Counts as of the last result, committed or about to be.
 const Rulemill__RunCounts *kind_label_counts (const kind_t *kind);
 
+// With a limit: how many pairs it asks for, and how many of them are labelled or set aside. False without one, and before the first phase.
+bool kind_label_limited (const kind_t *kind, uint64_t *done, uint64_t *pairs);
+
 // Where the policy auto stands; false for other policies, and before it has begun.
 bool kind_label_auto (const kind_t *kind, auto_state_t *out);
 

@@ -20,6 +20,13 @@ typedef struct {
     UT_hash_handle hh;
 } overlay_t;
 
+// What a limit leaves of the corpus's first `end` pairs: counted once for a threshold, and followed by the run's counts.
+typedef struct {
+    uint64_t threshold, end;
+    uint64_t pairs, done;           // done: had a label when they were counted
+    uint64_t final_then;            // pairs of the run that had one then
+} label_asked_t;
+
 typedef struct {
     kind_t kind;
     kind_class_t class;             // a copy, as second_copies depends on the judge
@@ -28,6 +35,7 @@ typedef struct {
     Rulemill__RunCounts counts;
     uint64_t threshold;             // of the present phase
     uint64_t prompts;               // of the corpus
+    label_asked_t asked;            // where there is a limit
     bool has_excluded;
 
     // layers (PROTOCOL.md, "The labelling kind"): the members' cells first, then each repeat of them
@@ -74,6 +82,16 @@ bool label_sampling (const label_kind_t *self);     // the policy auto judges it
 const char *label_selector (const label_kind_t *self, Rulemill__LabelHow how);
 // Are its rules foreseen by an adapter, so that only the worker knows which are asked about? Then they are this many.
 bool label_foreseen (const label_kind_t *self, Rulemill__LabelHow how, uint64_t *rules);
+
+// kind_label_limit.c
+// The largest group hash of the sample: that of the limit-th prompt by hash. 8 bytes of memory for each prompt of the sample.
+status_t label_limit_threshold (label_kind_t *self, uint64_t *threshold, fault_t *fault) MUST_USE;
+// Count the pairs below end that self->threshold leaves, by a walk over the pairs where that is not known yet.
+status_t label_limit_count (label_kind_t *self, uint64_t end, fault_t *fault) MUST_USE;
+
+// kind_label.c
+// Is there a label at `item`? labels walks along with items that come in order.
+bool label_at (store_iter_t *labels, uint64_t item);
 
 // kind_label_item.c
 status_t label_body (kind_t *kind, uint64_t item, bool first, buf_t *body, fault_t *fault);

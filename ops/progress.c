@@ -195,6 +195,17 @@ static void write_line (progress_t *progress)
     progress->written = true;
 }
 
+// A stage that counts nothing says the same all the time: once is enough.
+static void take_line (progress_t *progress, const job_snapshot_t *snapshot)
+{
+    buf_t line = { 0 };
+    progress_line (snapshot, &line);
+    bool same = progress->line.data && strcmp (line.data, progress->line.data) == 0;
+    progress->written = progress->written && same;
+    buf_free (&progress->line);
+    progress->line = line;
+}
+
 void progress_show (void *ctx, const job_snapshot_t *snapshot)
 {
     progress_t *progress = ctx;
@@ -212,9 +223,7 @@ void progress_show (void *ctx, const job_snapshot_t *snapshot)
     progress->shown = true;
     progress->stage = snapshot->stage;
     progress->done = snapshot->done;
-    buf_clear (&progress->line);
-    progress_line (snapshot, &progress->line);
-    progress->written = false;
+    take_line (progress, snapshot);
     int64_t now = clock_ms (&progress->options.clock), every = rewriting ? REWRITE_EVERY_MS : LINE_EVERY_MS;
     if (!changed && now - progress->shown_ms < every)
         return;

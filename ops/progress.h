@@ -1,7 +1,7 @@
 // progress: where a job stands, for the person who waits for it.
 //
-// On a terminal one line of standard error is rewritten in place; elsewhere a whole line is written every ten seconds
-// and at each change of stage. Colours appear on terminals alone, and never with NO_COLOR.
+// On a terminal one line of standard error is rewritten in place; elsewhere a whole line is written every ten seconds,
+// where it says something else than the last, and at each change of stage. Colours appear on terminals alone, and never with NO_COLOR.
 #ifndef OPS_PROGRESS_H
 #define OPS_PROGRESS_H
 

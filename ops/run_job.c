@@ -98,10 +98,11 @@ static status_t stopped (const outcome_t *outcome, fault_t *fault)
 {
     const job_snapshot_t *last = &outcome->job.last;
     buf_t so_far = { 0 };
-    progress_count (&so_far, last->labelled);
+    bool limited = last->limited && last->stage == STAGE_LABEL;
+    progress_count (&so_far, limited ? last->done : last->labelled);
     buf_add_str (&so_far, " of ");
-    progress_count (&so_far, outcome->job.corpus_counts.pairs);
-    buf_add_str (&so_far, " pairs are labelled and kept");
+    progress_count (&so_far, limited ? last->total : outcome->job.corpus_counts.pairs);
+    buf_add_str (&so_far, limited ? " pairs that --limit asks for are labelled and kept" : " pairs are labelled and kept");
     if (last->stage <= STAGE_PROBE) {
         buf_clear (&so_far);
         buf_add_str (&so_far, "what was read is kept");

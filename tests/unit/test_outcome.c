@@ -85,7 +85,7 @@ static int64_t read_watch (void *ctx)
     return ((watch_t *) ctx)->ms;
 }
 
-// Away from a terminal: a line at each change of stage, and every ten seconds.
+// Away from a terminal: a line at each change of stage, and every ten seconds where it says something else than the last.
 static void test_pace (void **state)
 {
     (void) state;
@@ -94,7 +94,12 @@ static void test_pace (void **state)
     progress_options_t options = { .out = file, .clock = { read_watch, &watch } };
     progress_t *progress = progress_new (&options);
     job_snapshot_t s = { .stage = STAGE_INGEST, .eta_s = -1 };
-    for (; watch.ms <= 21000; watch.ms += 250)
+    for (; watch.ms <= 21000; watch.ms += 250) {
+        s.done = (uint64_t) watch.ms * 1000;
+        progress_show (progress, &s);
+    }
+    s = (job_snapshot_t) { .stage = STAGE_PROBE, .eta_s = -1 };
+    for (; watch.ms <= 42000; watch.ms += 250)
         progress_show (progress, &s);
     s.stage = STAGE_LABEL;
     s.draining = true;
@@ -111,7 +116,7 @@ static void test_pace (void **state)
         assert_null (strchr (line, '\r'));
     }
     fclose (file);
-    assert_int_equal (lines, 6);        // at 0, 10 and 20 s, how ingest ended, the word on stopping, label
+    assert_int_equal (lines, 7);        // at 0, 10 and 20 s, how ingest ended, probe, the word on stopping, label
     assert_int_equal (drains, 1);
 }
 
