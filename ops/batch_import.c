@@ -109,15 +109,20 @@ static void take_body (import_t *self, const json_value_t *body)
         buf_add_str (&self->text, "null");
 }
 
+static constrain_t constrain_of (const import_t *self, const batch_id_t *id)
+{
+    return id->constrained ? self->run->constrain : CONSTRAIN_NONE;
+}
+
 // A label in words, where the probabilities are none of a label's.
-static bool read_words (import_t *self, answer_t *answer)
+static bool read_words (import_t *self, constrain_t asked, answer_t *answer)
 {
     chat_settings_t settings = self->run->settings;
     if (!settings.logprobs)
         return false;
     settings.logprobs = false;
     answer_t words;
-    answer_read (self->body, &settings, self->text.data, self->text.len, &words);
+    answer_read (self->body, &settings, asked, self->text.data, self->text.len, &words);
     if (words.kind == ANSWER_CELL)
         *answer = words;
     return words.kind == ANSWER_CELL;
@@ -127,7 +132,7 @@ static bool read_words (import_t *self, answer_t *answer)
 static status_t unreadable (import_t *self, const batch_id_t *id, batch_mark_t mark, answer_t *answer, fault_t *fault)
 {
     bool again = !id->constrained && self->run->constrain != CONSTRAIN_NONE;
-    if (!again && read_words (self, answer)) {
+    if (!again && read_words (self, constrain_of (self, id), answer)) {
         count_usage (self, answer);
         self->report->imported++;
         return batch_cells_add (self->cells, id, &answer->cell, fault);
@@ -147,7 +152,7 @@ static status_t take_answer (import_t *self, const batch_id_t *id, batch_mark_t 
 {
     answer_t answer;
     take_body (self, body);
-    answer_read (self->body, &self->run->settings, self->text.data, self->text.len, &answer);
+    answer_read (self->body, &self->run->settings, constrain_of (self, id), self->text.data, self->text.len, &answer);
     if (answer.kind == ANSWER_UNREADABLE)
         return unreadable (self, id, mark, &answer, fault);
     if (answer.kind == ANSWER_MALFORMED) {
@@ -172,7 +177,9 @@ static bool is_error (import_t *self, const json_value_t *root)
     char text [256];
     bool context = false;
     buf_clear (&self->text);
-    if (failed) {
+    if (failed && json_is (json_get (error, "error"), JSON_OBJECT))     // vLLM puts a server's whole answer there
+        json_write_value (&self->text, error);
+    else if (failed) {
         buf_add_str (&self->text, "{\"error\":");
         json_write_value (&self->text, error);
         buf_add_char (&self->text, '}');

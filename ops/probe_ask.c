@@ -93,7 +93,7 @@ void probe_ask (probe_t *probe, const char *rule)
         if (!may_call (probe, &bound))
             break;
         probe_call (probe->http, url, probe->secret, &body, probe->setup.message.timeout_ms, probe->options->stop, &probe->reply);
-        answer_read (probe->doc, &probe->settings, probe->reply.body.data, probe->reply.body.len, &probe->answer);
+        answer_read (probe->doc, &probe->settings, probe->constrain, probe->reply.body.data, probe->reply.body.len, &probe->answer);
         if (probe->constrain != CONSTRAIN_NONE && probe->answer.kind == ANSWER_UNREADABLE)
             probe_read_text (probe);
         count (probe, &bound);
@@ -108,7 +108,7 @@ bool probe_read_text (probe_t *probe)
     chat_settings_t settings = probe->settings;
     settings.logprobs = false;
     answer_t text;
-    answer_read (probe->doc, &settings, probe->reply.body.data, probe->reply.body.len, &text);
+    answer_read (probe->doc, &settings, probe->constrain, probe->reply.body.data, probe->reply.body.len, &text);
     if (text.kind == ANSWER_CELL)
         probe->answer = text;
     return text.kind == ANSWER_CELL;

@@ -144,12 +144,12 @@ static void from_text (const chat_settings_t *s, const message_t *m, answer_t *o
 }
 
 // Read the label from log-probabilities. False: there are none for it, so the text counts.
-static bool from_tokens (const chat_settings_t *s, const json_value_t *choice, const message_t *m, answer_t *out)
+static bool from_tokens (const chat_settings_t *s, bool constrained, const json_value_t *choice, const message_t *m, answer_t *out)
 {
     const json_value_t *content = json_get (json_get (choice, "logprobs"), "content");
     token_labels_t t;
     label_word_t word = { 0 };
-    if (!answer_read_tokens (content, s->position, &t))
+    if (!answer_read_tokens (content, s->position, constrained, &t))
         return false;
     // After reasoning the tokens must be those of the whole text: the label that they end with is the text's.
     if (s->position == LABEL_AFTER_REASONING
@@ -172,7 +172,7 @@ static bool from_tokens (const chat_settings_t *s, const json_value_t *choice, c
     return true;
 }
 
-static void read_choice (const chat_settings_t *s, const json_value_t *choice, answer_t *out)
+static void read_choice (const chat_settings_t *s, bool constrained, const json_value_t *choice, answer_t *out)
 {
     message_t m = { 0 };
     char quote [QUOTE_BYTES];
@@ -181,7 +181,7 @@ static void read_choice (const chat_settings_t *s, const json_value_t *choice, a
             plain_text (m.other_text.data, m.other_text.len, quote, sizeof quote);
             say (out, ANSWER_UNREADABLE, "the model %s instead of giving a label: %s", m.other, quote);
         }
-        else if (!s->logprobs || !from_tokens (s, choice, &m, out))
+        else if (!s->logprobs || !from_tokens (s, constrained, choice, &m, out))
             from_text (s, &m, out);
     }
     buf_free (&m.text);
@@ -202,7 +202,7 @@ static status_t parse_body (json_doc_t *doc, const char *body, size_t len, const
     return status;
 }
 
-void answer_read (json_doc_t *doc, const chat_settings_t *settings, const char *body, size_t len, answer_t *out)
+void answer_read (json_doc_t *doc, const chat_settings_t *settings, constrain_t constrain, const char *body, size_t len, answer_t *out)
 {
     *out = (answer_t) { .kind = ANSWER_MALFORMED };
     const json_value_t *root;
@@ -217,7 +217,7 @@ void answer_read (json_doc_t *doc, const chat_settings_t *settings, const char *
     read_usage (root, out);
     const json_value_t *choices = json_get (root, "choices");
     if (json_is (choices, JSON_ARRAY) && choices->count > 0)
-        read_choice (settings, choices->child, out);
+        read_choice (settings, constrain != CONSTRAIN_NONE, choices->child, out);
     else if (filled (json_get (root, "error"))) {
         answer_error (doc, body, len, quote, sizeof quote, &context);
         say (out, ANSWER_MALFORMED, "the answer is an error: %s", quote);

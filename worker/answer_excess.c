@@ -38,10 +38,13 @@ static uint64_t read_most (const char *text)
     return 0;
 }
 
-// The largest number that can be a count of the request's tokens.
+// The largest number that can be a count of the request's tokens. vLLM counts no further than one over the limit ("at least"), and
+// what is far too long in characters alone.
 static uint64_t read_tokens (const char *text, uint64_t tokens_max)
 {
     uint64_t largest = 0;
+    if (strstr (text, "at least ") || strstr (text, " characters"))
+        return 0;
     while (*text) {
         char *end = NULL;
         uint64_t number = is_digit (*text) ? strtoull (text, &end, 10) : 0;
@@ -61,5 +64,7 @@ bool answer_excess (json_doc_t *doc, const char *body, size_t len, uint64_t toke
         *most = read_most (text);
         *tokens = read_tokens (text, tokens_max);
     }
-    return *most > 0 && *tokens > *most && *tokens <= tokens_max;
+    if (*tokens <= *most || *tokens > tokens_max)
+        *tokens = 0;
+    return *most > 0;
 }

@@ -50,16 +50,35 @@ static char letters_label (const char *text, size_t len, bool whole)
     return 0;
 }
 
+// Bytes of the marks that may stand before a word.
+static size_t marks_before (const char *token, size_t len)
+{
+    static const char opening [] = " \t\r\n\v\f\"'`*_([{<>}])";
+    size_t at = 0;
+    while (at < len) {
+        size_t n = wide_mark (token + at, len - at);
+        if (n == 0 && (token [at] == '\0' || strchr (opening, token [at]) == NULL))
+            break;
+        at += n ? n : 1;
+    }
+    return at;
+}
+
+char answer_token_letter (const char *token, size_t len)
+{
+    size_t marks = marks_before (token, len);
+    if (marks == len)
+        return ' ';
+    char letter = token [marks] | 0x20;
+    return marks + 1 == len && (letter == 'y' || letter == 'n' || letter == 'i') ? letter : 0;
+}
+
 char answer_token_label (const char *token, size_t len)
 {
-    static const char opening [] = " \t\r\n\v\f\"'`*_([{<>}])", closing [] = " \t\r\n\v\f\"'`*_([{<>}]).,:;!?";
-    while (len > 0) {
-        size_t n = wide_mark (token, len);
-        if (n == 0 && (*token == '\0' || strchr (opening, *token) == NULL))
-            break;
-        token += n ? n : 1;
-        len -= n ? n : 1;
-    }
+    static const char closing [] = " \t\r\n\v\f\"'`*_([{<>}]).,:;!?";
+    size_t marks = marks_before (token, len);
+    token += marks;
+    len -= marks;
     size_t letters = 0;
     while (letters < len && ((token [letters] | 0x20) >= 'a' && (token [letters] | 0x20) <= 'z'))
         letters++;

@@ -52,6 +52,17 @@ static bool probability (const json_value_t *logprob, double *p)
 
 // --- the labels at one place -----------------------------------------------------
 
+static void add_letter (char letter, double p, token_labels_t *out)
+{
+    switch (letter) {
+    case 'y': out->y += p; break;
+    case 'n': out->n += p; break;
+    case 'i': out->i += p; break;
+    case ' ': break;
+    default: out->foreign = true;
+    }
+}
+
 static bool add_token (const char *text, size_t len, const json_value_t *logprob, token_labels_t *out)
 {
     double p;
@@ -62,7 +73,7 @@ static bool add_token (const char *text, size_t len, const json_value_t *logprob
     case 'y': out->yes += p; break;
     case 'n': out->no += p; break;
     case 'i': out->irrelevant += p; break;
-    default: break;
+    default: add_letter (answer_token_letter (text, len), p, out);
     }
     return true;
 }
@@ -116,7 +127,7 @@ static const json_value_t *token_at (const json_value_t *content, size_t at)
     return NULL;
 }
 
-bool answer_read_tokens (const json_value_t *content, label_position_t position, token_labels_t *out)
+bool answer_read_tokens (const json_value_t *content, label_position_t position, bool constrained, token_labels_t *out)
 {
     *out = (token_labels_t) { 0 };
     if (!json_is (content, JSON_ARRAY) || content->count == 0)
@@ -133,5 +144,10 @@ bool answer_read_tokens (const json_value_t *content, label_position_t position,
     if (!json_is (place, JSON_OBJECT))
         return false;
     add_place (place, out);
+    if (constrained && !out->foreign) {
+        out->yes += out->y;
+        out->no += out->n;
+        out->irrelevant += out->i;
+    }
     return true;
 }

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "worker/answer_text.h"
 
-enum { RAW_SHOWN = 300, REFUSALS_MAX = 5, WORD_MS = 30000, SLOW_RETRY_MS = 3000 };
+enum { RAW_SHOWN = 300, REFUSALS_MAX = 5, WORD_MS = 30000, SLOW_RETRY_MS = 3000, TOKEN_BYTES = 4 };
 
 static void tell_cell (ask_t *ask)
 {
@@ -96,7 +96,7 @@ static bool read_text (ask_t *ask, const http_answer_t *http, answer_t *answer)
         return false;
     settings.logprobs = false;
     answer_t text;
-    answer_read (ask->asks->doc, &settings, http->body, http->len, &text);
+    answer_read (ask->asks->doc, &settings, ask->constrain, http->body, http->len, &text);
     if (text.kind != ANSWER_CELL)
         return false;
     *answer = text;
@@ -154,7 +154,7 @@ static void cut (ask_t *ask, size_t turns)
 }
 
 // Leave more turns out: what the server's numbers ask for, if it tells any, and with each refusal at least twice as many, so that few calls
-// are spent.
+// are spent. Where it tells the limit alone, four bytes are taken for a token.
 static void cut_more (ask_t *ask, const http_answer_t *http)
 {
     const char *rule = ask->asks->options.pool->rules [ask->rule].text;
@@ -166,7 +166,8 @@ static void cut_more (ask_t *ask, const http_answer_t *http)
         cut (ask, fewest);
         return;
     }
-    double may = (double) bytes * (double) most / (double) tokens - (double) tail;
+    double token_bytes = tokens ? (double) bytes / (double) tokens : TOKEN_BYTES;
+    double may = (double) most * token_bytes - (double) tail;
     while (fewest < last) {
         size_t middle = (fewest + last) / 2;
         cut (ask, middle);
@@ -248,7 +249,7 @@ static void failed (ask_t *ask, const http_answer_t *http, upstream_result_t res
 static void read_completion (ask_t *ask, const http_answer_t *http, ask_answer_t *answer)
 {
     answer_t *read = &answer->read;
-    answer_read (ask->asks->doc, &ask->asks->options.settings, http->body, http->len, read);
+    answer_read (ask->asks->doc, &ask->asks->options.settings, ask->constrain, http->body, http->len, read);
     ask_used (ask, http, read);
     if (read->prompt_tokens > 0)
         answer->tokens = read->prompt_tokens + read->completion_tokens;

@@ -55,7 +55,7 @@ typedef enum { CONSTRAIN_NONE, CONSTRAIN_STRUCTURED, CONSTRAIN_GUIDED_CHOICE, CO
 // The beginning of a request that all rules of a response share, then one whole request. cut_turns: turns left out from the
 // conversation's beginning, which the text then says. What prefix and body held before is dropped, their memory is used again.
 // settings and t must be the same for both. A constraint by response_format asks for {"label": ...}, since some servers
-// want an object, and for max_tokens enough to write it.
+// want an object. With a constraint max_tokens is enough to write the whole of what it allows: its first token may be one letter.
 void chat_request_begin (const chat_settings_t *settings, const chat_template_t *t, const Rulemill__Conversation *prompt,
                          const Rulemill__Conversation *response, size_t cut_turns, buf_t *prefix);
 void chat_request_finish (const chat_settings_t *settings, const chat_template_t *t, const buf_t *prefix, const char *rule,
@@ -87,16 +87,17 @@ typedef struct {
 
 // Read a chat completion. doc is scratch memory. Never fails: what is wrong is in the answer, and what was used in any case.
 // Log-probabilities are read where settings->logprobs is set and the answer has them, else the text; so an answer whose mass
-// was under the limit can be read once more by its text, with logprobs unset. why: one line of valid UTF-8, "" for a cell.
-void answer_read (json_doc_t *doc, const chat_settings_t *settings, const char *body, size_t len, answer_t *out);
+// was under the limit can be read once more by its text, with logprobs unset. constrain: what the request asked for. why: one line of
+// valid UTF-8, "" for a cell.
+void answer_read (json_doc_t *doc, const chat_settings_t *settings, constrain_t constrain, const char *body, size_t len, answer_t *out);
 
 // The message and code of an error answer, shortened, without secrets: "exceed_context_size_error: ...". *context: it says that the
 // conversation is too long for the model. text is one line of valid UTF-8, also for HTML and for what is no JSON; things that look
 // like keys become "[key]".
 void answer_error (json_doc_t *doc, const char *body, size_t len, char *text, size_t size, bool *context);
 
-// What an error answer says of a conversation that is too long: the tokens that the request has, and the most that it may have. False
-// where it does not tell both, or not of a request that has at most tokens_max.
+// What an error answer says of a conversation that is too long: the most tokens that the request may have, and how many it has, which is at
+// most tokens_max; 0 where it does not tell that. False where it tells neither.
 bool answer_excess (json_doc_t *doc, const char *body, size_t len, uint64_t tokens_max, uint64_t *tokens, uint64_t *most);
 
 // A whole answer to be kept: one line of valid UTF-8 of at most ANSWER_RAW_BYTES, without what looks like a key and without secret (NULL:

@@ -8,7 +8,7 @@
 // A request is {PARAMETERS,"messages":[...],CONSTRAINT}. The parameters come first, so that all but the rule, the template's end
 // and the constraint is written once for all rules of a response. max_tokens is the first of them, where it can be found again.
 
-enum { OBJECT_TOKENS = 24 };        // {"label": "Irrelevant"} with room for spaces
+enum { OBJECT_TOKENS = 24, WORD_TOKENS = 10 };      // {"label": "Irrelevant"} with room for spaces; "Irrelevant", a letter each
 
 // --- settings ------------------------------------------------------------------
 
@@ -182,16 +182,22 @@ static const char *constraint_name (constrain_t constrain)
                                                                                                     : "response_format";
 }
 
-// Where the prefix begins with max_tokens, begin with one that leaves room for an object. Returns how much of the prefix that
-// stands for.
+// The tokens that all of a constrained answer may need.
+static unsigned room_for (constrain_t constrain)
+{
+    return constrain == CONSTRAIN_NONE ? 0 : constrain == CONSTRAIN_RESPONSE_FORMAT ? OBJECT_TOKENS : WORD_TOKENS;
+}
+
+// Where the prefix begins with max_tokens, begin with one that leaves room for the whole answer. Returns how much of the prefix
+// that stands for.
 static size_t raise_limit (const chat_settings_t *s, const json_value_t *extra, constrain_t constrain, buf_t *out)
 {
-    if (constrain != CONSTRAIN_RESPONSE_FORMAT || s->max_tokens >= OBJECT_TOKENS || !limit_is_ours (s, extra))
+    if (s->max_tokens >= room_for (constrain) || !limit_is_ours (s, extra))
         return 0;
     write_limit (s, s->max_tokens, out);
     size_t len = out->len;
     buf_clear (out);
-    write_limit (s, OBJECT_TOKENS, out);
+    write_limit (s, room_for (constrain), out);
     return len;
 }
 
@@ -247,8 +253,8 @@ uint64_t chat_completion_max (const chat_settings_t *s, constrain_t constrain)
     if (doc && !read_extra (doc, s->extra, &extra, NULL))
         extra = NULL;
     uint64_t most = s->max_tokens ? s->max_tokens : 1;
-    if (constrain == CONSTRAIN_RESPONSE_FORMAT && most < OBJECT_TOKENS)
-        most = OBJECT_TOKENS;
+    if (most < room_for (constrain))
+        most = room_for (constrain);
     if (!limit_is_ours (s, extra))
         most = limit_in (extra, "max_tokens", limit_in (extra, "max_completion_tokens", UINT32_MAX));
     if (doc)

@@ -48,6 +48,12 @@ def refused(request, status=429):
             "response": {"status_code": status, "body": shapes.error("openai", status, "slow down", "rate_limit_error")}}
 
 
+def refused_by_vllm(request, status, message):
+    """run-batch has no body there, but the server's whole answer as the error."""
+    return {"id": "vllm-1", "custom_id": request["custom_id"], "error": shapes.error("vllm", status, message, "BadRequestError"),
+            "response": {"status_code": status, "request_id": "vllm-batch-1", "body": None}}
+
+
 def imported(shell, *files, code=COMPLETE):
     return shell("judge", "batch-import", "job", *files, code=code).out
 
@@ -93,6 +99,18 @@ def test_answers_in_pieces_make_the_labels_of_a_live_judge(shell, planned, tmp_p
     finally:
         server.stop()
     assert labels(live) == labels(shell) and len(labels(shell)) == PAIRS
+
+
+def test_what_vllm_refuses_is_said(shell, planned):
+    planned()
+    requests = export(shell, "requests")[2]
+    shell.write("results.jsonl", lines([refused_by_vllm(requests[0], 404, "The model `tester` does not exist."), answered(requests[1])]))
+    out = imported(shell, "results.jsonl", code=SET_ASIDE)
+    assert "1 imported" in out and "status 404: BadRequestError: The model `tester` does not exist." in out
+    too_long = "This model's maximum context length is 2048 tokens. However, your prompt contains at least 2049 input tokens."
+    shell.write("results.jsonl", lines([refused_by_vllm(requests[0], 400, too_long)]))
+    out = imported(shell, "results.jsonl", code=SET_ASIDE)
+    assert f"the conversation is too long for the model (status 400: BadRequestError: {too_long})" in out
 
 
 def test_what_is_not_ours_is_refused_line_by_line(shell, planned):

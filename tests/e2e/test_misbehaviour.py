@@ -125,11 +125,13 @@ def test_a_model_that_thinks_first_is_read_behind_its_thought(shell, serve, job)
 
 
 @pytest.mark.parametrize("name", ["other_labels", "other_language", "empty_content"])
-def test_a_constraint_reads_what_was_no_label(shell, serve, job, undisturbed, name):
-    server = serve(**once(name))
-    job(server, "--set", "judge.constrain=structured_outputs")
-    assert not quarantined(shell) and server.calls() == CELLS + PROBE + 1
-    assert len(labels(shell)) == PAIRS
+@pytest.mark.parametrize("shape", ["vllm", "openai"])
+def test_a_constraint_reads_what_was_no_label(shell, serve, job, shape, name):
+    server = serve(shape=shape, rules=[{"when": {"body": '"structured_outputs"'}, "do": "answer"}, {"when": {"from": 20, "every": 3}, "do": name}])
+    job(server, "--policy", "all", "--set", "judge.constrain=structured_outputs")
+    found = scores(shell)
+    assert not quarantined(shell) and len(labels(shell)) == PAIRS and len(found) == CELLS
+    assert all(abs(score - implied(cell)) < 0.01 for cell, score in found.items())
 
 
 # --- set aside ---------------------------------------------------------------

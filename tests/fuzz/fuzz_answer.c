@@ -24,10 +24,10 @@ static void must (bool holds, const char *what)
     abort ();
 }
 
-static void read_as (json_doc_t *doc, const chat_settings_t *settings, const char *body, size_t len)
+static void read_as (json_doc_t *doc, const chat_settings_t *settings, constrain_t constrain, const char *body, size_t len)
 {
     answer_t a;
-    answer_read (doc, settings, body, len, &a);
+    answer_read (doc, settings, constrain, body, len, &a);
     must (a.kind == ANSWER_CELL || a.kind == ANSWER_UNREADABLE || a.kind == ANSWER_MALFORMED, "kind");
     must (a.cell.known == (a.kind == ANSWER_CELL), "a cell is known exactly where there is one");
     must ((a.why [0] == '\0') == (a.kind == ANSWER_CELL), "why is said exactly where there is no cell");
@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     const char *body = (const char *) data;
     for (int i = 0; i < 4; i++) {
         chat_settings_t settings = { .model = "m", .logprobs = i % 2 == 0, .mass_min = 0.05, .position = i < 2 ? LABEL_FIRST : LABEL_AFTER_REASONING };
-        read_as (doc, &settings, body, size);
+        read_as (doc, &settings, CONSTRAIN_NONE, body, size);
+        read_as (doc, &settings, CONSTRAIN_STRUCTURED, body, size);
     }
     char text [100];
     for (size_t room = 0; room <= sizeof text; room += 20) {

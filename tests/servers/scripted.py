@@ -372,8 +372,10 @@ class Connection(Misbehaviour, asyncio.Protocol):
             return
         more = {"n_prompt_tokens": tokens, "n_ctx": most} if self.server.shape == "llama" else {}
         kind = "exceed_context_size_error" if self.server.shape == "llama" else "BadRequestError"
-        message = f"the request exceeds the available context size ({tokens} > {most} tokens)" if more else \
-            f"This model's maximum context length is {most} tokens. However, you requested {tokens} tokens."
+        message = {"llama": f"the request exceeds the available context size ({tokens} > {most} tokens)",
+                   "vllm": f"This model's maximum context length is {most} tokens. However, your prompt contains at least {most + 1} input tokens, "
+                           f"which exceeds this limit even without any output tokens. (parameter=input_tokens, value={most + 1})",
+                   "openai": f"This model's maximum context length is {most} tokens. However, you requested {tokens} tokens."}[self.server.shape]
         self.send_json(400, shapes.error(self.server.shape, 400, message, kind, code="context_length_exceeded", **more))
 
     def answer(self):

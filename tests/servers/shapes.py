@@ -17,6 +17,8 @@ FLT_MAX = 3.4028234663852886e38
 TOKENS = {"Yes": (("Yes", 0.7), (" yes", 0.2), ("yes", 0.1)),
           "No": (("No", 0.75), (" No", 0.2), ("no", 0.05)),
           "Irrelevant": (("Ir", 0.6), ("ir", 0.3), (" irrelevant", 0.1))}
+# vLLM tells probabilities from behind a constraint, which allows a label's first letter as a token, too.
+CONSTRAINED = {"Yes": (("Yes", 0.9), ("Y", 0.1)), "No": (("No", 0.8), ("N", 0.2)), "Irrelevant": (("I", 0.8), ("Ir", 0.2))}
 JUNK = ("I", "not", "now", "The", "none", " ", "y", "Maybe", "\n", "A", "*", "In", "This")
 
 # Where response and rule stand in the text of the shipped template's user message.
@@ -71,9 +73,9 @@ def read_question(request, marks):
     return text, turn[2] if turn else response if response is not None else text, rule if rule is not None else text
 
 
-def first_tokens(p, mass):
+def first_tokens(p, mass, spellings=TOKENS):
     """[(token, probability)] of the first token, most probable first."""
-    found = [(token, mass * value * share) for label, value in zip(LABELS, p) for token, share in TOKENS[label]]
+    found = [(token, mass * value * share) for label, value in zip(LABELS, p) for token, share in spellings[label]]
     total = sum(0.5 ** k for k in range(1, len(JUNK) + 1))
     found += [(token, (1 - mass) * 0.5 ** k / total) for k, token in enumerate(JUNK, 1)]
     return sorted(found, key=lambda entry: -entry[1])
@@ -126,8 +128,10 @@ def answer(shape, model, request, p, mass, used, logprobs=True):
     label = LABELS[max(range(3), key=lambda k: p[k])]
     content = None
     top = request.get("top_logprobs", 0)
+    behind = shape == "vllm" and bool({"response_format", "guided_choice", "structured_outputs"} & set(request))
+    spellings, mass = (CONSTRAINED, 1) if behind else (TOKENS, mass)
     if logprobs and request.get("logprobs") and top:
-        content = {"content": [token_logprobs(shape, TOKENS[label][0][0], first_tokens(p, mass), top)]}
+        content = {"content": [token_logprobs(shape, spellings[label][0][0], first_tokens(p, mass, spellings), top)]}
         if shape == "openai":
             content["refusal"] = None
     return completion(shape, model, label_text(request, label), content, used)
@@ -191,7 +195,7 @@ def wrong_types(shape, model, used):
 def error(shape, status, message, kind, code=None, **more):
     """An error as each of them says it."""
     if shape == "vllm":
-        return {"object": "error", "message": message, "type": kind, "param": None, "code": status, **more}
+        return {"error": {"message": message, "type": kind, "param": None, "code": status, **more}}
     if shape == "llama":
         return {"error": {"code": status, "message": message, "type": kind, **more}}
     return {"error": {"message": message, "type": kind, "param": None, "code": code, **more}}

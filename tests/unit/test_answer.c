@@ -31,16 +31,21 @@ static chat_settings_t text_alone (void)
     return s;
 }
 
-static answer_t read_bytes (const chat_settings_t *s, const char *body, size_t len)
+static answer_t read_asked (const chat_settings_t *s, constrain_t constrain, const char *body, size_t len)
 {
     json_doc_t *doc = json_doc_new ();
     char *copy = mem_string_n (body, len);      // of its own size, so that a sanitizer sees reading past it
     answer_t a;
-    answer_read (doc, s, copy, len, &a);
+    answer_read (doc, s, constrain, copy, len, &a);
     free (copy);
     json_doc_destroy (&doc);
     assert_true (strlen (a.why) < sizeof a.why);
     return a;
+}
+
+static answer_t read_bytes (const chat_settings_t *s, const char *body, size_t len)
+{
+    return read_asked (s, CONSTRAIN_NONE, body, len);
 }
 
 static answer_t read_body (const chat_settings_t *s, const char *body)
@@ -499,7 +504,7 @@ static void check_any (json_doc_t *doc, const char *body, size_t len)
     memcpy (copy, body, len);
     for (int i = 0; i < 3; i++) {
         answer_t a;
-        answer_read (doc, all [i], copy, len, &a);
+        answer_read (doc, all [i], i % 2 ? CONSTRAIN_STRUCTURED : CONSTRAIN_NONE, copy, len, &a);
         int32_t y, n, r;
         assert_true (a.kind <= ANSWER_MALFORMED && a.cell.known == (a.kind == ANSWER_CELL));
         assert_true ((a.why [0] == '\0') == (a.kind == ANSWER_CELL));
@@ -514,6 +519,35 @@ static void check_any (json_doc_t *doc, const char *body, size_t len)
     free (copy);
 }
 
+// An answer of vLLM 0.32 to a request with structured_outputs: what the constraint forbids has no probability.
+#define CONSTRAINED(more) \
+    "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Irrelevant\"},\"logprobs\":{\"content\":[" \
+    "{\"token\":\"I\",\"logprob\":-0.35667,\"bytes\":[73],\"top_logprobs\":[{\"token\":\"I\",\"logprob\":-0.35667,\"bytes\":[73]}," \
+    "{\"token\":\"Yes\",\"logprob\":-1.8971,\"bytes\":[89,101,115]},{\"token\":\"No\",\"logprob\":-2.9957,\"bytes\":[78,111]}," \
+    "{\"token\":\"Ir\",\"logprob\":-2.9957,\"bytes\":[73,114]},{\"token\":\"Y\",\"logprob\":-3.912,\"bytes\":[89]}," \
+    "{\"token\":\"N\",\"logprob\":-3.5066,\"bytes\":[78]}" more ",{\"token\":\"!\",\"logprob\":-9999.0,\"bytes\":[33]}]}," \
+    "{\"token\":\"rr\",\"logprob\":-0.03,\"bytes\":[114,114],\"top_logprobs\":[]}]},\"finish_reason\":\"stop\"}]}"
+
+static void test_constrained (void **state)
+{
+    (void) state;
+    static const char real [] = CONSTRAINED (""), quoted [] = CONSTRAINED (",{\"token\":\" \\\"\",\"logprob\":-4.0}");
+    static const char before [] = CONSTRAINED (",{\"token\":\"It\",\"logprob\":-4.0,\"bytes\":[73,116]}");
+    const char *all [] = { real, quoted };
+    for (int i = 0; i < 2; i++) {
+        answer_t a = read_asked (&plain, CONSTRAIN_STRUCTURED, all [i], strlen (all [i]));
+        assert_int_equal (a.kind, ANSWER_CELL);
+        assert_true (a.from_logprobs);
+        assert_in_range (a.cell.mass, 999000, MICRO);
+        assert_in_range (a.cell.relevance, 249000, 251000);     // I .70, Ir .05
+        assert_in_range (a.cell.score, 89000, 91000);           // (Yes .15, Y .02) - (No .05, N .03)
+    }
+    // Where no constraint was asked for, or the server tells probabilities from before it, a letter may begin any word.
+    answer_t free = read_bytes (&plain, real, strlen (real)), early = read_asked (&plain, CONSTRAIN_STRUCTURED, before, strlen (before));
+    assert_in_range (free.cell.mass, 249000, 251000);
+    assert_in_range (early.cell.mass, 249000, 251000);
+}
+
 // tokens 0: not told.
 static void test_excess (void **state)
 {
@@ -524,17 +558,24 @@ static void test_excess (void **state)
           "the completion).\"}", 5000, 4096 },
         { "{\"message\":\"model-20240806: Input length (5000) exceeds model's maximum context length (4096).\"}", 5000, 4096 },
         { "{\"error\":\"`inputs` must have less than 4096 tokens. Given: 5000\"}", 5000, 4096 },
-        { "{\"error\":{\"message\":\"maximum context length is 4096 tokens\"}}", 0, 0 },
-        { "{\"error\":{\"message\":\"too long\",\"n_prompt_tokens\":5000000,\"n_ctx\":4096}}", 0, 0 },
+        { "{\"error\":{\"message\":\"maximum context length is 4096 tokens\"}}", 0, 4096 },
+        // vLLM 0.32 counts tokens no further than one over the limit, and where there are very many characters, these alone
+        { "{\"error\":{\"message\":\"This model's maximum context length is 2048 tokens. However, your prompt contains at least 2049 input tokens, "
+          "which exceeds this limit even without any output tokens. Please reduce the length of the input prompt. (parameter=input_tokens, "
+          "value=2049)\",\"type\":\"BadRequestError\",\"param\":\"input_tokens\",\"code\":400}}", 0, 2048 },
+        { "{\"error\":{\"message\":\"This model's maximum context length is 2048 tokens. However, your prompt contains 91037 characters (more than "
+          "82144 characters, which is the upper bound for 2048 input tokens). Please reduce the length of the input prompt. "
+          "(parameter=input_text, value=91037)\",\"type\":\"BadRequestError\",\"param\":\"input_text\",\"code\":400}}", 0, 2048 },
+        { "{\"error\":{\"message\":\"too long\",\"n_prompt_tokens\":5000000,\"n_ctx\":4096}}", 0, 4096 },
         { "{\"error\":{\"message\":\"too long\",\"n_prompt_tokens\":-1,\"n_ctx\":4096}}", 0, 0 },
         { "{\"error\":{\"message\":\"too long\",\"n_prompt_tokens\":5000,\"n_ctx\":0}}", 0, 0 },
-        { "context length", 0, 0 }, { "context length 99999999999999999999999 88888888888888888888888888", 0, 0 }, { "", 0, 0 },
+        { "context length", 0, 0 }, { "context length 99999999999999999999999 88888888888888888888888888", 0, UINT64_MAX }, { "", 0, 0 },
     };
     json_doc_t *doc = json_doc_new ();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint64_t tokens = 0, most = 0;
         bool told = answer_excess (doc, cases [i].body, strlen (cases [i].body), 100000, &tokens, &most);
-        assert_int_equal (told, cases [i].tokens > 0);
+        assert_int_equal (told, cases [i].most > 0);
         assert_true (!told || (tokens == cases [i].tokens && most == cases [i].most));
     }
     json_doc_destroy (&doc);
@@ -642,7 +683,7 @@ int main (void)
         cmocka_unit_test (test_mass), cmocka_unit_test (test_label_behind_marks), cmocka_unit_test (test_text), cmocka_unit_test (test_text_cut_off),
         cmocka_unit_test (test_no_logprobs_there), cmocka_unit_test (test_content_parts), cmocka_unit_test (test_reasoning_text),
         cmocka_unit_test (test_reasoning_logprobs), cmocka_unit_test (test_malformed), cmocka_unit_test (test_mended), cmocka_unit_test (test_usage),
-        cmocka_unit_test (test_errors), cmocka_unit_test (test_excess), cmocka_unit_test (test_random_bytes), cmocka_unit_test (test_damaged_answers),
+        cmocka_unit_test (test_errors), cmocka_unit_test (test_excess), cmocka_unit_test (test_constrained), cmocka_unit_test (test_random_bytes), cmocka_unit_test (test_damaged_answers),
         cmocka_unit_test (test_parts_are_one), cmocka_unit_test (test_long_lines), cmocka_unit_test (test_whole_answers),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -272,7 +272,7 @@ static void test_constraints (void **state)
     chat_settings_t s = usual;
     request_t r = build_small (&s, CONSTRAIN_STRUCTURED);
     check_json (json_get (r.root, "structured_outputs"), "{\"choice\":[\"Yes\",\"No\",\"Irrelevant\"]}");
-    check_json (json_get (r.root, "max_tokens"), "1");
+    check_json (json_get (r.root, "max_tokens"), "10");
     drop (&r);
     r = build_small (&s, CONSTRAIN_GUIDED_CHOICE);
     check_json (json_get (r.root, "guided_choice"), "[\"Yes\",\"No\",\"Irrelevant\"]");
