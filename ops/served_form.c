@@ -183,6 +183,12 @@ void served_form_request (const served_form_t *form, const served_text_t *texts,
     buf_add_char (out, '{');
     json_write_key (out, "model");
     json_write_cstring (out, form->model);
+    json_write_key (out, "use_activation");         // a sigmoid would round large rewards to one number
+    buf_add_str (out, "false");
+    if (form->has_template && !score) {
+        json_write_key (out, "add_special_tokens"); // the template has them
+        buf_add_str (out, "false");
+    }
     if (score) {
         json_write_key (out, "text_1");
         write_text (form, texts [0].prompt, NULL, out);

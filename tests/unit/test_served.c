@@ -62,21 +62,22 @@ static void test_requests (void **state)
     Rulemill__Conversation *prompt = conversation ("user", "a \"b\""), *one = conversation ("assistant", "{{role}}"), *two = conversation ("assistant", "y");
     served_text_t texts [2] = { { prompt, one }, { prompt, two } }, other = { one, two };
     served_form_t *form = form_of ("http://h/classify", NULL);
-    asks (form, texts, 1, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a \\\"b\\\"\"},"
+    asks (form, texts, 1, "{\"model\":\"m\",\"use_activation\":false,\"messages\":[{\"role\":\"user\",\"content\":\"a \\\"b\\\"\"},"
                           "{\"role\":\"assistant\",\"content\":\"{{role}}\"}]}");
     assert_false (served_form_together (form, &texts [0], &texts [1]));
     digest_t plain = served_form_identity (form);
     served_form_destroy (&form);
 
     form = form_of ("http://h/score", NULL);
-    asks (form, texts, 2, "{\"model\":\"m\",\"text_1\":\"a \\\"b\\\"\",\"text_2\":[\"{{role}}\",\"y\"]}");
+    asks (form, texts, 2, "{\"model\":\"m\",\"use_activation\":false,\"text_1\":\"a \\\"b\\\"\",\"text_2\":[\"{{role}}\",\"y\"]}");
     assert_true (served_form_together (form, &texts [0], &texts [1]));
     assert_false (served_form_together (form, &texts [0], &other));
     served_form_destroy (&form);
 
     char *path = write_file (&folder, "{\"begin\":\"<\",\"turn\":\"{{role}}={{content}};\",\"end\":\">\"}");
     form = form_of ("http://h/classify", path);
-    asks (form, texts, 2, "{\"model\":\"m\",\"input\":[\"<user=a \\\"b\\\";assistant={{role}};>\",\"<user=a \\\"b\\\";assistant=y;>\"]}");
+    asks (form, texts, 2, "{\"model\":\"m\",\"use_activation\":false,\"add_special_tokens\":false,"
+                          "\"input\":[\"<user=a \\\"b\\\";assistant={{role}};>\",\"<user=a \\\"b\\\";assistant=y;>\"]}");
     digest_t with = served_form_identity (form);
     assert_false (digest_equal (&plain, &with));        // another template gives other rewards
     served_form_destroy (&form);
