@@ -94,7 +94,8 @@ static void find_cache (probe_t *probe, uint64_t cached, uint64_t prompt, bool l
         probe_find (probe, "prefix cache", PROBE_GOOD, "%llu of %llu prompt tokens came from it when only the rule was another",
                     (unsigned long long) cached, (unsigned long long) prompt);
     else
-        probe_find (probe, "prefix cache", PROBE_NOTE, "%s; with one, the rules of a response cost a fraction (vLLM: --enable-prefix-caching)",
+        probe_find (probe, "prefix cache", PROBE_NOTE, "%s; with one, the rules of a response cost a fraction (vLLM has one unless told "
+                    "otherwise, in blocks of tokens that a short prompt may not fill, and tells of it with --enable-prompt-tokens-details)",
                     later ? "it serves only the very same request again" : "the server tells of none");
 }
 
