@@ -28,7 +28,11 @@ void spend_take (spend_t *from, const spend_t *what);       // not below zero; w
 typedef struct { uint64_t prompt, cached, completion; } prices_t;
 
 // What requests used, by the server's own figures; ms: from each one's start to its end, added up, so that two at a time count twice.
-typedef struct { uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused, cost, cut_responses, cut_turns, ms; } usage_t;
+// adapter_calls, shortened: requests to a served adapter, which none of the others count, and pairs whose texts were too long for it.
+typedef struct {
+    uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused, cost, cut_responses, cut_turns, ms;
+    uint64_t adapter_calls, shortened;
+} usage_t;
 
 uint64_t prices_cost (const prices_t *prices, uint64_t prompt_tokens, uint64_t cached_tokens, uint64_t completion_tokens);
 uint64_t prices_bound (const prices_t *prices, uint64_t prompt_tokens, uint64_t completion_tokens);     // whatever is cached

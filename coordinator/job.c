@@ -300,7 +300,7 @@ static status_t make_kind (job_t *job, bool dry, kind_t **out, fault_t *fault)
     const kind_label_options_t kind = {
         .store = job->store, .run = job->run.record, .pool = job->run.pool, .limit = o->limit,
         .stored_cells = o->return_cells || o->scores != NULL || strcmp (job->run.record->spec->judge, "replay") == 0,
-        .second_copies = !o->judge_costly, .costs = !spend_is_zero (&o->budget), .judges = o->judges, .n_judges = o->n_judges,
+        .second_copies = !o->judge_costly, .costs = !spend_is_zero (&o->budget), .judges = o->judges, .n_judges = o->n_judges, .served_adapter = o->served_adapter,
         .program = o->program, .dir = o->dir, .dry = dry, .repeats = o->repeats, .repeat_share = o->repeat_share
     };
     return kind_label_new (&kind, out, fault);

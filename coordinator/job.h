@@ -80,6 +80,7 @@ typedef struct {
     bool return_cells;              // the judge's cells are stored
     const Rulemill__JudgeSetup *const *judges;  // how judges behind HTTP are asked: one, or the members of a panel in the spec's order
     size_t n_judges;                // 0 for the others
+    const Rulemill__AdapterSetup *served_adapter;   // how the run's adapter is asked, where it is served; else NULL
     unsigned repeats;               // times that a share of the cells is judged over, outside of labels
     double repeat_share;
     const char *judge_note;

@@ -221,7 +221,7 @@ static size_t adapters_of (const label_kind_t *self, ProtobufCBinaryData out [AU
 {
     const Rulemill__AutoRecord *record = self->auto_run ? auto_run_record (self->auto_run) : NULL;
     size_t n = 0;
-    if (self->options.run->spec->adapter.len == DIGEST_BYTES)
+    if (!label_is_served (self) && self->options.run->spec->adapter.len == DIGEST_BYTES)
         out [n++] = self->options.run->spec->adapter;
     for (; record && n < record->n_adapter && n <= AUTO_RETRAININGS_MAX; n++)
         out [n] = record->adapter [n]->digest;
@@ -241,6 +241,7 @@ static void label_setup (kind_t *kind, buf_t *setup)
     ProtobufCBinaryData adapters [AUTO_RETRAININGS_MAX + 1];
     message.adapter = adapters;
     message.n_adapter = adapters_of (self, adapters);
+    message.served_adapter = (Rulemill__AdapterSetup *) (uintptr_t) self->options.served_adapter;
     wire_pack (&message.base, setup);
 }
 
@@ -343,8 +344,9 @@ status_t kind_label_new (const kind_label_options_t *options, kind_t **out, faul
     self->options = *options;
     self->run = options->run->number;
     self->class = label_class;
-    self->class.lease_min = options->n_judges > 0 ? WAITING_PAIRS : 0;
-    self->class.shares = options->n_judges > 0;
+    bool over_http = options->n_judges > 0 || options->served_adapter;
+    self->class.lease_min = over_http ? WAITING_PAIRS : 0;
+    self->class.shares = over_http;
     self->class.second_copies = options->second_copies && !options->stored_cells;
     self->kind.class = &self->class;
     self->threshold = UINT64_MAX;

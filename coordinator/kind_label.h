@@ -23,6 +23,7 @@ typedef struct {
     bool costs;                         // there is a budget: an item costs the cells that it lacks
     const Rulemill__JudgeSetup *const *judges;  // sent to the workers, one for each member of the run's panel, or one
     size_t n_judges;                    // 0: the judge asks nobody
+    const Rulemill__AdapterSetup *served_adapter;   // sent to the workers; NULL: the run's adapter is none that is served
     unsigned repeats;                   // how often cells of the share below are judged over; at most LIMIT_REPEATS
     double repeat_share;                // of prompts' groups, drawn by the run's seed
     const char *program, *dir;          // for the policy auto: rulemill's own path, the job's folder

@@ -115,6 +115,8 @@ static void keep (label_kind_t *self, store_batch_t *batch, uint64_t item, const
 {
     record_put_label (batch, self->run, item, label);
     forget_retry (self, batch, item);
+    if (label_is_served (self) && label->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED)
+        record_delete_foreseen (batch, self->run, item);
     count (&self->counts, pair, label);
 }
 
@@ -139,6 +141,8 @@ void label_used (kind_t *kind, const usage_t *usage)
     counts->cut_responses += usage->cut_responses;
     counts->cut_turns += usage->cut_turns;
     counts->ms += usage->ms;
+    counts->adapter_calls += usage->adapter_calls;
+    counts->shortened += usage->shortened;
 }
 
 // --- cells: the first write wins -------------------------------------------
@@ -270,6 +274,23 @@ static bool audit_holds (const label_kind_t *self, const Rulemill__PairRecord *p
         && label_holds (self, pair, label_selector (self, RULEMILL__LABEL_HOW__HOW_EXHAUSTIVE), result->audit);
 }
 
+// What a served adapter chose: so many rules as it is to foresee, each once.
+static bool chosen_readable (const label_kind_t *self, const Rulemill__LabelResult *result)
+{
+    bool seen [LIMIT_RULES] = { false };
+    uint64_t n;
+    (void) label_foreseen (self, RULEMILL__LABEL_HOW__HOW_POLICY, &n);
+    if (!label_is_served (self) || result->n_chosen != n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t rule = result->chosen [i];
+        if (rule >= self->options.pool->count || rule >= LIMIT_RULES || seen [rule])
+            return false;
+        seen [rule] = true;
+    }
+    return true;
+}
+
 static bool result_readable (const label_kind_t *self, const Rulemill__PairRecord *pair, Rulemill__LabelHow how,
                              const Rulemill__LabelResult *result, bool final)
 {
@@ -277,10 +298,28 @@ static bool result_readable (const label_kind_t *self, const Rulemill__PairRecor
         return false;
     if ((result->new_a || result->new_b) && !self->options.stored_cells)
         return false;
+    if (result->n_chosen > 0 && (final || !chosen_readable (self, result)))
+        return false;
     if (final && result->label)
         wire_clean_text (result->label->reason);        // it ends in reports and on terminals
     return !final || (result->label && label_holds (self, pair, label_selector (self, how), result->label)
                       && audit_holds (self, pair, how, result));
+}
+
+// The first choice of a pair is the one by which it is judged, whoever takes it up again.
+static status_t keep_chosen (label_kind_t *self, store_batch_t *batch, uint64_t item, const Rulemill__LabelResult *result, fault_t *fault)
+{
+    Rulemill__Foreseen *before = NULL, chosen = RULEMILL__FORESEEN__INIT;
+    if (result->n_chosen == 0)
+        return OK;
+    status_t status = record_get_foreseen (self->options.store, self->run, item, &before, fault);
+    chosen.rule = result->chosen;
+    chosen.n_rule = result->n_chosen;
+    if (status == OK && before == NULL)
+        record_put_foreseen (batch, self->run, item, &chosen);
+    if (before)
+        rulemill__foreseen__free_unpacked (before, NULL);
+    return status;
 }
 
 static status_t take (label_kind_t *self, store_batch_t *batch, uint64_t item, const Rulemill__PairRecord *pair,
@@ -290,6 +329,8 @@ static status_t take (label_kind_t *self, store_batch_t *batch, uint64_t item, c
     status_t status = merge (self, batch, swapped ? pair->response_b : pair->response_a, result->new_a, &stale, fault);
     if (status == OK)
         status = merge (self, batch, swapped ? pair->response_a : pair->response_b, result->new_b, &stale, fault);
+    if (status == OK)
+        status = keep_chosen (self, batch, item, result, fault);
     if (status != OK)
         return status;
     if (stale) {

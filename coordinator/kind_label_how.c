@@ -86,6 +86,11 @@ bool kind_label_auto (const kind_t *kind, auto_state_t *out)
     return self->auto_run && auto_run_state (self->auto_run, out);
 }
 
+bool label_is_served (const label_kind_t *self)
+{
+    return *self->options.run->spec->adapter_model != '\0';
+}
+
 bool label_foreseen (const label_kind_t *self, Rulemill__LabelHow how, uint64_t *rules)
 {
     const Rulemill__RunSpec *spec = self->options.run->spec;

@@ -162,6 +162,7 @@ typedef struct {
     Rulemill__PromptRecord *prompt;
     Rulemill__ResponseRecord *a, *b;
     Rulemill__Cells *known_a, *known_b;
+    Rulemill__Foreseen *foreseen;
 } body_parts_t;
 
 static void free_parts (body_parts_t *parts)
@@ -178,6 +179,8 @@ static void free_parts (body_parts_t *parts)
         rulemill__cells__free_unpacked (parts->known_a, NULL);
     if (parts->known_b)
         rulemill__cells__free_unpacked (parts->known_b, NULL);
+    if (parts->foreseen)
+        rulemill__foreseen__free_unpacked (parts->foreseen, NULL);
 }
 
 static status_t fill_item (label_kind_t *self, uint64_t number, body_parts_t *parts, Rulemill__LabelItem *item, fault_t *fault)
@@ -198,6 +201,12 @@ static status_t fill_item (label_kind_t *self, uint64_t number, body_parts_t *pa
         status = label_how (self, number, pair->prompt, &item->how, &later, fault);
     if (status == OK && self->auto_run)
         item->adapter = auto_run_adapter (self->auto_run, number);
+    if (status == OK && label_is_served (self))
+        status = record_get_foreseen (self->options.store, self->run, number, &parts->foreseen, fault);
+    if (parts->foreseen) {
+        item->chosen = parts->foreseen->rule;
+        item->n_chosen = parts->foreseen->n_rule;
+    }
     item->again = status == OK && label_again (self, parts->prompt);
     size_t layers = label_layers (self, item->again);
     if (status == OK)

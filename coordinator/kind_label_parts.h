@@ -80,6 +80,7 @@ status_t label_how (label_kind_t *self, uint64_t item, uint64_t prompt, Rulemill
 bool label_sampling (const label_kind_t *self);     // the policy auto judges its sample
 // Who selects the rules of an item that is labelled so, as its label says.
 const char *label_selector (const label_kind_t *self, Rulemill__LabelHow how);
+bool label_is_served (const label_kind_t *self);     // is the run's adapter behind HTTP?
 // Are its rules foreseen by an adapter, so that only the worker knows which are asked about? Then they are this many.
 bool label_foreseen (const label_kind_t *self, Rulemill__LabelHow how, uint64_t *rules);
 

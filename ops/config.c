@@ -226,15 +226,23 @@ bool config_given (const config_t *config, const char *key)
 
 bool config_names_a_run (const config_t *config)
 {
-    return config_names_a_run_but_for (config, "");
+    return config_names_a_run_but_for (config, NULL, 0);
 }
 
-bool config_names_a_run_but_for (const config_t *config, const char *key)
+static bool is_among (const char *name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp (name, names [i]) == 0)
+            return true;
+    return false;
+}
+
+bool config_names_a_run_but_for (const config_t *config, const char *const *but, size_t n)
 {
     size_t count;
     const config_key_t *keys = config_keys (&count);
     for (size_t i = 0; i < count; i++)
-        if (keys [i].decides && config->given [i] && strcmp (keys [i].name, key) != 0)
+        if (keys [i].decides && config->given [i] && !is_among (keys [i].name, but, n))
             return true;
     return false;
 }

@@ -66,6 +66,11 @@ typedef struct {
         char *form;
         uint64_t bits, words, chars_min, chars_max, count_min, memory_mb, max_pairs;
         double cost, test_share;
+        // one that is served: where, which, and how it is asked
+        config_names_t urls;
+        char *model, *ca_file, *key_file, *key_command;
+        uint64_t text_bytes_max, batch, timeout_ms, tries, places_max;
+        double requests_per_minute;
     } adapter;
     struct {
         uint64_t sample_pairs, block_pairs;
@@ -117,7 +122,7 @@ status_t config_inherit (config_t *config, const char *name, const char *yaml, c
 // Did somebody give this key; did somebody give a key that decides labels (the run's digest)?
 bool config_given (const config_t *config, const char *key);
 bool config_names_a_run (const config_t *config);
-bool config_names_a_run_but_for (const config_t *config, const char *key);  // not counting this one
+bool config_names_a_run_but_for (const config_t *config, const char *const *but, size_t n);     // not counting these
 
 // The whole configuration as YAML that config_load reads back to the same. No secrets are in it: keys are files' names.
 void config_print (const config_t *config, buf_t *out);

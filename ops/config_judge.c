@@ -29,20 +29,31 @@ static bool is_plain (const char *text)
 }
 
 // No message quotes what may hold a key.
+static status_t check_url (const char *who, const char *text, const char *variable, const char *like, fault_t *fault)
+{
+    const char *rest = after_scheme (text);
+    if (strchr (text, '@'))
+        return fault_set (fault, ERR_USAGE, "%s: a URL must hold no user, password or key; put the key into %s", who, variable);
+    if (strpbrk (text, "?#"))
+        return fault_set (fault, ERR_USAGE, "%s: a URL must have no query; put a key into %s", who, variable);
+    if (rest == NULL || *rest == '\0' || *rest == '/' || *rest == ':' || !is_plain (text))
+        return fault_set (fault, ERR_USAGE, "%s: \"%.200s\" is no URL of a server; give one like %s", who, text, like);
+    return OK;
+}
+
 status_t config_judge_url (const char *who, const char *text, fault_t *fault)
 {
     static const char operation [] = "/chat/completions";
-    const char *rest = after_scheme (text);
-    if (strchr (text, '@'))
-        return fault_set (fault, ERR_USAGE, "%s: a URL must hold no user, password or key; put the key into OPENAI_API_KEY", who);
-    if (strpbrk (text, "?#"))
-        return fault_set (fault, ERR_USAGE, "%s: a URL must have no query; put a key into OPENAI_API_KEY", who);
-    if (rest == NULL || *rest == '\0' || *rest == '/' || *rest == ':' || !is_plain (text))
-        return fault_set (fault, ERR_USAGE, "%s: \"%.200s\" is no URL of a server; give one like http://host:8000/v1", who, text);
-    const char *end = strstr (rest, operation);
+    status_t status = check_url (who, text, "OPENAI_API_KEY", "http://host:8000/v1", fault);
+    const char *end = status == OK ? strstr (text, operation) : NULL;
     if (end)
         return fault_set (fault, ERR_USAGE, "%s: leave %s out: %.*s", who, operation, (int) (end - text), text);
-    return OK;
+    return status;
+}
+
+status_t config_adapter_url (const char *who, const char *text, fault_t *fault)
+{
+    return check_url (who, text, "ADAPTER_API_KEY", "http://host:8001/classify", fault);
 }
 
 status_t config_judge_weight (const char *who, const char *text, fault_t *fault)

@@ -12,6 +12,7 @@
 #include "model/selection.h"
 #include "ops/config_judge.h"
 #include "ops/number.h"
+#include "worker/foresight.h"
 #include "worker/judge.h"
 
 enum { ADAPTER_BITS_MAX = 18 };     // more dimensions leave no room for weights in a file
@@ -222,7 +223,7 @@ static const config_key_t keys [] = {
     { "policy.fixed", CONFIG_NAMES, AT (policy.fixed), NULL, 0, 0, NULL, NULL, true,
       "fixed: ids of the rules that decide every pair" },
     { "policy.adapter", CONFIG_TEXT, AT (policy.adapter), NULL, 0, 0, NULL, NULL, true,
-      "adapter: file of the Rule Adapter that foresees the rules (rulemill adapter train)" },
+      "adapter: file of the Rule Adapter that foresees the rules (rulemill adapter train), or the URL of a served one" },
     { "auto.sample_pairs", CONFIG_WHOLE, AT (automatic.sample_pairs), "1000", 10, 1000000000, NULL, NULL, true,
       "auto: pairs of the first sample that is judged exhaustively to learn from" },
     { "auto.sample_share", CONFIG_REAL, AT (automatic.sample_share), "0.333333", 0, 1, NULL, NULL, true,
@@ -257,6 +258,28 @@ static const config_key_t keys [] = {
       "learn from about this many pairs at most, by whole prompts" },
     { "adapter.test_share", CONFIG_REAL, AT (adapter.test_share), "0.2", 0, 1, NULL, NULL, true,
       "share of the prompts that is kept from learning and evaluated on" },
+    { "adapter.urls", CONFIG_NAMES, AT (adapter.urls), NULL, 0, 0, NULL, config_adapter_url, false,
+      "served adapter: URLs of its endpoints, http://host:8001/classify or .../pooling; policy.adapter with a URL sets them" },
+    { "adapter.model", CONFIG_TEXT, AT (adapter.model), NULL, 0, 0, NULL, NULL, true,
+      "served adapter: the model's name as its server knows it" },
+    { "adapter.text_bytes_max", CONFIG_WHOLE, AT (adapter.text_bytes_max), "0", 0, LIMIT_ROW_BYTES, NULL, NULL, true,
+      "served adapter: longer texts are shortened in the middle of the prompt and of both responses; 0: none is" },
+    { "adapter.batch", CONFIG_WHOLE, AT (adapter.batch), "8", 1, FORESIGHT_BATCH_MAX, NULL, NULL, false,
+      "served adapter: pairs in one request, at most" },
+    { "adapter.ca_file", CONFIG_TEXT, AT (adapter.ca_file), NULL, 0, 0, NULL, NULL, false,
+      "served adapter: certificates (PEM) of a private authority" },
+    { "adapter.key_file", CONFIG_TEXT, AT (adapter.key_file), NULL, 0, 0, NULL, NULL, false,
+      "served adapter: file with the key, on each worker's machine; without one, ADAPTER_API_KEY" },
+    { "adapter.key_command", CONFIG_TEXT, AT (adapter.key_command), NULL, 0, 0, NULL, NULL, false,
+      "served adapter: command that prints the key, run by each worker" },
+    { "adapter.timeout_ms", CONFIG_WHOLE, AT (adapter.timeout_ms), "120000", 100, 3600000, NULL, NULL, false,
+      "served adapter: a request without an answer for this long is sent again" },
+    { "adapter.tries", CONFIG_WHOLE, AT (adapter.tries), "8", 1, 100, NULL, NULL, false,
+      "served adapter: tries of one pair before it is set aside" },
+    { "adapter.places_max", CONFIG_WHOLE, AT (adapter.places_max), "64", 1, 4096, NULL, NULL, false,
+      "served adapter: requests in flight at one endpoint from one worker, at most" },
+    { "adapter.requests_per_minute", CONFIG_REAL, AT (adapter.requests_per_minute), "0", 0, 1000000000, NULL, NULL, false,
+      "served adapter: limit for all workers of the job together; 0: none" },
     { "run.seed", CONFIG_WHOLE, AT (run.seed), "1", 0, UINT64_MAX, NULL, NULL, true,
       "seed of everything that is drawn" },
     { "run.tie_margin", CONFIG_REAL, AT (run.tie_margin), "0", 0, 2, NULL, NULL, true,

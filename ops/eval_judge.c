@@ -225,7 +225,7 @@ status_t eval_judge_cells (const eval_judge_t *options, cell_t *cells, eval_judg
     if (status == OK && judges.panel)
         status = fault_set (fault, ERR_USAGE, "a panel can't be held against answers of people; evaluate its judges one by one");
     if (status == OK)
-        status = fault_of_setting (spec_build (options->config, http ? &judges : NULL, options->pool, &spec, fault), fault);
+        status = fault_of_setting (spec_build (options->config, http ? &judges : NULL, NULL, options->pool, &spec, fault), fault);
     if (status == OK)
         status = ask_judge (&work, http ? &judges : NULL, &spec);
     spec_clear (&spec);

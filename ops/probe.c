@@ -114,7 +114,7 @@ static status_t begin (probe_t *probe, const config_t *config, fault_t *fault)
     probe->base = mem_string_n (probe->url, len);
     status_t status = copy_config (config, &probe->config, fault);
     if (status == OK)
-        status = fault_of_setting (secret_read (config->judge.key_file, config->judge.key_command, &probe->secret, fault), fault);
+        status = fault_of_setting (secret_read_judge (config->judge.key_file, config->judge.key_command, &probe->secret, fault), fault);
     const http_options_t options = { .ca_file = config->judge.ca_file };
     if (status == OK)
         status = http_new (&options, &probe->http, fault);

@@ -23,7 +23,7 @@ static bool judge_reply (probe_t *probe)
     const probe_reply_t *reply = &probe->reply;
     char text [256];
     if (reply->outcome != HTTP_ANSWERED) {
-        probe_find_away (probe, "reachable", PROBE_AWAY, "%s: %s; %s", probe->url, reply->why, reach_mend (reply->why));
+        probe_find_away (probe, "reachable", PROBE_AWAY, "%s: %s; %s", probe->url, reply->why, reach_mend (&reach_judge, reply->why));
         return false;
     }
     if (reply->status >= 300 && reply->status < 400) {

@@ -205,6 +205,18 @@ static void add_calls (const outcome_t *outcome, buf_t *out)
     buf_add_char (out, '}');
 }
 
+// Requests to a served adapter, over all starts of the run.
+static void add_adapter (const outcome_t *outcome, buf_t *out)
+{
+    const Rulemill__RunCounts *counts = &outcome->job.counts;
+    if (counts->adapter_calls == 0)
+        return;
+    open_object (out, "served_adapter");
+    add_count (out, "calls", counts->adapter_calls);
+    add_count (out, "shortened_pairs", counts->shortened);
+    buf_add_char (out, '}');
+}
+
 // Of this process and of the workers that it waited for.
 static void add_usage (const outcome_t *outcome, buf_t *out)
 {
@@ -275,6 +287,7 @@ void report_json (const outcome_t *outcome, buf_t *out)
     add_scores (outcome, out);
     add_dataset (outcome, out);
     add_calls (outcome, out);
+    add_adapter (outcome, out);
     add_times (outcome, out);
     add_usage (outcome, out);
     add_versions (out);

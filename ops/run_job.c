@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ops/adapter_check.h"
 #include "ops/cmd.h"
 #include "ops/exit_codes.h"
 #include "ops/judge_check.h"
@@ -58,13 +59,16 @@ static status_t tell (outcome_t *outcome, bool json, bool quiet, fault_t *fault)
     return status;
 }
 
-// Can the endpoints of all judges be reached?
-static status_t check_reach (const setup_t *setup, fault_t *fault)
+// Can the endpoints of all judges be reached? Is a served adapter one for the rule pool? Asked of those that this store has not met.
+static status_t check_servers (const setup_t *setup, fault_t *fault)
 {
     const judge_members_t *judges = setup_judges (setup);
+    const adapter_setup_t *adapter = setup_new_adapter (setup);
     status_t status = OK;
-    for (size_t i = 0; i < judges->n && status == OK; i++)
+    for (size_t i = 0; i < judges->n && status == OK && setup_judge_is_new (setup); i++)
         status = judge_check_reach (judges->member [i].config, fault);
+    if (status == OK && adapter)
+        status = adapter_check (&adapter->message, setup_pool (setup), fault);
     return status;
 }
 
@@ -181,12 +185,12 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
         .budget = job->budget, .currency = setup_config (setup)->judge.currency,
         .several = job->n_judges > 1 || job->repeat_share > 0
     };
-    // What costs nothing is told before the corpus is read: of a judge that this store has not met.
+    // What costs nothing is told before the corpus is read.
     bool plans = job->plan_only || job->dry_run;
     plan_t plan = { .judges = setup_judges (setup), .currency = outcome.currency, .log = !plans };
     job->on_plan = plan_make;
     job->plan_ctx = &plan;
-    status = plans || !setup_judge_is_new (setup) ? OK : check_reach (setup, fault);
+    status = plans ? OK : check_servers (setup, fault);
     if (status != OK) {
         setup_destroy (&setup);
         return status;

@@ -270,7 +270,7 @@ static status_t begin (served_t *served, fault_t *fault)
     const http_options_t http = { .ca_file = options->ca_file, .answer_bytes_max = ANSWER_BYTES_MAX, .connections_max = options->concurrency };
     status_t status = fault_of_setting (served_form_new (options->url, options->model, options->template_path, &served->form, fault), fault);
     if (status == OK)
-        status = fault_of_setting (secret_read (options->key_file ? options->key_file : "", "", &served->secret, fault), fault);
+        status = fault_of_setting (secret_read_judge (options->key_file, NULL, &served->secret, fault), fault);
     if (status == OK)
         status = http_new (&http, &served->http, fault);
     if (status != OK && options->ca_file)

@@ -1,7 +1,6 @@
 #include "ops/served_form.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,16 +9,12 @@
 #include "base/mem.h"
 #include "storage/input.h"
 #include "storage/textkey.h"
+#include "worker/pooled.h"
 
-enum { TEMPLATE_BYTES_MAX = 64 * 1024, NESTED_MAX = 4 };
-
-static const struct { const char *end, *answer; } routes [] = {
-    { "/classify", "probs" }, { "/pooling", "data" }, { "/score", "score" },
-};
-enum { ROUTES = sizeof routes / sizeof *routes, ROUTE_SCORE = 2 };
+enum { TEMPLATE_BYTES_MAX = 64 * 1024 };
 
 struct served_form {
-    int route;
+    pooled_route_t route;
     char *model;
     bool has_template;
     char *begin, *turn, *end;       // of the template; NULL where it has none
@@ -72,11 +67,8 @@ static status_t read_template (served_form_t *form, const char *path, fault_t *f
 status_t served_form_new (const char *url, const char *model, const char *template_path, served_form_t **out, fault_t *fault)
 {
     *out = NULL;
-    size_t len = strlen (url);
-    int route = 0;
-    while (route < ROUTES && (len < strlen (routes [route].end) || strcmp (url + len - strlen (routes [route].end), routes [route].end) != 0))
-        route++;
-    if (route == ROUTES)
+    pooled_route_t route;
+    if (!pooled_route_of (url, &route))
         return fault_set (fault, ERR_USAGE, "%.200s: a reward server's URL ends with /classify, /pooling or /score", url);
     if (model == NULL)
         return fault_set (fault, ERR_USAGE, "%.200s: which model? say --model NAME, as the server calls it", url);
@@ -112,7 +104,7 @@ static void hash_text (hasher_t *hasher, const char *text)
 digest_t served_form_identity (const served_form_t *form)
 {
     hasher_t *hasher = hasher_new ();
-    hash_text (hasher, routes [form->route].end);
+    hash_text (hasher, pooled_path (form->route));
     hash_text (hasher, form->model);
     hash_text (hasher, form->begin);
     hash_text (hasher, form->turn);
@@ -174,12 +166,12 @@ static void write_messages (const Rulemill__Conversation *text, buf_t *out)
 
 bool served_form_together (const served_form_t *form, const served_text_t *a, const served_text_t *b)
 {
-    return form->route == ROUTE_SCORE ? a->prompt == b->prompt : form->has_template;
+    return form->route == POOLED_SCORE ? a->prompt == b->prompt : form->has_template;
 }
 
 void served_form_request (const served_form_t *form, const served_text_t *texts, size_t n, buf_t *out)
 {
-    bool score = form->route == ROUTE_SCORE, messages = !score && !form->has_template;
+    bool score = form->route == POOLED_SCORE, messages = !score && !form->has_template;
     buf_add_char (out, '{');
     json_write_key (out, "model");
     json_write_cstring (out, form->model);
@@ -210,47 +202,7 @@ void served_form_request (const served_form_t *form, const served_text_t *texts,
 
 // --- answers ------------------------------------------------------------------
 
-// One number, however deep in lists of one it stands.
-static bool one_number (const json_value_t *value, double *out, char why [256])
-{
-    for (int depth = 0; depth < NESTED_MAX && json_is (value, JSON_ARRAY); depth++) {
-        if (value->count != 1) {
-            snprintf (why, 256, "it gives %u numbers for a text; a reward model gives one", value->count);
-            return false;
-        }
-        value = value->child;
-    }
-    if (json_double (value, out))
-        return true;
-    snprintf (why, 256, "where a reward should stand it has %s", json_type_name (value));
-    return false;
-}
-
 bool served_form_answer (const served_form_t *form, json_doc_t *doc, const char *body, size_t len, size_t n, double *reward, char why [256])
 {
-    const json_value_t *root;
-    fault_t fault = { 0 };
-    if (json_parse (doc, body, len, &root, &fault) != OK) {
-        snprintf (why, 256, "%.255s", fault.text);
-        return false;
-    }
-    const json_value_t *data = json_get (root, "data");
-    if (!json_is (data, JSON_ARRAY) || data->count != n) {
-        snprintf (why, 256, "it has %u entries in \"data\" for %zu texts", json_is (data, JSON_ARRAY) ? data->count : 0, n);
-        return false;
-    }
-    for (size_t i = 0; i < n; i++)
-        reward [i] = NAN;
-    size_t place = 0;
-    for (const json_value_t *item = data->child; item; item = item->next, place++) {
-        int64_t index = (int64_t) place;
-        const json_value_t *given = json_get (item, "index");
-        if ((given && !json_int (given, &index)) || index < 0 || (size_t) index >= n || !isnan (reward [index])) {
-            snprintf (why, 256, "an \"index\" in \"data\" is no place of a text, or stands twice");
-            return false;
-        }
-        if (!one_number (json_get (item, routes [form->route].answer), &reward [index], why))
-            return false;
-    }
-    return true;
+    return pooled_answer (form->route, doc, body, len, n, 1, reward, why) == POOLED_READ;
 }

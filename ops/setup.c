@@ -31,6 +31,7 @@ struct setup {
     spec_t spec;
     scores_options_t scores;
     judge_members_t judges;     // those behind HTTP
+    adapter_setup_t adapter;    // of one that is served
     char *judge_note;
     Rulemill__RunRecord *last;  // the store's last run; NULL: none
     char program [PROGRAM_BYTES];
@@ -59,13 +60,24 @@ static status_t look_back (const char *dir, bool *there, Rulemill__RunRecord **l
     return status;
 }
 
-// Does the last run go on? A judge that is only said to be reached elsewhere makes no other run.
+// Is its adapter served, and the policy the one that asks it?
+static bool asks_adapter (const config_t *config)
+{
+    return adapter_is_served (config) && strcmp (config->policy.name, policy_name (POLICY_ADAPTER)) == 0;
+}
+
+// Does the last run go on? A judge, or a served adapter, that is only said to be reached elsewhere makes no other run.
 static bool goes_on (const config_t *config, const Rulemill__RunRecord *last)
 {
     if (last == NULL)
         return false;
-    bool same_judge = last->spec && strcmp (last->spec->judge, "openai") == 0 && judge_is_http (config);
-    return same_judge ? !config_names_a_run_but_for (config, "judge.name") : !config_names_a_run (config);
+    const char *moved [2];
+    size_t n = 0;
+    if (last->spec && strcmp (last->spec->judge, "openai") == 0 && judge_is_http (config))
+        moved [n++] = "judge.name";
+    if (last->spec && *last->spec->adapter_model && asks_adapter (config))
+        moved [n++] = "policy.name";
+    return !config_names_a_run_but_for (config, moved, n);
 }
 
 // *resume: the last run goes on.
@@ -122,6 +134,21 @@ bool setup_judge_is_new (const setup_t *setup)
     digest_t identity = judge_members_identity (&setup->judges);
     const Rulemill__RunSpec *last = setup->last ? setup->last->spec : NULL;
     return last == NULL || last->judge_identity.len != DIGEST_BYTES || memcmp (last->judge_identity.data, identity.b, DIGEST_BYTES) != 0;
+}
+
+const adapter_setup_t *setup_new_adapter (const setup_t *setup)
+{
+    const Rulemill__RunSpec *last = setup->last ? setup->last->spec : NULL;
+    if (setup->job.served_adapter == NULL)
+        return NULL;
+    bool known = last && *last->adapter_model && last->adapter.len == DIGEST_BYTES
+              && memcmp (last->adapter.data, setup->adapter.identity.b, DIGEST_BYTES) == 0;
+    return known ? NULL : &setup->adapter;
+}
+
+const rulepool_t *setup_pool (const setup_t *setup)
+{
+    return setup->pool;
 }
 
 // --- the tie margin ---------------------------------------------------------
@@ -228,6 +255,21 @@ static status_t set_judge (setup_t *setup, bool resume, fault_t *fault)
     return judge_members_differ (&setup->judges, config, setup->last->spec, fault);
 }
 
+// A run that goes on asks the adapter that it was begun with.
+static status_t set_adapter (setup_t *setup, bool resume, fault_t *fault)
+{
+    if (!asks_adapter (setup->config))
+        return OK;
+    status_t status = adapter_setup_fill (setup->config, &setup->adapter, fault);
+    if (status != OK)
+        return status;
+    setup->job.served_adapter = &setup->adapter.message;
+    if (resume && setup_new_adapter (setup))
+        return fault_set (fault, ERR_MISMATCH, "the served adapter is another than when the run began, or is asked by another operation; put it back, "
+                          "or begin another run with --new-run");
+    return OK;
+}
+
 static status_t set_run (setup_t *setup, const cli_t *cli, bool resume, fault_t *fault)
 {
     job_options_t *job = &setup->job;
@@ -235,10 +277,13 @@ static status_t set_run (setup_t *setup, const cli_t *cli, bool resume, fault_t 
     status_t status = cli_whole (cli, "--limit", 1, UINT64_MAX, &job->limit, fault);
     if (status == OK && judge_is_http (config))
         status = fault_of_setting (judge_members_load (setup->config, &setup->judges, fault), fault);
+    if (status == OK)
+        status = set_adapter (setup, resume, fault);
     if (status == OK && !resume) {
         status = fault_of_setting (spec_pool (config, &setup->pool, &setup->pool_yaml, fault), fault);
         if (status == OK)
-            status = fault_of_setting (spec_build (config, judge_is_http (config) ? &setup->judges : NULL, setup->pool, &setup->spec, fault), fault);
+            status = fault_of_setting (spec_build (config, judge_is_http (config) ? &setup->judges : NULL, job->served_adapter ? &setup->adapter : NULL,
+                                                   setup->pool, &setup->spec, fault), fault);
         job->spec = &setup->spec.message;
         job->pool = setup->pool;
         job->pool_yaml = setup->pool_yaml.data;
@@ -300,7 +345,8 @@ static status_t set_remote (setup_t *setup, const cli_t *cli, fault_t *fault)
 // A worker whose server is away makes no progress, but it does not hang either.
 static void be_patient (setup_t *setup)
 {
-    if (judge_is_http (setup->config) && !config_given (setup->config, "service.hang_ms") && setup->job.hang_ms < HTTP_HANG_MS)
+    bool over_http = judge_is_http (setup->config) || setup->job.served_adapter;
+    if (over_http && !config_given (setup->config, "service.hang_ms") && setup->job.hang_ms < HTTP_HANG_MS)
         setup->job.hang_ms = HTTP_HANG_MS;
 }
 
@@ -369,6 +415,7 @@ void setup_destroy (setup_t **setup)
     paths_clear (&(*setup)->corpus);
     rulepool_destroy (&(*setup)->pool);
     judge_members_clear (&(*setup)->judges);
+    adapter_setup_clear (&(*setup)->adapter);
     if ((*setup)->last)
         rulemill__run_record__free_unpacked ((*setup)->last, NULL);
     spec_clear (&(*setup)->spec);

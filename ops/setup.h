@@ -6,6 +6,7 @@
 #define OPS_SETUP_H
 
 #include "coordinator/job.h"
+#include "ops/adapter_setup.h"
 #include "ops/cli.h"
 #include "ops/config.h"
 #include "ops/judge_members.h"
@@ -23,6 +24,10 @@ const config_t *setup_config (const setup_t *setup);
 
 // The job's judges that are behind HTTP; none for the others.
 const judge_members_t *setup_judges (const setup_t *setup);
+
+// How the job's adapter is asked, where it is served and none of the store's last run, so that nobody knows whether it is one; else NULL.
+const adapter_setup_t *setup_new_adapter (const setup_t *setup);
+const rulepool_t *setup_pool (const setup_t *setup);        // NULL where the last run goes on
 
 // Is the job's judge behind HTTP and other than the one of the store's last run, so that nobody knows whether it can work?
 bool setup_judge_is_new (const setup_t *setup);

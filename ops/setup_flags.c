@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "model/selection.h"
+#include "ops/adapter_setup.h"
 #include "ops/config_keys.h"
 #include "ops/judge_members.h"
 #include "ops/judge_setup.h"
@@ -28,7 +29,8 @@ const cli_flag_t setup_run_flags [] = {
     { "--compat", "published", NULL, "judge.compat", false },
     { "--rules", "FILE", NULL, "rules.file", false },
     { "--policy", "P", NULL, "policy.name", false },
-    { "--adapter", "FILE", NULL, "policy.adapter", false },
+    { "--adapter", "FILE|URL[,URL]", NULL, "policy.adapter", false },
+    { "--adapter-model", "NAME", NULL, "adapter.model", false },
     { "--accept-adapter", NULL, NULL, "auto.accept_adapter", false },
     { "--top", "K", NULL, "policy.top", false },
     { "--seed", "S", NULL, "run.seed", false },
@@ -90,10 +92,12 @@ status_t setup_configure (config_t *config, const cli_t *cli, fault_t *fault)
         if (status != OK)
             return status;
     }
+    status_t status = adapter_setup_take (config, fault);
     // Who names an adapter means the policy that uses it.
-    if (config_given (config, "policy.adapter") && !config_given (config, "policy.name"))
+    bool named = config_given (config, "policy.adapter") || config_given (config, "adapter.urls");
+    if (status == OK && named && !config_given (config, "policy.name"))
         return config_set (config, "policy.name", "--policy", policy_name (POLICY_ADAPTER), fault);
-    return OK;
+    return status;
 }
 
 dataset_options_t setup_dataset (const config_t *config)

@@ -128,14 +128,33 @@ static status_t set_adapter (const config_t *config, spec_t *out, fault_t *fault
     return status;
 }
 
+static void set_served (const adapter_setup_t *adapter, spec_t *out)
+{
+    out->adapter = adapter->identity;
+    out->message.adapter = (ProtobufCBinaryData) { DIGEST_BYTES, out->adapter.b };
+    out->message.adapter_model = adapter->message.model;
+}
+
 // What only one policy takes is refused with another.
 static status_t check_policy (const config_t *config, fault_t *fault)
 {
     bool adapter = strcmp (config->policy.name, "adapter") == 0, automatic = strcmp (config->policy.name, "auto") == 0;
-    if (adapter && config->policy.adapter == NULL)
-        return fault_set (fault, ERR_USAGE, "policy adapter needs a Rule Adapter: --adapter FILE; rulemill adapter train DIR --out FILE makes one");
+    bool served = adapter_is_served (config);
+    if (adapter && config->policy.adapter == NULL && !served)
+        return fault_set (fault, ERR_USAGE, "policy adapter needs a Rule Adapter: --adapter FILE, which rulemill adapter train DIR --out FILE makes, "
+                          "or --adapter URL of one that is served");
+    if (config->policy.adapter && served)
+        return fault_set (fault, ERR_USAGE, "policy.adapter names a file, adapter.urls a served adapter; take one out");
+    if (automatic && served)
+        return fault_set (fault, ERR_USAGE, "a served adapter (--adapter URL) is for --policy adapter; auto trains its own. Take one of them out");
+    if (!adapter && served)
+        return fault_set (fault, ERR_USAGE, "a served adapter (--adapter URL) is for --policy adapter, not %s; take it out", config->policy.name);
     if (!adapter && config->policy.adapter)
         return fault_set (fault, ERR_USAGE, "policy.adapter (--adapter) is for --policy adapter, not %s; take it out", config->policy.name);
+    static const char *const asked [] = { "adapter.model", "adapter.text_bytes_max", "adapter.batch", "adapter.requests_per_minute" };
+    for (size_t i = 0; i < sizeof asked / sizeof *asked && !served; i++)
+        if (config_given (config, asked [i]))
+            return fault_set (fault, ERR_USAGE, "%s is for a served adapter; give its URL with --adapter, or take it out", asked [i]);
     static const char *const keys [] = { "auto.sample_pairs", "auto.sample_share", "auto.min_agreement", "auto.flat_gain", "auto.audit_share",
                                          "auto.accept_adapter", "auto.block_pairs", "judge.cost" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys && !automatic; i++)
@@ -261,7 +280,8 @@ static void set_run (const config_t *config, Rulemill__RunSpec *spec)
     spec->missing = replay ? config->judge.missing : quarantine;
 }
 
-status_t spec_build (const config_t *config, judge_members_t *judges, const rulepool_t *pool, spec_t *out, fault_t *fault)
+status_t spec_build (const config_t *config, judge_members_t *judges, const adapter_setup_t *adapter, const rulepool_t *pool, spec_t *out,
+                     fault_t *fault)
 {
     rulemill__run_spec__init (&out->message);
     out->weights = (policy_weights_t) { 0 };
@@ -290,6 +310,8 @@ status_t spec_build (const config_t *config, judge_members_t *judges, const rule
     set_run (config, spec);
     if (strcmp (config->policy.name, "auto") == 0)
         status = set_recipe (config, out, fault);
+    else if (adapter)
+        set_served (adapter, out);
     else if (config->policy.adapter)
         status = set_adapter (config, out, fault);
     else if (config->policy.weights)

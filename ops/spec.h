@@ -3,6 +3,7 @@
 #define OPS_SPEC_H
 
 #include "model/rulepool.h"
+#include "ops/adapter_setup.h"
 #include "ops/config.h"
 #include "ops/policy_weights.h"
 #include "ops/judge_members.h"
@@ -20,7 +21,9 @@ typedef struct {
 
 // ERR_USAGE where the configuration contradicts itself or names a rule that the pool lacks (with the nearest one).
 // Exclusions are left out: the job fills them in. judges: those of the configuration, where they are behind HTTP.
-status_t spec_build (const config_t *config, judge_members_t *judges, const rulepool_t *pool, spec_t *out, fault_t *fault) MUST_USE;
+// adapter: of the configuration, where it is served; else NULL.
+status_t spec_build (const config_t *config, judge_members_t *judges, const adapter_setup_t *adapter, const rulepool_t *pool, spec_t *out,
+                     fault_t *fault) MUST_USE;
 
 // Give back what a specification owns; also after a fault.
 void spec_clear (spec_t *spec);

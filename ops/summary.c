@@ -175,6 +175,22 @@ static void add_usage (const outcome_t *outcome, buf_t *out)
     buf_add_str (out, " left out\n");
 }
 
+static void add_adapter (const outcome_t *outcome, buf_t *out)
+{
+    const Rulemill__RunCounts *counts = &outcome->job.counts;
+    if (counts->adapter_calls == 0)
+        return;
+    head (out, "Adapter");
+    counted (out, counts->adapter_calls, "request", "requests");
+    buf_add_str (out, " to the served adapter");
+    if (counts->shortened > 0) {
+        buf_add_str (out, "; the texts of ");
+        counted (out, counts->shortened, "pair", "pairs");
+        buf_add_str (out, " were too long for it and shortened in the middle");
+    }
+    buf_add_char (out, '\n');
+}
+
 static void add_times (const outcome_t *outcome, buf_t *out)
 {
     const job_report_t *job = &outcome->job;
@@ -248,6 +264,7 @@ void summary_text (const outcome_t *outcome, buf_t *out)
         buf_add_str (out, outcome->agreement_lines);
     add_scores (outcome, out);
     add_usage (outcome, out);
+    add_adapter (outcome, out);
     add_unfit (outcome, out);
     add_times (outcome, out);
     add_dataset (outcome, out);

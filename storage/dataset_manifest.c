@@ -99,6 +99,12 @@ static void add_run (const dataset_export_t *e, buf_t *out)
     add_hex (out, "identity", spec->judge_identity.data, spec->judge_identity.len);
     add_string (out, "note", e->options->judge_note);
     buf_add_char (out, '}');
+    if (*spec->adapter_model) {
+        open_object (out, "adapter");
+        add_hex (out, "digest", spec->adapter.data, spec->adapter.len);
+        add_string (out, "served_model", spec->adapter_model);
+        buf_add_char (out, '}');
+    }
     add_hex (out, "rules_digest", spec->pool.data, spec->pool.len);
     add_rules (e, out);
 }

@@ -26,6 +26,7 @@
 //   LABELS      'L' + run u32 + pair u64              Label
 //               'X' + run u32 + prompt u64            RejectRecord of an excluded prompt
 //               'U' + run u32 + pair u64              Label of an audited pair by exhaustive selection
+//               'F' + run u32 + pair u64              Foreseen, of a pair without a label
 //
 // Getters return *out == NULL with OK where there is no such record; what they return is freed with
 // the message's own __free_unpacked (x, NULL). A record that protobuf can't read is ERR_CORRUPT.
@@ -80,6 +81,9 @@ void record_delete_label (store_batch_t *batch, uint32_t run, uint64_t pair);
 status_t record_get_audit (store_t *store, uint32_t run, uint64_t pair, Rulemill__Label **out, fault_t *fault) MUST_USE;
 status_t record_has_audit (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault) MUST_USE;
 void record_put_audit (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Label *label);
+status_t record_get_foreseen (store_t *store, uint32_t run, uint64_t pair, Rulemill__Foreseen **out, fault_t *fault) MUST_USE;
+void record_put_foreseen (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Foreseen *foreseen);
+void record_delete_foreseen (store_batch_t *batch, uint32_t run, uint64_t pair);
 status_t record_is_excluded (store_t *store, uint32_t run, uint64_t prompt, bool *excluded, fault_t *fault) MUST_USE;
 void record_put_excluded (store_batch_t *batch, uint32_t run, uint64_t prompt, const Rulemill__RejectRecord *why);
 

@@ -185,6 +185,24 @@ void record_put_audit (store_batch_t *batch, uint32_t run, uint64_t pair, const 
     record_put (batch, TABLE_LABELS, &key, &label->base);
 }
 
+status_t record_get_foreseen (store_t *store, uint32_t run, uint64_t pair, Rulemill__Foreseen **out, fault_t *fault)
+{
+    record_key_t key = label_key ('F', run, pair);
+    return record_get (store, TABLE_LABELS, &key, &rulemill__foreseen__descriptor, out, fault);
+}
+
+void record_put_foreseen (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Foreseen *foreseen)
+{
+    record_key_t key = label_key ('F', run, pair);
+    record_put (batch, TABLE_LABELS, &key, &foreseen->base);
+}
+
+void record_delete_foreseen (store_batch_t *batch, uint32_t run, uint64_t pair)
+{
+    record_key_t key = label_key ('F', run, pair);
+    store_batch_delete (batch, TABLE_LABELS, key.bytes, key.len);
+}
+
 status_t record_is_excluded (store_t *store, uint32_t run, uint64_t prompt, bool *excluded, fault_t *fault)
 {
     record_key_t key = label_key ('X', run, prompt);

@@ -123,6 +123,20 @@ static void policy_line (buf_t *out, const Rulemill__RunSpec *spec)
     buf_free (&text);
 }
 
+// The digest of a served one is that of its model's name and of how it is asked.
+static void adapter_line (buf_t *out, const Rulemill__RunSpec *spec)
+{
+    if (*spec->adapter_model == '\0') {
+        hex_line (out, "adapter", &spec->adapter);
+        return;
+    }
+    buf_add_str (out, "adapter: ");
+    add_hex (out, &spec->adapter);
+    buf_add_str (out, " served as ");
+    add_text (out, spec->adapter_model);
+    buf_add_char (out, '\n');
+}
+
 void run_describe (const Rulemill__RunSpec *spec, buf_t *out)
 {
     number_line (out, "method", spec->method);
@@ -141,7 +155,7 @@ void run_describe (const Rulemill__RunSpec *spec, buf_t *out)
     text_line (out, "missing", spec->missing);
     exclude_line (out, spec);
     text_line (out, "recipe", spec->recipe);
-    hex_line (out, "adapter", &spec->adapter);
+    adapter_line (out, spec);
 }
 
 digest_t run_digest (const Rulemill__RunSpec *spec)

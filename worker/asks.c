@@ -1,11 +1,11 @@
 #include "worker/asks_parts.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "worker/http_result.h"
 
 enum { BYTES_PER_TOKEN = 4 };
 
@@ -239,9 +239,7 @@ static launch_t launch (ask_t *ask, int64_t *wait_ms)
     buf_free (&body);
     DL_APPEND (asks->flying, ask);
     if (ask->request == 0) {
-        http_answer_t lost = { .outcome = HTTP_UNREACHABLE, .fresh_connection = true, .retry_after_ms = 1000, .limit_requests_left = -1,
-                               .limit_tokens_left = -1, .limit_requests_reset_ms = -1, .limit_tokens_reset_ms = -1 };
-        snprintf (lost.why, sizeof lost.why, "the request could not be begun");
+        const http_answer_t lost = http_not_begun ();
         came (ask, &lost);
     }
     return LAUNCHED;

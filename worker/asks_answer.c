@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "worker/answer_text.h"
+#include "worker/http_result.h"
 
 enum { RAW_SHOWN = 300, REFUSALS_MAX = 5, WORD_MS = 30000, SLOW_RETRY_MS = 3000, TOKEN_BYTES = 4 };
 
@@ -141,12 +142,6 @@ static void take_completion (ask_t *ask, const http_answer_t *http, answer_t *an
         malformed (ask, answer, http);
 }
 
-// Redirects, 404, 405: the address or the model is wrong, so every other question would end alike.
-static bool is_of_endpoint (long status)
-{
-    return (status >= 300 && status < 400) || status == 404 || status == 405;
-}
-
 static void cut (ask_t *ask, size_t turns)
 {
     ask->cut_turns = turns;
@@ -197,7 +192,7 @@ static void refused (ask_t *ask, const http_answer_t *http)
         ask_make_ready (ask);
         return;
     }
-    if (is_of_endpoint (http->status)) {
+    if (http_is_of_endpoint (http->status)) {
         snprintf (asks->denied_why, sizeof asks->denied_why, "the judge's server has no such path or model (%ld %.120s); check the "
                   "endpoint's URL and the model", http->status, text);
         asks->denied = true;
@@ -209,20 +204,6 @@ static void refused (ask_t *ask, const http_answer_t *http)
               context ? "the conversation is too long for the model; set judge.too_long to cut, or leave it out"
                       : "the judge refused the request", http->status, text);
     ask_end (ask, ERR_FORMAT, why);
-}
-
-static upstream_result_t result_of (const http_answer_t *http)
-{
-    if (http->outcome == HTTP_ANSWERED) {
-        if (http->status >= 200 && http->status < 300)
-            return UPSTREAM_OK;
-        if (http->status == 429 || http->status == 503 || http->status == 529)
-            return UPSTREAM_OVERLOADED;
-        return http->status == 408 || http->status >= 500 ? UPSTREAM_FAILED : UPSTREAM_REFUSED;
-    }
-    if (http->outcome == HTTP_UNREACHABLE)
-        return UPSTREAM_UNREACHABLE;
-    return http->outcome == HTTP_BROKEN && !http->fresh_connection ? UPSTREAM_STALE : UPSTREAM_FAILED;
 }
 
 static void failed (ask_t *ask, const http_answer_t *http, upstream_result_t result)
@@ -257,7 +238,7 @@ static void read_completion (ask_t *ask, const http_answer_t *http, ask_answer_t
 
 void ask_read (ask_t *ask, const http_answer_t *http, ask_answer_t *answer)
 {
-    answer->result = result_of (http);
+    answer->result = http_result (http);
     answer->tokens = ask->tokens;
     if (answer->result == UPSTREAM_OK)
         read_completion (ask, http, answer);

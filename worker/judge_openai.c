@@ -101,7 +101,7 @@ static status_t openai_open (judge_t *judge, const Rulemill__RunSpec *spec, cons
     judge->self = self;
     status = chat_template_parse ("the judge's template", setup->template_, strlen (setup->template_), &self->template, fault);
     if (status == OK)
-        status = secret_read (setup->key_file, setup->key_command, &self->secret, fault);
+        status = secret_read_judge (setup->key_file, setup->key_command, &self->secret, fault);
     if (status == OK)
         status = open_http (self, setup, fault);
     if (status != OK) {
@@ -120,7 +120,7 @@ static bool is_lost (judge_t *judge)
     const Rulemill__JudgeSetup *setup = judge->setup;
     if (!self->looked) {
         self->looked = true;
-        self->lost.code = reach (self->http, (const char *const *) setup->url, setup->n_url, self->secret, &self->lost);
+        self->lost.code = reach (self->http, &reach_judge, (const char *const *) setup->url, setup->n_url, self->secret, &self->lost);
     }
     return self->lost.code != OK;
 }

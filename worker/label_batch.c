@@ -48,7 +48,12 @@ static status_t take_body (label_batch_t *batch, label_body_t *body, fault_t *fa
 static status_t check_adapter (const label_setup_t *setup, const label_body_t *body, fault_t *fault)
 {
     size_t n = label_choice_count (setup->choice);
-    if (!label_setup_foresees (setup, body->how) || body->adapter < n)
+    if (body->n_chosen > setup->select.top)
+        return fault_set (fault, ERR_FORMAT, "%zu rules were chosen for it, and %u are possible", body->n_chosen, setup->select.top);
+    for (size_t i = 0; i < body->n_chosen; i++)
+        if (body->chosen [i] >= setup->pool->count)
+            return fault_set (fault, ERR_FORMAT, "rule %u was chosen for it, of %zu", body->chosen [i], setup->pool->count);
+    if (!label_setup_foresees (setup, body->how) || setup->message->served_adapter || body->adapter < n)
         return OK;
     return fault_set (fault, ERR_FORMAT, "it wants adapter %u, of which the setup has %zu", body->adapter, n);
 }

@@ -60,6 +60,10 @@ static status_t take_item (label_body_t *body, Rulemill__LabelItem *item, size_t
     body->again = item->again;
     body->how = item->how;
     body->adapter = item->adapter;
+    body->chosen = item->chosen;        // taken out
+    body->n_chosen = item->n_chosen;
+    item->chosen = NULL;
+    item->n_chosen = 0;
     body->response [0] = item->response_a;
     body->response [1] = item->response_b;
     body->prompt = take_text (&item->prompt);
@@ -99,6 +103,7 @@ static void free_cells (Rulemill__Cells *cells)
 void label_body_free (label_body_t *body)
 {
     free_text (body->prompt);
+    free (body->chosen);
     for (int side = 0; side < 2; side++) {
         free_text (body->text [side]);
         free_cells (body->known [side]);

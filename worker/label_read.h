@@ -14,6 +14,8 @@ typedef struct {
     Rulemill__LabelHow how;
     uint32_t adapter;
     uint64_t response [2];
+    uint32_t *chosen;                   // owned; NULL where a served adapter has chosen none
+    size_t n_chosen;
     Rulemill__Conversation *prompt;     // these five are owned by the body until taken out of it (set to NULL)
     Rulemill__Conversation *text [2];
     Rulemill__Cells *known [2];         // cells ascending and below n_cells, values in range; NULL where there are none

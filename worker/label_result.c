@@ -185,3 +185,11 @@ void label_result_cell (bool side_a, uint32_t place, const cell_t *cell, buf_t *
     *(side_a ? &result.new_a : &result.new_b) = &cells;
     wire_pack (&result.base, out);
 }
+
+void label_result_chosen (const uint32_t *rules, size_t n, buf_t *out)
+{
+    Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
+    result.chosen = (uint32_t *) (uintptr_t) rules;
+    result.n_chosen = n;
+    wire_pack (&result.base, out);
+}

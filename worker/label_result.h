@@ -34,4 +34,7 @@ void label_result_identical (const char *selected_by, bool swapped, buf_t *out);
 typedef struct { const char *reason, *raw; bool too_long; } label_failure_t;        // raw NULL: nothing was answered
 void label_result_quarantined (const char *selected_by, bool swapped, const label_failure_t *failure, buf_t *out);
 
+// The rules that a served adapter chose, in a partial result.
+void label_result_chosen (const uint32_t *rules, size_t n, buf_t *out);
+
 #endif

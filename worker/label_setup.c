@@ -110,6 +110,16 @@ static status_t read_spec (label_setup_t *setup, fault_t *fault)
     return OK;
 }
 
+// A run's adapter is a file or it is served.
+static status_t check_served (const label_setup_t *setup, fault_t *fault)
+{
+    const Rulemill__LabelSetup *message = setup->message;
+    bool named = *message->spec->adapter_model != '\0';
+    if (named == (message->served_adapter != NULL) && (!named || (message->n_adapter == 0 && setup->policy == POLICY_ADAPTER)))
+        return OK;
+    return fault_set (fault, ERR_FORMAT, "the setup contradicts itself in whether the run's adapter is served");
+}
+
 status_t label_setup_read (label_setup_t *setup, const void *bytes, size_t len, const worker_blob_t *blobs, size_t n_blobs,
                            fault_t *fault)
 {
@@ -129,6 +139,8 @@ status_t label_setup_read (label_setup_t *setup, const void *bytes, size_t len, 
     }
     if (status == OK)
         status = label_layers_read (&setup->layers, setup->message, setup->pool->count, fault);
+    if (status == OK)
+        status = check_served (setup, fault);
     if (status == OK)
         status = label_choice_open (setup->message, setup->pool, &setup->select, blobs, n_blobs, &setup->choice, fault);
     if (status != OK)

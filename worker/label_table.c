@@ -213,6 +213,7 @@ void label_item_drop (label_table_t *table, label_item_t **item)
     let_go (table, *item);
     HASH_DEL (table->items, *item);
     free ((*item)->chosen);
+    free ((*item)->failure);
     free (*item);
     *item = NULL;
     lease->items--;

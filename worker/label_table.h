@@ -59,6 +59,9 @@ struct label_item {
     Rulemill__LabelHow how;
     uint32_t *chosen;               // rules that an adapter foresees for it; NULL where the policy says which
     size_t n_chosen;
+    bool foreseeing;                // a served adapter was asked for them and has not answered
+    char *failure;                  // why it can't foresee them; NULL
+    bool too_long;                  // for it
     label_response_t *side [2];     // A, B; NULL where they are needed no more
     Rulemill__Cells *known [2];     // the store's; NULL: none
     UT_hash_handle hh;

@@ -6,6 +6,15 @@
 
 #include "base/mem.h"
 
+const reach_who_t reach_judge = {
+    "judge", "OPENAI_API_KEY, judge.key_file or judge.key_command",
+    "where a private authority signed it, give that one's certificates with judge.ca_file"
+};
+const reach_who_t reach_adapter = {
+    "served adapter", "ADAPTER_API_KEY, adapter.key_file or adapter.key_command",
+    "where a private authority signed it, give that one's certificates with adapter.ca_file"
+};
+
 enum { TRIES = 5, PAUSE_MS = 1000, GET_MS = 10000, STEP_MS = 100 };
 
 // What the endpoints said so far.
@@ -56,7 +65,7 @@ static void pause_for (http_t *http, int ms)
         http_step (http, STEP_MS);
 }
 
-status_t reach (http_t *http, const char *const *urls, size_t n, const char *secret, fault_t *fault)
+status_t reach (http_t *http, const reach_who_t *who, const char *const *urls, size_t n, const char *secret, fault_t *fault)
 {
     reached_t reached = { 0 };
     for (int i = 0; i < TRIES && reached.there == 0 && reached.denied == 0; i++) {
@@ -67,18 +76,18 @@ status_t reach (http_t *http, const char *const *urls, size_t n, const char *sec
     if (reached.there > 0)
         return OK;
     if (reached.denied > 0)
-        return fault_set (fault, ERR_DENIED, "the judge %s (%s); check OPENAI_API_KEY, judge.key_file or judge.key_command on this machine",
-                          secret ? "refused the key" : "wants a key", reached.refusal);
-    return fault_set (fault, ERR_IO, "none of the judge's endpoints can be reached from here (%s%s: %s); %s", urls [0], n > 1 ? " and others" : "",
-                      reached.why, reach_mend (reached.why));
+        return fault_set (fault, ERR_DENIED, "the %s %s (%s); check %s on this machine", who->name, secret ? "refused the key" : "wants a key",
+                          reached.refusal, who->keys);
+    return fault_set (fault, ERR_IO, "none of the %s's endpoints can be reached from here (%s%s: %s); %s", who->name, urls [0],
+                      n > 1 ? " and others" : "", reached.why, reach_mend (who, reached.why));
 }
 
 // libcurl's own words, whatever TLS library it was built with: names first, as they speak of certificates too.
-const char *reach_mend (const char *why)
+const char *reach_mend (const reach_who_t *who, const char *why)
 {
     if (strstr (why, "subject name") || strstr (why, "hostname mismatch"))
         return "the certificate is for another name: give the URL by the name that stands in it";
     if (strstr (why, "certificate"))
-        return "where a private authority signed it, give that one's certificates with judge.ca_file";
+        return who->authority;
     return "is the server up, is this its URL, and does this machine get through to it?";
 }

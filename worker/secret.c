@@ -68,13 +68,13 @@ static status_t from_file (const char *path, char **out, fault_t *fault)
     return accept_line (path, line, out, fault);
 }
 
-static status_t from_command (const char *command, char **out, fault_t *fault)
+static status_t from_command (const char *command, const char *name, char **out, fault_t *fault)
 {
     int ends [2];
     pid_t pid;
     const char *argv [] = { "/bin/sh", "-c", command, NULL };
     if (pipe2 (ends, O_CLOEXEC) != 0)
-        return fault_set (fault, ERR_IO, "judge.key_command can't be run: %s", strerror (errno));
+        return fault_set (fault, ERR_IO, "%s can't be run: %s", name, strerror (errno));
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init (&actions);
     posix_spawn_file_actions_adddup2 (&actions, ends [1], STDOUT_FILENO);
@@ -88,22 +88,28 @@ static status_t from_command (const char *command, char **out, fault_t *fault)
         waitpid (pid, &state, 0);
     if (error || !WIFEXITED (state) || WEXITSTATUS (state) != 0) {
         secret_free (&line);
-        return fault_set (fault, ERR_USAGE, "judge.key_command failed; run it by hand to see why");
+        return fault_set (fault, ERR_USAGE, "%s failed; run it by hand to see why", name);
     }
-    return accept_line ("judge.key_command", line, out, fault);
+    return accept_line (name, line, out, fault);
 }
 
-status_t secret_read (const char *file, const char *command, char **out, fault_t *fault)
+status_t secret_read (const secret_place_t *place, char **out, fault_t *fault)
 {
     *out = NULL;
-    if (file && *file)
-        return from_file (file, out, fault);
-    if (command && *command)
-        return from_command (command, out, fault);
-    const char *variable = getenv ("OPENAI_API_KEY");
+    if (place->file && *place->file)
+        return from_file (place->file, out, fault);
+    if (place->command && *place->command)
+        return from_command (place->command, place->command_key, out, fault);
+    const char *variable = getenv (place->variable);
     if (variable && *variable)
         *out = mem_string (variable);
     return OK;
+}
+
+status_t secret_read_judge (const char *file, const char *command, char **out, fault_t *fault)
+{
+    const secret_place_t place = { .file = file, .command = command, .command_key = "judge.key_command", .variable = "OPENAI_API_KEY" };
+    return secret_read (&place, out, fault);
 }
 
 void secret_free (char **secret)

@@ -476,7 +476,7 @@ static void tls_is_verified_with_a_private_ca (void **state)
     ask (http, url, "sk-secret", chat ("a"), 10000, &got);
     assert_int_equal (got.answer.outcome, HTTP_UNREACHABLE);
     assert_false (got.answer.sent);
-    assert_non_null (strstr (reach_mend (got.answer.why), "judge.ca_file"));
+    assert_non_null (strstr (reach_mend (&reach_judge, got.answer.why), "judge.ca_file"));
     http_destroy (&http);
 
     fault_t fault = { 0 };
@@ -491,7 +491,7 @@ static void tls_is_verified_with_a_private_ca (void **state)
     ask (http, url, "sk-secret", chat ("a"), 10000, &got);         // another name than the certificate's
     assert_int_equal (got.answer.outcome, HTTP_UNREACHABLE);
     assert_false (got.answer.sent);
-    assert_non_null (strstr (reach_mend (got.answer.why), "another name"));
+    assert_non_null (strstr (reach_mend (&reach_judge, got.answer.why), "another name"));
     buf_free (&got.body);
     http_destroy (&http);
     server_stop (&server);

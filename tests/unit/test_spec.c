@@ -27,7 +27,7 @@ static status_t build (digest_t *digest, fault_t *fault, ...)
         status = spec_pool (config, &pool, &yaml, fault);
     spec_t spec = { .weights = { 0 } };
     if (status == OK)
-        status = spec_build (config, NULL, pool, &spec, fault);
+        status = spec_build (config, NULL, NULL, pool, &spec, fault);
     if (status == OK)
         *digest = run_digest (&spec.message);
     spec_clear (&spec);
@@ -101,7 +101,7 @@ static void test_published (void **state)
     buf_t yaml = { 0 };
     assert_int_equal (spec_pool (config, &pool, &yaml, &fault), OK);
     spec_t spec;
-    assert_int_equal (spec_build (config, NULL, pool, &spec, &fault), OK);
+    assert_int_equal (spec_build (config, NULL, NULL, pool, &spec, &fault), OK);
     assert_string_equal (spec.message.ties, "b");
     assert_string_equal (spec.message.orientation, "stored");
     assert_int_equal (spec.message.tie_margin, 0);
@@ -110,7 +110,7 @@ static void test_published (void **state)
 
     assert_int_equal (config_assign (config, "run.orientation=hashed", &fault), OK);
     spec_clear (&spec);
-    assert_int_equal (spec_build (config, NULL, pool, &spec, &fault), ERR_USAGE);
+    assert_int_equal (spec_build (config, NULL, NULL, pool, &spec, &fault), ERR_USAGE);
     spec_clear (&spec);
     rulepool_destroy (&pool);
     buf_free (&yaml);

@@ -1,0 +1,90 @@
+#include <string.h>
+
+#include "base/mem.h"
+#include "model/adapter.h"
+#include "worker/kind_label_parts.h"
+#include "worker/label_result.h"
+
+void kind_label_foresee (worker_kind_t *kind, const label_body_t *body, label_item_t *item)
+{
+    const label_response_t *a = item->side [0], *b = item->side [1];
+    item->how = body->how;
+    if (!label_setup_foresees (&kind->setup, body->how) || a == b)
+        return;
+    item->chosen = mem_new ((kind->setup.select.top + 1) * sizeof *item->chosen);
+    item->n_chosen = body->n_chosen;
+    if (body->n_chosen > 0)
+        memcpy (item->chosen, body->chosen, body->n_chosen * sizeof *item->chosen);
+    else if (kind->foresight) {
+        item->foreseeing = true;
+        foresight_ask (kind->foresight, item->number, a->prompt->text, a->text, b->text);
+    } else
+        item->n_chosen = label_choice_foresee (kind->setup.choice, body->adapter, &body->prompt_key, a->prompt->text, a->text, b->text,
+                                               item->chosen);
+}
+
+// --- what a served adapter says ------------------------------------------------------
+
+// The item that waits for it; NULL where it was dropped meanwhile.
+static label_item_t *foreseeing (const worker_kind_t *kind, uint64_t number)
+{
+    label_item_t *item = label_item_find (&kind->table, number);
+    return item && item->foreseeing ? item : NULL;
+}
+
+static bool wanted (void *ctx, uint64_t number)
+{
+    const worker_kind_t *kind = ctx;
+    const label_item_t *item = foreseeing (kind, number);
+    return item && kind->unfit == NULL && !item->lease->revoked && !item->lease->over;
+}
+
+static void used (void *ctx, uint64_t number, const usage_t *usage)
+{
+    const worker_kind_t *kind = ctx;
+    label_item_t *item = foreseeing (kind, number);
+    if (item)
+        usage_add (&item->lease->unsaid.usage, usage);
+}
+
+// The rules are sent before anything is judged by them, so that the next worker judges by the same.
+static void choose (worker_kind_t *kind, label_item_t *item, const float *value)
+{
+    const selection_spec_t *spec = &kind->setup.select;
+    item->n_chosen = adapter_select (value, spec->rule_digest, spec->n_rules, spec->seed, &item->prompt_key, spec->top, item->chosen);
+    buf_clear (&kind->body);
+    label_result_chosen (item->chosen, item->n_chosen, &kind->body);
+    kind_label_send (kind, item, false);
+}
+
+static void done (void *ctx, uint64_t number, const foreseen_t *foreseen)
+{
+    worker_kind_t *kind = ctx;
+    label_item_t *item = foreseeing (kind, number);
+    if (foreseen->status == ERR_DENIED && kind->unfit == NULL)
+        kind->unfit = mem_string (foreseen->why);
+    if (item == NULL || foreseen->status == ERR_DENIED)
+        return;
+    label_response_t *a = item->side [0], *b = item->side [1];
+    item->foreseeing = false;
+    kind->sink.progress (kind->sink.ctx, true, number);
+    if (foreseen->status == OK)
+        choose (kind, item, foreseen->value);
+    else {
+        item->failure = mem_string (foreseen->why);
+        item->too_long = foreseen->too_long;
+    }
+    if (kind_label_try (kind, item))
+        return;
+    kind_label_ask (kind, a);
+    kind_label_ask (kind, b);
+}
+
+status_t kind_label_foresee_open (worker_kind_t *kind, fault_t *fault)
+{
+    const Rulemill__LabelSetup *setup = kind->setup.message;
+    if (setup->served_adapter == NULL)
+        return OK;
+    const foresight_sink_t sink = { .done = done, .wanted = wanted, .used = used, .ctx = kind };
+    return foresight_open (setup->served_adapter, kind->setup.pool->count, setup->spec->seed, &sink, &kind->foresight, fault);
+}
