@@ -34,6 +34,7 @@ struct setup {
     adapter_setup_t adapter;    // of one that is served
     char *judge_note;
     Rulemill__RunRecord *last;  // the store's last run; NULL: none
+    bool no_run;                // there is a store without one, and no corpus is named
     char program [PROGRAM_BYTES];
     job_options_t job;
 };
@@ -80,6 +81,18 @@ static bool goes_on (const config_t *config, const Rulemill__RunRecord *last)
     return !config_names_a_run_but_for (config, moved, n);
 }
 
+// A store whose first command was stopped before it began a run knows nothing of that command's options.
+static status_t say_no_run (const setup_t *setup, const char *dir, status_t status, fault_t *fault)
+{
+    if (!setup->no_run || (status != OK && status != ERR_USAGE))
+        return status;
+    if (status == OK && config_names_a_run (setup->config))
+        return OK;
+    const fault_t why = *fault;
+    return fault_set (fault, ERR_USAGE, "%s%s%s has no run yet, so the options of the command that read its corpus are not known: run that "
+                      "command again, with all of them", status == OK ? "" : why.text, status == OK ? "" : "; ", dir);
+}
+
 // *resume: the last run goes on.
 static status_t take_over (setup_t *setup, const cli_t *cli, const char *dir, bool *resume, fault_t *fault)
 {
@@ -88,6 +101,7 @@ static status_t take_over (setup_t *setup, const cli_t *cli, const char *dir, bo
     *resume = goes_on (setup->config, setup->last) && !cli_has (cli, "--new-run");
     if (status == OK && !there && setup->corpus.count == 0)
         status = fault_set (fault, ERR_USAGE, "%s holds no job yet, so it needs a corpus: rulemill label CORPUS... --out %s", dir, dir);
+    setup->no_run = there && setup->last == NULL && setup->corpus.count == 0;
     if (status == OK && setup->last && *setup->last->config)
         status = config_inherit (setup->config, "stored configuration", setup->last->config, *resume ? "" : "corpus.", fault);
     return status;
@@ -377,7 +391,7 @@ static status_t fill (setup_t *setup, const cli_t *cli, bool local, fault_t *fau
     if (status == OK)
         status = set_corpus (setup, dir, fault);
     if (status == OK)
-        status = set_run (setup, cli, resume, fault);
+        status = say_no_run (setup, dir, set_run (setup, cli, resume, fault), fault);
     if (status == OK)
         status = set_program (setup, fault);
     if (status == OK && local)

@@ -3,7 +3,7 @@
 import pytest
 
 from conftest import COMPLETE, USAGE
-from judging import PAIRS, PROBE, command, serve  # noqa: F401
+from judging import PAIRS, PROBE, serve  # noqa: F401
 
 
 @pytest.fixture
@@ -17,6 +17,10 @@ def files(shell):
     return shell
 
 
+def label_with(server, corpora):
+    return ["label", corpora(PAIRS), "--out", "job", "--judge", server.url, "--model", "tester"]
+
+
 KEYS = ["judge.template", "judge.key_file", "judge.ca_file", "rules.file", "policy.adapter"]
 ANY_LINE_IS_A_KEY = ("judge.key_file", "junk")
 
@@ -25,8 +29,7 @@ ANY_LINE_IS_A_KEY = ("judge.key_file", "junk")
                                        if (key, value) != ANY_LINE_IS_A_KEY])
 def test_of_a_job_with_a_judge_behind_http(files, serve, corpora, key, value):
     server = serve()
-    arguments = [part for part in command(corpora(PAIRS), server) if part not in ("--rules", "rules.yaml")]
-    refused = files(*arguments, "--set", f"{key}={value}", code=USAGE)
+    refused = files(*label_with(server, corpora), "--set", f"{key}={value}", code=USAGE)
     assert value in refused.err and not files.path("job").exists() and server.calls() == 0
     if key.startswith("judge."):
         files("judge", "probe", server.url, "--model", "tester", "--set", f"{key}={value}", code=USAGE)
@@ -96,3 +99,15 @@ def test_what_is_said_is_one_url(shell):
     assert "one endpoint" in shell("judge", "probe", "http://a/v1", "http://b/v1", code=USAGE).err
     assert "no URL" in shell("judge", "probe", "a", code=USAGE).err
     assert "judge probe" in shell("judge", "probes", code=USAGE).err
+
+
+# --- a store without a run -----------------------------------------------------
+
+def test_a_store_without_a_run_knows_no_options(shell, serve, corpora):
+    server = serve()
+    shell(*label_with(server, corpora), "--dry-run")    # reads the corpus and begins nothing, as a stop in good time does
+    for options, word in [([], ""), (["--set", "workers=1"], ""), (["--judge", server.url], "--model")]:
+        refused = shell("label", "--out", "job", *options, code=USAGE)
+        assert "job has no run yet" in refused.err and word in refused.err
+    assert server.calls() == 0 and not shell.path("job/dataset").exists()
+    shell("label", "--out", "job", "--judge", "lexicon")
