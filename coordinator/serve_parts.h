@@ -45,7 +45,7 @@ struct peer {
 typedef struct receipt receipt_t;
 struct receipt {
     peer_id_t to;
-    uint64_t epoch, lease;
+    uint64_t epoch, lease, frame;
     uint64_t *items;
     size_t n_items;
     struct { uint64_t item; buf_t known; } *stale;

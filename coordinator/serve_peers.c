@@ -122,6 +122,8 @@ void peer_hello (serve_t *serve, const peer_id_t *id, const char *user, const Ru
         peer_refuse (serve, id, RULEMILL__REFUSE_REASON__REFUSE_VERSION, text);
         return;
     }
+    if (serve->receipts)
+        results_flush (serve);      // what was taken of it is answered before it is welcomed
     peer_t *peer = peer_find (serve, id);
     if (peer == NULL && HASH_COUNT (serve->peers) >= LIMIT_PEERS) {
         snprintf (text, sizeof text, "this coordinator has its %d workers already", LIMIT_PEERS);
@@ -267,12 +269,27 @@ static void check_hung (serve_t *serve, peer_t *peer, int64_t now)
     work_unqueue (serve, peer);
 }
 
+static bool is_silent (const serve_t *serve, const peer_t *peer, int64_t now)
+{
+    return now - peer->heard_ms > (int64_t) SILENT_BEATS * serve->options.beat_ms;
+}
+
+static bool any_is_silent (const serve_t *serve, int64_t now)
+{
+    for (const peer_t *peer = serve->peers; peer; peer = peer->hh.next)
+        if (is_silent (serve, peer, now))
+            return true;
+    return false;
+}
+
 void peers_check (serve_t *serve)
 {
     int64_t now = serve_now (serve);
     peer_t *peer, *next;
+    if (serve->receipts && any_is_silent (serve, now))
+        results_flush (serve);      // what was taken of it is answered before it is given up
     HASH_ITER (hh, serve->peers, peer, next) {
-        if (now - peer->heard_ms > (int64_t) SILENT_BEATS * serve->options.beat_ms)
+        if (is_silent (serve, peer, now))
             peer_lost (serve, peer, true, "nothing was heard from it");
         else
             check_hung (serve, peer, now);

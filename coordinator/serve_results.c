@@ -20,6 +20,7 @@ static receipt_t *receipt_new (const peer_id_t *to, const Rulemill__Results *res
     receipt->to = *to;
     receipt->epoch = results->epoch;
     receipt->lease = results->lease;
+    receipt->frame = results->frame;
     receipt->items = mem_new (results->n_results * sizeof *receipt->items);
     return receipt;
 }
@@ -57,6 +58,7 @@ static void receipt_send (serve_t *serve, const receipt_t *receipt)
     Rulemill__Ack ack = RULEMILL__ACK__INIT;
     ack.epoch = receipt->epoch;
     ack.lease = receipt->lease;
+    ack.frame = receipt->frame;
     ack.items = receipt->items;
     ack.n_items = receipt->n_items;
     ack.stale = list;

@@ -31,6 +31,7 @@ struct entry {
     bool final, sent, packed;   // packed: in the frame that is being sent
     buf_t body;
     worker_used_t used;
+    uint64_t frame;             // in which it was sent last
     int64_t made_ms;
     entry_t *prev, *next;       // in the queue that it stands in
     entry_t *older, *newer;     // of its item
@@ -40,6 +41,7 @@ struct outbox {
     item_t *items;
     entry_t *unsent, *sent;     // queues, oldest first
     size_t bytes, unsent_bytes;
+    uint64_t frames, taken;     // sent so far; the last one that was answered
 };
 
 outbox_t *outbox_new (void)
@@ -201,6 +203,7 @@ bool outbox_pack (outbox_t *outbox, buf_t *frame)
     message.lease = outbox->unsent->of->key.lease;
     message.results = list;
     message.n_results = n;
+    message.frame = outbox->frames + 1;
     Rulemill__ToCoordinator whole = RULEMILL__TO_COORDINATOR__INIT;
     whole.body_case = RULEMILL__TO_COORDINATOR__BODY_RESULTS;
     whole.results = &message;
@@ -214,9 +217,11 @@ bool outbox_pack (outbox_t *outbox, buf_t *frame)
 void outbox_sent (outbox_t *outbox)
 {
     entry_t *entry, *next;
+    outbox->frames++;
     DL_FOREACH_SAFE (outbox->unsent, entry, next) {
         if (!entry->packed)
             continue;
+        entry->frame = outbox->frames;
         DL_DELETE (outbox->unsent, entry);
         DL_APPEND (outbox->sent, entry);
         outbox->unsent_bytes -= entry->body.len;
@@ -225,12 +230,19 @@ void outbox_sent (outbox_t *outbox)
     }
 }
 
-void outbox_resend (outbox_t *outbox)
+void outbox_taken (outbox_t *outbox, uint64_t frame)
+{
+    if (frame > outbox->taken && frame <= outbox->frames)
+        outbox->taken = frame;
+}
+
+void outbox_resend (outbox_t *outbox, bool same_coordinator)
 {
     entry_t *entry;
     DL_FOREACH (outbox->sent, entry) {
         entry->sent = false;
-        entry->used = (worker_used_t) { 0 };
+        if (!same_coordinator || entry->frame <= outbox->taken)
+            entry->used = (worker_used_t) { 0 };
         outbox->unsent_bytes += entry->body.len;
     }
     DL_CONCAT (outbox->sent, outbox->unsent);

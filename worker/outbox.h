@@ -38,7 +38,11 @@ bool outbox_empty (const outbox_t *outbox);
 bool outbox_due (const outbox_t *outbox, int64_t now_ms);       // is it time to send?
 bool outbox_pack (outbox_t *outbox, buf_t *frame);      // the next Results frame into frame; false: nothing is unsent
 void outbox_sent (outbox_t *outbox);                    // that frame was sent
-void outbox_resend (outbox_t *outbox);                  // all are unsent again, but what they used was told
+void outbox_taken (outbox_t *outbox, uint64_t frame);   // the coordinator took the frame of this number, and those before it
+
+// All are unsent again. What they used stays with those whose frame was not taken, where it is the same coordinator that is asked to
+// take them; another one counts what was granted to them as spent.
+void outbox_resend (outbox_t *outbox, bool same_coordinator);
 
 // Forget an item's results. *handle is its lease's; false: there was no final result of it.
 bool outbox_settle (outbox_t *outbox, uint64_t epoch, uint64_t lease, uint64_t item, uint64_t *handle);

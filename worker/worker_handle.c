@@ -17,12 +17,12 @@ static bool is_same_run (const worker_loop_t *loop, const Rulemill__Welcome *wel
 }
 
 // The same run again: what is finished is sent once more, what is not is the coordinator's since our Hello.
-static void resume (worker_loop_t *loop)
+static void resume (worker_loop_t *loop, bool same_coordinator)
 {
     for (held_lease_t *lease = loop->holding.leases; lease; lease = lease->next)
         if (!lease->dropped)
             holding_drop (&loop->holding, lease, executor_revoke (loop->executor, lease->handle));
-    outbox_resend (loop->outbox);
+    outbox_resend (loop->outbox, same_coordinator);
     executor_share (loop->executor, 0);         // it is told anew
     (void) say_results (loop);      // before a Want: what we are given next is to be sent with what we have judged
 }
@@ -61,6 +61,7 @@ static void handle_welcome (worker_loop_t *loop, const Rulemill__Welcome *welcom
                   loop->options.endpoint.address, welcome->protocol, PROTOCOL_MIN, PROTOCOL_MAX);
         return;
     }
+    bool same_coordinator = welcome->epoch == loop->epoch;
     loop->epoch = welcome->epoch;
     int64_t beat_ms = welcome->beat_ms > 0 ? welcome->beat_ms : 1000;
     loop->beat_ms = beat_ms < BEAT_MS_MIN ? BEAT_MS_MIN : beat_ms > BEAT_MS_MAX ? BEAT_MS_MAX : beat_ms;
@@ -69,7 +70,7 @@ static void handle_welcome (worker_loop_t *loop, const Rulemill__Welcome *welcom
     loop->leases_wanted = 0;
     loop->credit_left = 0;
     if (same)
-        resume (loop);
+        resume (loop, same_coordinator);
     else
         begin_run (loop, welcome);
 }
@@ -184,6 +185,7 @@ static void handle_ack (worker_loop_t *loop, const Rulemill__Ack *ack)
 {
     uint64_t *settled = mem_new ((ack->n_items + ack->n_stale + 1) * sizeof *settled);
     size_t n = 0;
+    outbox_taken (loop->outbox, ack->frame);
     for (size_t i = 0; i < ack->n_items; i++) {
         held_lease_t *lease = NULL;
         if (!settle (loop, ack, ack->items [i], &lease))

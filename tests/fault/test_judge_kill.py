@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from conftest import PATIENCE_S, Shell, interrupt, is_alive, send, wait_for, workers_of
-from judging import PROBE, RULES, TEXTS, Server, command, serve, write_rules  # noqa: F401
+from judging import PROBE, RULES, TEXTS, Server, command, report, serve, write_rules  # noqa: F401
 
 PAIRS, PLACES, WORKERS = 40, 4, 2
 CELLS = PAIRS * 2 * RULES
@@ -87,6 +87,23 @@ def test_what_was_in_flight_is_all_that_is_asked_again(shell, serve, corpora, un
     assert server.calls() - CELLS - PROBE == in_flight
     answered = answered_cells(server)
     assert len(answered) == CELLS and set(answered.values()) == {1}, "what was acknowledged was asked again"
+
+
+def test_what_workers_used_is_counted_once_though_they_were_given_up(shell, serve, corpora):
+    """Workers that get no time for a while, as on a busy machine: what they send before they are known again is not taken."""
+    write_rules(shell, TEXTS)
+    server = serve(delay_ms=DELAY_MS)
+    process = shell.start(*command(corpora(PAIRS), server, WORKERS), *SLOW, "--set", "service.beat_ms=100")
+    for least in (20, 60, 100):
+        wait_for("calls", lambda: server.stats()["answered"] > PROBE + least)
+        workers = workers_of(process)
+        send(workers, signal.SIGSTOP)
+        wait_for("their answers", lambda: server.stats()["in_service"] == 0)
+        shell.wait_for_job(process, "job", lambda status: status["workers"] == 0)
+        send(workers, signal.SIGCONT)
+        shell.wait_for_job(process, "job", lambda status: status["workers"] == WORKERS)
+    process.communicate(timeout=PATIENCE_S)
+    assert report(shell)["calls"]["completion_tokens"] == server.stats()["answered"]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
