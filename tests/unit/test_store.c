@@ -16,206 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/mem.h"
 #include "base/clock.h"
-#include "storage/store.h"
+#include "base/mem.h"
 #include "storage/store_lock.h"
 #include "storage/store_mark.h"
-
-// --- a folder for each test ---
-
-typedef struct { char root [64], dir [80]; } place_of_test_t;
-
-static int setup (void **state)
-{
-    place_of_test_t *p = mem_zero (1, sizeof *p);
-    snprintf (p->root, sizeof p->root, "/tmp/rulemill-store-XXXXXX");
-    if (mkdtemp (p->root) == NULL)
-        return -1;
-    snprintf (p->dir, sizeof p->dir, "%s/out", p->root);
-    *state = p;
-    return 0;
-}
-
-static void remove_tree (const char *path)
-{
-    DIR *d = opendir (path);
-    if (d == NULL) {
-        unlink (path);
-        return;
-    }
-    for (struct dirent *e; (e = readdir (d));)
-        if (strcmp (e->d_name, ".") && strcmp (e->d_name, "..")) {
-            char *child = mem_printf ("%s/%s", path, e->d_name);
-            remove_tree (child);
-            free (child);
-        }
-    closedir (d);
-    rmdir (path);
-}
-
-static int teardown (void **state)
-{
-    place_of_test_t *p = *state;
-    remove_tree (p->root);
-    free (p);
-    return 0;
-}
-
-static const char *dir_of (void **state)
-{
-    return ((place_of_test_t *) *state)->dir;
-}
-
-// --- shorthand ---
-
-static store_t *open_ok (const char *dir, bool create)
-{
-    fault_t fault = { 0 };
-    store_t *store;
-    store_options_t options = { .create = create };
-    status_t status = store_open (dir, &options, &store, &fault);
-    if (status)
-        print_error ("%s\n", fault.text);
-    assert_int_equal (status, OK);
-    return store;
-}
-
-static status_t open_status (const char *dir, const store_options_t *options, fault_t *fault)
-{
-    store_t *store;
-    *fault = (fault_t) { 0 };
-    status_t status = store_open (dir, options, &store, fault);
-    if (status)
-        assert_null (store);
-    store_close (&store);
-    return status;
-}
-
-static void put (store_batch_t *batch, store_table_t table, uint64_t number, const char *value)
-{
-    buf_t key = { 0 };
-    buf_add_u64be (&key, number);
-    store_batch_put (batch, table, key.data, key.len, value, strlen (value));
-    buf_free (&key);
-}
-
-static bool has (store_t *store, store_table_t table, uint64_t number, const char *value)
-{
-    buf_t key = { 0 }, got = { 0 };
-    fault_t fault = { 0 };
-    bool found;
-    buf_add_u64be (&key, number);
-    assert_int_equal (store_get (store, table, key.data, key.len, &got, &found, &fault), OK);
-    bool same = found && (value == NULL || (got.len == strlen (value) && memcmp (got.data, value, got.len) == 0));
-    buf_free (&key);
-    buf_free (&got);
-    return same;
-}
-
-static size_t count (store_t *store, store_table_t table)
-{
-    fault_t fault = { 0 };
-    size_t n = 0;
-    store_iter_t *iter = store_iter_new (store, table, NULL, 0, NULL, 0);
-    for (; store_iter_valid (iter); store_iter_next (iter))
-        n++;
-    assert_int_equal (store_iter_status (iter, &fault), OK);
-    store_iter_destroy (&iter);
-    return n;
-}
-
-enum { RECORDS = 1000 };
-
-static const char value_text [] = "a value of some length, so that the log has something to be cut in";
-
-static void commit_records (store_t *store, uint64_t from, size_t n, size_t group)
-{
-    fault_t fault = { 0 };
-    store_batch_t *batch = store_batch_new (store);
-    for (size_t i = 0; i < n; i++) {
-        put (batch, i & 1 ? TABLE_LABELS : TABLE_PAIRS, from + i, value_text);
-        if ((i + 1) % group == 0 || i + 1 == n) {
-            assert_int_equal (store_commit (store, batch, &fault), OK);
-            store_batch_clear (batch);
-        }
-    }
-    store_batch_destroy (&batch);
-}
-
-// Another process of this program works on the store and dies without closing it (see main). It is a new program, not
-// a mere fork: RocksDB's background threads would be missing in one.
-static void in_dying_child (const char *dir, const char *work)
-{
-    fflush (NULL);
-    pid_t pid = fork ();
-    assert_true (pid >= 0);
-    if (pid == 0) {
-        execl ("/proc/self/exe", "test_store", work, dir, (char *) NULL);
-        _exit (127);
-    }
-    int status;
-    assert_int_equal (waitpid (pid, &status, 0), pid);
-    assert_true (WIFEXITED (status));
-    assert_int_equal (WEXITSTATUS (status), 7);
-}
-
-static void commit_thousand (store_t *store)
-{
-    commit_records (store, 0, RECORDS, 10);
-}
-
-// The largest log file of the store; the caller frees it.
-static char *log_path (const char *dir)
-{
-    char *folder = mem_printf ("%s/store", dir), *best = NULL;
-    off_t size = -1;
-    DIR *d = opendir (folder);
-    assert_non_null (d);
-    for (struct dirent *e; (e = readdir (d));) {
-        size_t len = strlen (e->d_name);
-        if (len < 5 || strcmp (e->d_name + len - 4, ".log") != 0)
-            continue;
-        char *path = mem_printf ("%s/%s", folder, e->d_name);
-        struct stat info;
-        assert_int_equal (stat (path, &info), 0);
-        if (info.st_size > size) {
-            size = info.st_size;
-            free (best);
-            best = mem_string (path);
-        }
-        free (path);
-    }
-    closedir (d);
-    free (folder);
-    assert_non_null (best);
-    return best;
-}
-
-static off_t size_of (const char *path)
-{
-    struct stat info;
-    assert_int_equal (stat (path, &info), 0);
-    return info.st_size;
-}
-
-static void append (const char *path, const void *bytes, size_t len)
-{
-    int fd = open (path, O_WRONLY | O_APPEND);
-    assert_true (fd >= 0);
-    assert_int_equal (write (fd, bytes, len), len);
-    close (fd);
-}
-
-static void flip (const char *path, off_t at)
-{
-    int fd = open (path, O_RDWR);
-    char c;
-    assert_int_equal (pread (fd, &c, 1, at), 1);
-    c ^= 0x10;
-    assert_int_equal (pwrite (fd, &c, 1, at), 1);
-    close (fd);
-}
+#include "tests/unit/store_place.h"
 
 // --- the ordinary life ---
 
@@ -406,171 +211,6 @@ static void test_walk_is_a_snapshot (void **state)
     store_close (&store);
 }
 
-// --- dying and coming back ---
-
-static void test_survives_a_kill (void **state)
-{
-    in_dying_child (dir_of (state), "commit_thousand");
-    store_t *store = open_ok (dir_of (state), false);
-    assert_int_equal (count (store, TABLE_PAIRS) + count (store, TABLE_LABELS), RECORDS);
-    store_close (&store);
-    for (int i = 0; i < 3; i++) {           // closing, flushing and opening never take it below its mark
-        store = open_ok (dir_of (state), false);
-        commit_records (store, 5000 + 10 * (uint64_t) i, 10, 5);
-        store_close (&store);
-    }
-    store = open_ok (dir_of (state), false);
-    assert_int_equal (count (store, TABLE_PAIRS) + count (store, TABLE_LABELS), RECORDS + 30);
-    store_close (&store);
-}
-
-static void expect_refused (const char *dir)
-{
-    fault_t fault;
-    for (int i = 0; i < 2; i++) {           // a refusal changes nothing: it stays one
-        assert_int_equal (open_status (dir, &(store_options_t) { .create = true }, &fault), ERR_CORRUPT);
-        assert_non_null (strstr (fault.text, "writes were promised"));
-        assert_non_null (strstr (fault.text, "restore"));
-    }
-    assert_int_equal (open_status (dir, &(store_options_t) { .read_only = true }, &fault), ERR_CORRUPT);
-}
-
-static void test_halved_log (void **state)
-{
-    in_dying_child (dir_of (state), "commit_thousand");
-    char *log = log_path (dir_of (state));
-    assert_int_equal (truncate (log, size_of (log) / 2), 0);
-    expect_refused (dir_of (state));
-    free (log);
-}
-
-static void test_emptied_and_missing_log (void **state)
-{
-    in_dying_child (dir_of (state), "commit_thousand");
-    char *log = log_path (dir_of (state)), *away = mem_printf ("%s.away", log);
-    assert_int_equal (rename (log, away), 0);
-    expect_refused (dir_of (state));
-    int fd = open (log, O_CREAT | O_WRONLY, 0644);
-    close (fd);
-    expect_refused (dir_of (state));
-    assert_int_equal (rename (away, log), 0);       // put back, all is well again
-    store_t *store = open_ok (dir_of (state), false);
-    assert_int_equal (count (store, TABLE_PAIRS) + count (store, TABLE_LABELS), RECORDS);
-    store_close (&store);
-    free (log);
-    free (away);
-}
-
-static void test_flipped_bit (void **state)
-{
-    in_dying_child (dir_of (state), "commit_thousand");
-    char *log = log_path (dir_of (state));
-    flip (log, size_of (log) / 2);
-    expect_refused (dir_of (state));
-    free (log);
-}
-
-static void test_last_record_cut (void **state)
-{
-    in_dying_child (dir_of (state), "commit_thousand");
-    char *log = log_path (dir_of (state));
-    assert_int_equal (truncate (log, size_of (log) - 1), 0);
-    expect_refused (dir_of (state));
-    free (log);
-}
-
-// What was never promised may be torn in any way.
-static void test_garbage_past_the_mark (void **state)
-{
-    static const size_t sizes [] = { 1, 6, 7, 8, 500, 40000 };
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        in_dying_child (dir_of (state), "commit_thousand");
-        char *log = log_path (dir_of (state)), *garbage = mem_new (sizes [i]);
-        uint64_t seed = i;
-        for (size_t n = 0; n < sizes [i]; n++)
-            garbage [n] = (char) ((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 56);
-        append (log, garbage, sizes [i]);
-        store_t *store = open_ok (dir_of (state), false);
-        assert_int_equal (count (store, TABLE_PAIRS) + count (store, TABLE_LABELS), RECORDS);
-        store_close (&store);
-        free (log);
-        free (garbage);
-    }
-}
-
-static void commit_then_write (store_t *store)
-{
-    fault_t fault = { 0 };
-    commit_records (store, 0, RECORDS, 10);
-    store_batch_t *batch = store_batch_new (store);
-    for (uint64_t i = 0; i < 100; i++)
-        put (batch, TABLE_ROWS, i, value_text);
-    assert_int_equal (store_write (store, batch, &fault), OK);
-    store_batch_destroy (&batch);
-}
-
-static void test_torn_record_past_the_mark (void **state)
-{
-    in_dying_child (dir_of (state), "commit_then_write");
-    char *log = log_path (dir_of (state));
-    flip (log, size_of (log) - 50);
-    store_t *store = open_ok (dir_of (state), false);
-    assert_int_equal (count (store, TABLE_PAIRS) + count (store, TABLE_LABELS), RECORDS);
-    assert_int_equal (count (store, TABLE_ROWS), 0);
-    store_close (&store);
-    free (log);
-}
-
-static void test_unsynced_write_survives_the_process (void **state)
-{
-    in_dying_child (dir_of (state), "commit_then_write");
-    store_t *store = open_ok (dir_of (state), false);
-    assert_int_equal (count (store, TABLE_ROWS), 100);
-    store_close (&store);
-}
-
-// Enough to fill buffers of several tables, so that logs are closed and tables written while others wait.
-static void commit_much (store_t *store)
-{
-    fault_t fault = { 0 };
-    store_batch_t *batch = store_batch_new (store);
-    char *text = mem_new (4096);
-    for (uint64_t i = 0; i < 12000; i++) {
-        uint64_t seed = i;
-        for (size_t n = 0; n < 4095; n++)
-            text [n] = (char) ('a' + ((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 60));
-        text [4095] = '\0';
-        put (batch, i % 16 ? TABLE_TEXTS : TABLE_PAIRS, i, text);
-        if ((i + 1) % 500 == 0) {
-            assert_int_equal (store_commit (store, batch, &fault), OK);
-            store_batch_clear (batch);
-        }
-    }
-    store_batch_destroy (&batch);
-    free (text);
-}
-
-static void test_earlier_log_of_several (void **state)
-{
-    in_dying_child (dir_of (state), "commit_much");
-    char *log = log_path (dir_of (state));
-    fault_t fault;
-    assert_int_equal (truncate (log, size_of (log) / 2), 0);
-    assert_int_equal (open_status (dir_of (state), &(store_options_t) { 0 }, &fault), ERR_CORRUPT);
-    free (log);
-}
-
-static void test_much_survives (void **state)
-{
-    in_dying_child (dir_of (state), "commit_much");
-    store_t *store = open_ok (dir_of (state), false);
-    assert_int_equal (count (store, TABLE_PAIRS) + count (store, TABLE_TEXTS), 12000);
-    store_close (&store);
-    store = open_ok (dir_of (state), false);
-    assert_int_equal (count (store, TABLE_PAIRS) + count (store, TABLE_TEXTS), 12000);
-    store_close (&store);
-}
-
 // --- the mark itself ---
 
 static void test_mark_slots (void **state)
@@ -651,47 +291,6 @@ static void test_half_made (void **state)
     free (path);
 }
 
-static void test_other_format (void **state)
-{
-    store_t *store = open_ok (dir_of (state), true);
-    fault_t fault = { 0 };
-    store_batch_t *batch = store_batch_new (store);
-    store_batch_put (batch, TABLE_META, "format", 6, "\x09", 1);
-    assert_int_equal (store_commit (store, batch, &fault), OK);
-    store_batch_destroy (&batch);
-    store_close (&store);
-    assert_int_equal (open_status (dir_of (state), &(store_options_t) { 0 }, &fault), ERR_MISMATCH);
-    assert_non_null (strstr (fault.text, "format 9"));
-}
-
-static void test_damaged_table_file (void **state)
-{
-    in_dying_child (dir_of (state), "commit_much");
-    store_t *store = open_ok (dir_of (state), false);
-    store_close (&store);
-    char *folder = mem_printf ("%s/store", dir_of (state));
-    DIR *d = opendir (folder);
-    for (struct dirent *e; (e = readdir (d));)
-        if (strstr (e->d_name, ".sst")) {
-            char *path = mem_printf ("%s/%s", folder, e->d_name);
-            for (off_t at = 1000; size_of (path) > 1000000 && at < size_of (path) / 2; at += 1000)
-                flip (path, at);
-            free (path);
-        }
-    closedir (d);
-    free (folder);
-
-    fault_t fault = { 0 };
-    store = open_ok (dir_of (state), false);
-    store_iter_t *iter = store_iter_new (store, TABLE_TEXTS, NULL, 0, NULL, 0);
-    for (; store_iter_valid (iter); store_iter_next (iter))
-        ;
-    assert_int_equal (store_iter_status (iter, &fault), ERR_CORRUPT);
-    assert_non_null (strstr (fault.text, dir_of (state)));
-    store_iter_destroy (&iter);
-    store_close (&store);
-}
-
 // --- a full disk ---
 
 static void fill_up (store_t *store)
@@ -738,35 +337,26 @@ static void test_group_commit (void **state)
     store_close (&store);
 }
 
-static int child (const char *work, const char *dir)
-{
-    static const struct { const char *name; void (*work) (store_t *store); } works [] = {
-        { "commit_thousand", commit_thousand }, { "commit_then_write", commit_then_write },
-        { "commit_much", commit_much }, { "fill_up", fill_up },
-    };
-    for (size_t i = 0; i < sizeof works / sizeof *works; i++)
-        if (strcmp (works [i].name, work) == 0) {
-            store_t *store = open_ok (dir, true);
-            works [i].work (store);
-            _exit (7);
-        }
-    return 1;
-}
+static const store_work_t works [] = { { "commit_thousand", commit_thousand }, { "fill_up", fill_up }, { 0 } };
 
 int main (int argc, char **argv)
 {
     if (argc == 3)
-        return child (argv [1], argv [2]);
-#define TEST(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
+        return store_place_child (works, argv [1], argv [2]);
     const struct CMUnitTest tests [] = {
-        TEST (test_reads_back), TEST (test_not_found), TEST (test_in_use), TEST (test_readers_are_waited_for),
-        TEST (test_read_only), TEST (test_walks),
-        TEST (test_walk_is_a_snapshot), TEST (test_survives_a_kill), TEST (test_halved_log),
-        TEST (test_emptied_and_missing_log), TEST (test_flipped_bit), TEST (test_last_record_cut),
-        TEST (test_garbage_past_the_mark), TEST (test_torn_record_past_the_mark),
-        TEST (test_unsynced_write_survives_the_process), TEST (test_earlier_log_of_several), TEST (test_much_survives),
-        TEST (test_mark_slots), TEST (test_mark_missing), TEST (test_database_missing), TEST (test_half_made),
-        TEST (test_other_format), TEST (test_damaged_table_file), TEST (test_disk_full), TEST (test_group_commit),
+        PLACE_TEST (test_reads_back),
+        PLACE_TEST (test_not_found),
+        PLACE_TEST (test_in_use),
+        PLACE_TEST (test_readers_are_waited_for),
+        PLACE_TEST (test_read_only),
+        PLACE_TEST (test_walks),
+        PLACE_TEST (test_walk_is_a_snapshot),
+        PLACE_TEST (test_mark_slots),
+        PLACE_TEST (test_mark_missing),
+        PLACE_TEST (test_database_missing),
+        PLACE_TEST (test_half_made),
+        PLACE_TEST (test_disk_full),
+        PLACE_TEST (test_group_commit),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
