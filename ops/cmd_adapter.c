@@ -1,12 +1,9 @@
 #include "ops/cmd.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bounded.h"
 #include "base/log.h"
@@ -15,6 +12,7 @@
 #include "ops/adapter_inspect.h"
 #include "ops/adapter_train.h"
 #include "ops/setup_flags.h"
+#include "ops/write_file.h"
 
 // What the child that learns may take beyond adapter.memory_mb: the program itself and the store's caches.
 enum { BESIDES_MB = 1024 };
@@ -34,46 +32,6 @@ static const cli_flag_t flags [] = {
 // --- train -----------------------------------------------------------------
 
 typedef struct { const char *dir, *run, *out, *report; config_t *config; bool json, quiet, beside; } task_t;
-
-static status_t write_all (int file, const char *path, const buf_t *bytes, fault_t *fault)
-{
-    for (size_t done = 0; done < bytes->len;) {
-        ssize_t n = write (file, bytes->data + done, bytes->len - done);
-        if (n < 0 && errno != EINTR)
-            return fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
-        done += n > 0 ? (size_t) n : 0;
-    }
-    return fsync (file) == 0 ? OK : fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
-}
-
-// What a rename changed is on disk.
-static status_t sync_folder (const char *path, fault_t *fault)
-{
-    const char *slash = strrchr (path, '/');
-    char *folder = slash ? mem_string_n (path, slash == path ? 1 : (size_t) (slash - path)) : mem_string (".");
-    int file = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    status_t status = file >= 0 && fsync (file) == 0 ? OK : fault_set (fault, ERR_IO, "%s: %s", folder, strerror (errno));
-    if (file >= 0)
-        close (file);
-    free (folder);
-    return status;
-}
-
-// Beside its place first, so that a file of that name is always whole.
-static status_t write_file (const char *path, const buf_t *bytes, fault_t *fault)
-{
-    char *aside = mem_printf ("%s.%ld.new", path, (long) getpid ());
-    int file = open (aside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    status_t status = file >= 0 ? write_all (file, aside, bytes, fault) : fault_set (fault, ERR_IO, "%s: %s", aside, strerror (errno));
-    if (file >= 0)
-        close (file);
-    if (status == OK && rename (aside, path) != 0)
-        status = fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
-    if (status != OK && file >= 0)
-        unlink (aside);
-    free (aside);
-    return status == OK ? sync_folder (path, fault) : status;
-}
 
 static void tell (const task_t *task, const adapter_told_t *told, buf_t *out)
 {
@@ -118,11 +76,11 @@ static status_t learn_and_write (const task_t *task, const opened_t *opened, ada
     buf_t bytes = { 0 }, report = { 0 };
     status_t status = adapter_train (task->dir, opened, task->config, &bytes, told, fault);
     if (status == OK)
-        status = write_file (task->out, &bytes, fault);
+        status = write_file (task->out, bytes.data, bytes.len, fault);
     if (status == OK && task->report)
         status = adapter_train_report (task->dir, opened, task->config, &bytes, told, &report, fault);
     if (status == OK && task->report)
-        status = write_file (task->report, &report, fault);
+        status = write_file (task->report, report.data, report.len, fault);
     buf_free (&bytes);
     buf_free (&report);
     return status;

@@ -11,6 +11,7 @@
 #include "ops/evaluate_report.h"
 #include "ops/reward_source.h"
 #include "ops/setup_flags.h"
+#include "ops/write_file.h"
 
 static const cli_flag_t flags [] = {
     { "--reward", "REWARD", "what is evaluated: see above", NULL, false },
@@ -125,14 +126,6 @@ static status_t fill (wish_t *wish, fault_t *fault)
     return OK;
 }
 
-static status_t save (const char *path, const buf_t *text, fault_t *fault)
-{
-    FILE *file = fopen (path, "wbe");
-    bool good = file && fwrite (text->data, 1, text->len, file) == text->len;
-    good = file && fclose (file) == 0 && good;
-    return good ? OK : fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
-}
-
 static status_t save_results (wish_t *wish, fault_t *fault)
 {
     const char *name = cli_text (wish->cli, "--name"), *dir = cli_text (wish->cli, "--results");
@@ -149,7 +142,7 @@ static status_t save_results (wish_t *wish, fault_t *fault)
     buf_t text = { 0 };
     evaluate_results (&wish->evaluation, name, type, chat, &text);
     if (status == OK)
-        status = save (path, &text, fault);
+        status = write_file (path, text.data, text.len, fault);
     buf_free (&text);
     free (org);
     free (path);
@@ -166,7 +159,7 @@ static status_t tell (wish_t *wish, fault_t *fault)
     status_t status = OK;
     if (cli_has (wish->cli, "--rows")) {
         evaluate_write_rows (evaluation, &text);
-        status = save (cli_text (wish->cli, "--rows"), &text, fault);
+        status = write_file (cli_text (wish->cli, "--rows"), text.data, text.len, fault);
         buf_clear (&text);
     }
     if (status == OK && cli_has (wish->cli, "--results"))

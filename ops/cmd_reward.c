@@ -13,6 +13,7 @@
 #include "ops/reward_crossval.h"
 #include "ops/reward_origin.h"
 #include "ops/reward_train.h"
+#include "ops/write_file.h"
 
 static const cli_flag_t flags [] = {
     { "--out", "FILE", "train: the model; score: where the rows go (standard output)", NULL, false },
@@ -119,15 +120,12 @@ static status_t score (const cli_t *cli, const char *const *words, size_t n, int
     reward_t *reward = NULL;
     reward_apply_report_t report;
     status_t status = reward_open_file (words [0], &reward, fault);
-    FILE *out = path ? NULL : stdout;
-    if (status == OK && path && (out = fopen (path, "wbe")) == NULL)
-        status = fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
-    const char *name = path ? path : "standard output";
+    out_file_t out = { 0 };
     if (status == OK)
-        status = reward_apply_file (reward, words [1], out, name, &report, fault);
-    bool good = out == NULL || (path ? fclose (out) : fflush (out)) == 0;
-    if (status == OK && !good)
-        status = fault_set (fault, ERR_IO, "%s: %s", name, strerror (errno));
+        status = out_file_open (&out, path, stdout, fault);
+    if (status == OK)
+        status = reward_apply_file (reward, words [1], out.file, out.name, &report, fault);
+    status = out_file_close (&out, status, fault);
     if (status == OK && report.bad > 0) {
         log_warn ("%" PRIu64 " of %" PRIu64 " rows can't be scored; the first: %s", report.bad, report.rows, report.first_bad);
         *exit_code = EXIT_SET_ASIDE;

@@ -10,6 +10,7 @@
 #include "model/synth.h"
 #include "ops/config.h"
 #include "ops/spec.h"
+#include "ops/write_file.h"
 
 static const cli_flag_t flags [] = {
     { "--prompts", "N", "rows to write (1000)", NULL, false },
@@ -24,36 +25,19 @@ static const cli_flag_t flags [] = {
     { 0 }
 };
 
-// A file that is being written; nothing where path is NULL.
-typedef struct { const char *path; FILE *file; } sink_t;
-
-static status_t sink_open (sink_t *sink, const char *path, FILE *otherwise, fault_t *fault)
+static status_t sink_open (out_file_t *sink, const char *path, FILE *otherwise, fault_t *fault)
 {
-    *sink = (sink_t) { path ? path : "standard output", otherwise };
-    if (path == NULL)
-        return OK;
-    size_t len = strlen (path);
+    size_t len = path ? strlen (path) : 0;
     if ((len > 3 && strcmp (path + len - 3, ".gz") == 0) || (len > 4 && strcmp (path + len - 4, ".zst") == 0))
         return fault_set (fault, ERR_USAGE, "%s: plain JSON Lines are written; leave out --out and pipe them to gzip or zstd", path);
-    sink->file = fopen (path, "wbe");
-    return sink->file ? OK : fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
+    return out_file_open (sink, path, otherwise, fault);
 }
 
-static status_t sink_write (sink_t *sink, const buf_t *bytes, fault_t *fault)
+static status_t sink_write (out_file_t *sink, const buf_t *bytes, fault_t *fault)
 {
     if (fwrite (bytes->data, 1, bytes->len, sink->file) == bytes->len)
         return OK;
-    return fault_set (fault, ERR_IO, "%s: %s", sink->path, strerror (errno));
-}
-
-static status_t sink_close (sink_t *sink, status_t status, fault_t *fault)
-{
-    if (sink->file == NULL)
-        return status;
-    bool good = sink->file == stdout ? fflush (stdout) == 0 : fclose (sink->file) == 0;
-    if (!good && status == OK)
-        return fault_set (fault, ERR_IO, "%s: %s", sink->path, strerror (errno));
-    return status;
+    return fault_set (fault, ERR_IO, "%s: %s", sink->name, strerror (errno));
 }
 
 static status_t read_options (const cli_t *cli, synth_options_t *options, fault_t *fault)
@@ -74,7 +58,7 @@ static status_t read_options (const cli_t *cli, synth_options_t *options, fault_
     return status == OK ? synth_options_check (options, fault) : status;
 }
 
-static status_t write_rows (synth_t *synth, sink_t *rows, sink_t *scores, fault_t *fault)
+static status_t write_rows (synth_t *synth, out_file_t *rows, out_file_t *scores, fault_t *fault)
 {
     buf_t row = { 0 }, cells = { 0 };
     status_t status = OK;
@@ -92,7 +76,7 @@ static status_t write_rows (synth_t *synth, sink_t *rows, sink_t *scores, fault_
 
 static status_t generate (const cli_t *cli, const synth_options_t *options, const rulepool_t *pool, fault_t *fault)
 {
-    sink_t rows = { 0 }, scores = { 0 };
+    out_file_t rows = { 0 }, scores = { 0 };
     status_t status = sink_open (&rows, cli_text (cli, "--out"), stdout, fault);
     if (status == OK && cli_has (cli, "--scores"))
         status = sink_open (&scores, cli_text (cli, "--scores"), NULL, fault);
@@ -105,8 +89,8 @@ static status_t generate (const cli_t *cli, const synth_options_t *options, cons
         synth_destroy (&synth);
         free (rules);
     }
-    status = sink_close (&rows, status, fault);
-    return sink_close (&scores, status, fault);
+    status = out_file_close (&rows, status, fault);
+    return out_file_close (&scores, status, fault);
 }
 
 static status_t synth (const cli_t *cli, int *exit_code, fault_t *fault)

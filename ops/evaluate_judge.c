@@ -15,6 +15,7 @@
 #include "ops/judge_setup.h"
 #include "ops/run_job.h"
 #include "ops/setup_flags.h"
+#include "ops/write_file.h"
 #include "storage/scores_rows.h"
 
 enum { ARGUMENTS_MAX = 256 };
@@ -49,17 +50,6 @@ static void write_pairs (evaluate_rows_t *rows, buf_t *out)
     }
 }
 
-static status_t save (const char *path, const buf_t *text, fault_t *fault)
-{
-    char *aside = mem_printf ("%s.new", path);
-    FILE *file = fopen (aside, "wbe");
-    bool good = file && fwrite (text->data, 1, text->len, file) == text->len;
-    good = file && fclose (file) == 0 && good;
-    good = good && rename (aside, path) == 0;
-    free (aside);
-    return good ? OK : fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
-}
-
 typedef struct { char *pairs, *job; } places_t;
 
 // The pairs' digest is part of the names, so that another benchmark is another job.
@@ -74,7 +64,7 @@ static status_t prepare (evaluate_rows_t *rows, const char *work, places_t *plac
     hex_encode (digest.b, DIGEST_BYTES, hex);
     places->pairs = mem_printf ("%s/pairs-%.16s.jsonl", work, hex);
     places->job = mem_printf ("%s/job-%.16s", work, hex);
-    status_t status = access (places->pairs, R_OK) == 0 ? OK : save (places->pairs, &text, fault);
+    status_t status = access (places->pairs, R_OK) == 0 ? OK : write_file (places->pairs, text.data, text.len, fault);
     buf_free (&text);
     return status;
 }

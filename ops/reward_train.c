@@ -1,13 +1,10 @@
 #include "ops/reward_train.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/bounded.h"
 #include "base/mem.h"
+#include "ops/write_file.h"
 
 #define ROOM_BYTES (1024 * 1024 * UINT64_C (1024))      // for the texts and the program beside what training may take
 
@@ -18,27 +15,13 @@ typedef struct {
     const char *note, *path;
 } task_t;
 
-static status_t save (const char *path, const buf_t *bytes, fault_t *fault)
-{
-    char *aside = mem_printf ("%s.new", path);
-    FILE *file = fopen (aside, "wbe");
-    bool good = file && fwrite (bytes->data, 1, bytes->len, file) == bytes->len && fflush (file) == 0 && fsync (fileno (file)) == 0;
-    good = file && fclose (file) == 0 && good;
-    good = good && rename (aside, path) == 0;
-    status_t status = good ? OK : fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
-    if (!good)
-        unlink (aside);
-    free (aside);
-    return status;
-}
-
 static status_t learn_and_save (void *ctx, fault_t *fault)
 {
     const task_t *task = ctx;
     buf_t bytes = { 0 };
     status_t status = reward_learn (task->examples, task->n, task->options, task->note, &bytes, fault);
     if (status == OK)
-        status = save (task->path, &bytes, fault);
+        status = write_file (task->path, bytes.data, bytes.len, fault);
     buf_free (&bytes);
     return status;
 }

@@ -46,7 +46,7 @@ char *path_of (fixture_t *f, const char *name)
     return mem_printf ("%s/%s", f->folder, name);
 }
 
-void write_file (fixture_t *f, const char *name, const void *bytes, size_t len, const char *mode)
+void write_named (fixture_t *f, const char *name, const void *bytes, size_t len, const char *mode)
 {
     char *path = path_of (f, name);
     FILE *file = fopen (path, mode);
@@ -58,12 +58,12 @@ void write_file (fixture_t *f, const char *name, const void *bytes, size_t len, 
 
 void put_file (fixture_t *f, const char *name, const char *text)
 {
-    write_file (f, name, text, strlen (text), "wb");
+    write_named (f, name, text, strlen (text), "wb");
 }
 
 void append_file (fixture_t *f, const char *name, const char *text)
 {
-    write_file (f, name, text, strlen (text), "ab");
+    write_named (f, name, text, strlen (text), "ab");
 }
 
 store_t *open_store (fixture_t *f, const char *dir)

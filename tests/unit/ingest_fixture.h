@@ -18,7 +18,7 @@ typedef struct {
 int ingest_fixture_set_up (void **state);
 int ingest_fixture_tear_down (void **state);
 char *path_of (fixture_t *f, const char *name);
-void write_file (fixture_t *f, const char *name, const void *bytes, size_t len, const char *mode);
+void write_named (fixture_t *f, const char *name, const void *bytes, size_t len, const char *mode);
 void put_file (fixture_t *f, const char *name, const char *text);
 void append_file (fixture_t *f, const char *name, const char *text);
 store_t *open_store (fixture_t *f, const char *dir);

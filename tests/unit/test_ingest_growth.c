@@ -39,11 +39,11 @@ static void test_cut_off_gzip_goes_on (void **state)
     add_rows (&text, 0, 30000);
     add_gzip (&gzip, &text);
     for (int step = 1; step < 4; step++) {
-        write_file (f, "a.jsonl.gz", gzip.data, gzip.len * (size_t) step / 4, "wb");
+        write_named (f, "a.jsonl.gz", gzip.data, gzip.len * (size_t) step / 4, "wb");
         refused (f, f->one, "a.jsonl.gz", ERR_FORMAT, "cut off");
         assert_true (f->progress.rows > 0 && f->progress.rows < 30000);
     }
-    write_file (f, "a.jsonl.gz", gzip.data, gzip.len, "wb");
+    write_named (f, "a.jsonl.gz", gzip.data, gzip.len, "wb");
     taken (f, f->one, "a.jsonl.gz");
     counts (f, 30000, 0, 30000, 0);
     taken (f, f->two, "a.jsonl.gz");
@@ -99,7 +99,7 @@ static void test_growth (void **state)
     put_file (f, "a.jsonl", first.data);
     taken (f, f->one, "a.jsonl");
     // In mid-row: the beginning is set aside, and read again when the rest is there.
-    write_file (f, "a.jsonl", second.data, 200, "ab");
+    write_named (f, "a.jsonl", second.data, 200, "ab");
     taken (f, f->one, "a.jsonl");
     assert_int_equal (f->progress.rejected, 1);
     taken (f, f->one, "a.jsonl");

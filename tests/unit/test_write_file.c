@@ -1,0 +1,141 @@
+// ops/write_file: files that are whole or not there.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/mem.h"
+#include "ops/write_file.h"
+#include "tests/unit/folder_fixture.h"
+
+static int set_up (void **state)
+{
+    folder_fixture_t *folder = mem_zero (1, sizeof *folder);
+    folder_fixture_make (folder);
+    *state = folder;
+    return 0;
+}
+
+static int tear_down (void **state)
+{
+    folder_fixture_remove (*state);
+    free (*state);
+    return 0;
+}
+
+static char *path_of (void **state, const char *name)
+{
+    return mem_printf ("%s/%s", ((folder_fixture_t *) *state)->path, name);
+}
+
+static void check_holds (const char *path, const char *text)
+{
+    FILE *file = fopen (path, "rb");
+    char got [64] = "";
+    assert_non_null (file);
+    assert_int_equal (fread (got, 1, sizeof got - 1, file), strlen (text));
+    assert_string_equal (got, text);
+    fclose (file);
+}
+
+static size_t files_in (void **state)
+{
+    size_t n = 0;
+    DIR *dir = opendir (((folder_fixture_t *) *state)->path);
+    while (readdir (dir))
+        n++;
+    closedir (dir);
+    return n - 2;
+}
+
+static void a_file_is_replaced_whole (void **state)
+{
+    char *path = path_of (state, "file");
+    fault_t fault = { 0 };
+    assert_int_equal (write_file (path, "first", 5, &fault), OK);
+    check_holds (path, "first");
+    assert_int_equal (write_file (path, "", 0, &fault), OK);
+    check_holds (path, "");
+    assert_int_equal (files_in (state), 1);
+    free (path);
+}
+
+static void what_fails_leaves_the_old_one (void **state)
+{
+    char *path = path_of (state, "file");
+    fault_t fault = { 0 };
+    out_file_t out;
+    assert_int_equal (write_file (path, "old", 3, &fault), OK);
+    assert_int_equal (out_file_open (&out, path, NULL, &fault), OK);
+    assert_string_equal (out.name, path);
+    assert_true (fputs ("half of the new", out.file) >= 0);
+    check_holds (path, "old");
+    assert_int_equal (out_file_close (&out, ERR_FORMAT, &fault), ERR_FORMAT);
+    check_holds (path, "old");
+    assert_int_equal (files_in (state), 1);
+    assert_int_equal (out_file_open (&out, path, NULL, &fault), OK);
+    assert_true (fputs ("new", out.file) >= 0);
+    assert_int_equal (out_file_close (&out, OK, &fault), OK);
+    check_holds (path, "new");
+    free (path);
+}
+
+static void where_nothing_can_be_written_is_said (void **state)
+{
+    char *path = path_of (state, "missing/file"), *folder = path_of (state, "folder");
+    fault_t fault = { 0 };
+    assert_int_equal (write_file (path, "x", 1, &fault), ERR_IO);
+    assert_non_null (strstr (fault.text, path));
+    assert_int_equal (make_folder_of (path, &fault), OK);
+    assert_int_equal (write_file (path, "x", 1, &fault), OK);
+    assert_int_equal (mkdir (folder, 0755), 0);
+    assert_int_equal (write_file (folder, "x", 1, &fault), ERR_IO);
+    assert_non_null (strstr (fault.text, folder));
+    assert_int_equal (files_in (state), 2);
+    free (path);
+    free (folder);
+}
+
+// A device stays what it is; a full one is told.
+static void devices_are_written_to (void **state)
+{
+    (void) state;
+    struct stat info;
+    fault_t fault = { 0 };
+    assert_int_equal (write_file ("/dev/null", "x", 1, &fault), OK);
+    assert_int_equal (stat ("/dev/null", &info), 0);
+    assert_true (S_ISCHR (info.st_mode));
+    assert_int_equal (write_file ("/dev/full", "x", 1, &fault), ERR_IO);
+    assert_non_null (strstr (fault.text, "/dev/full: No space left"));
+}
+
+static void no_path_is_the_other_file_or_nothing (void **state)
+{
+    (void) state;
+    fault_t fault = { 0 };
+    out_file_t out;
+    assert_int_equal (out_file_open (&out, NULL, stdout, &fault), OK);
+    assert_ptr_equal (out.file, stdout);
+    assert_string_equal (out.name, "standard output");
+    assert_int_equal (out_file_close (&out, OK, &fault), OK);
+    assert_int_equal (out_file_open (&out, NULL, NULL, &fault), OK);
+    assert_null (out.file);
+    assert_int_equal (out_file_close (&out, ERR_USAGE, &fault), ERR_USAGE);
+    assert_true (puts ("standard output is still open") >= 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
+
+int main (void)
+{
+    const struct CMUnitTest tests [] = {
+        TEST (a_file_is_replaced_whole), TEST (what_fails_leaves_the_old_one), TEST (where_nothing_can_be_written_is_said),
+        TEST (devices_are_written_to), TEST (no_path_is_the_other_file_or_nothing),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
