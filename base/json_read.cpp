@@ -2,6 +2,7 @@
 // trees in an arena; no exception leaves it, as RapidJSON throws none here.
 #include "base/json.h"
 
+#include <cstdint>
 #include <cstring>
 #include <new>
 #include <string>
@@ -119,7 +120,7 @@ struct Handler {
     bool deep = false, wide = false, many = false, lone = false;
     std::size_t values = 0;
 
-    explicit Handler (Arena &a) : arena (a) {}
+    explicit Handler (Arena &a) : arena (a) { stack.reserve (16); }
 
     const char *copy (const char *text, std::size_t len)
     {
@@ -284,18 +285,32 @@ status_t say (const Handler &handler, const rapidjson::ParseResult &result, faul
     return fault_set (fault, ERR_FORMAT, "not JSON at byte %zu: %s", at, rapidjson::GetParseError_En (result.Code ()));
 }
 
+// Most answers and rows are ASCII, and have no encoding to check.
+bool is_ascii (const char *text, std::size_t len)
+{
+    std::uint64_t all = 0;
+    std::size_t i = 0;
+    for (std::uint64_t word; i + sizeof word <= len; i += sizeof word) {
+        std::memcpy (&word, text + i, sizeof word);
+        all |= word;
+    }
+    for (; i < len; i++)
+        all |= static_cast<unsigned char> (text [i]);
+    return (all & 0x8080808080808080u) == 0;
+}
+
 // original: NULL, or what text was before its numbers became zeros.
 status_t parse (json_doc_t *doc, const char *text, size_t len, const char *original, const json_value_t **root, fault_t *fault)
 {
-    constexpr unsigned flags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag
-                             | rapidjson::kParseValidateEncodingFlag;
+    constexpr unsigned flags = rapidjson::kParseNumbersAsStringsFlag;
     doc->arena.reset ();
     rapidjson::MemoryStream stream (text, len);
     Handler handler (doc->arena);
     handler.original = original;
     handler.original_len = len;
     handler.stream = &stream;
-    rapidjson::ParseResult result = doc->reader.Parse<flags> (stream, handler);
+    rapidjson::ParseResult result = is_ascii (text, len) ? doc->reader.Parse<flags> (stream, handler)
+                                                         : doc->reader.Parse<flags | rapidjson::kParseValidateEncodingFlag> (stream, handler);
     if (!result.IsError () && stream.Tell () == len) {
         *root = handler.root;
         return OK;

@@ -63,17 +63,21 @@ static void add_letter (char letter, double p, token_labels_t *out)
     }
 }
 
+// False: it has no usable number. Most tokens are neither a label nor the letter of one: after the first of them no number is read.
 static bool add_token (const char *text, size_t len, const json_value_t *logprob, token_labels_t *out)
 {
+    char label = answer_token_label (text, len), letter = label ? label : answer_token_letter (text, len);
     double p;
+    if (!letter && out->foreign)
+        return true;
     if (!probability (logprob, &p))
         return false;
     out->usable = true;
-    switch (answer_token_label (text, len)) {
+    switch (label) {
     case 'y': out->yes += p; break;
     case 'n': out->no += p; break;
     case 'i': out->irrelevant += p; break;
-    default: add_letter (answer_token_letter (text, len), p, out);
+    default: add_letter (letter, p, out);
     }
     return true;
 }

@@ -6,11 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/mem.h"
 #include "worker/http_call.h"
+#include "worker/http_sockets.h"
 
 // libcurl's "event" interface over epoll: the work for each event does not grow with the number of requests in flight,
 // as it does with curl_multi_perform, which looks at all of them.
@@ -21,7 +20,7 @@ struct http {
     http_options_t options;
     char *ca_file;
     CURLM *multi;
-    int epoll_fd;
+    http_sockets_t *sockets;
     double timer_s;             // when libcurl wants to be called; INFINITY: not at all
     bool stepping;              // in http_step; it is not called from done
     http_call_t **calls;        // by slot; owned
@@ -32,24 +31,6 @@ struct http {
 };
 
 // --- what libcurl asks for -----------------------------------------------------
-
-// Watch a socket, in another way or no more. One that was closed left the set by itself, and its number may have come again.
-static int watch_socket (CURL *easy, curl_socket_t fd, int what, void *ctx, void *known)
-{
-    (void) easy;
-    http_t *http = ctx;
-    if (what == CURL_POLL_REMOVE) {
-        epoll_ctl (http->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-        return 0;
-    }
-    struct epoll_event event = { .data.fd = fd };
-    event.events = (what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
-    int first = known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, second = known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    if (epoll_ctl (http->epoll_fd, first, fd, &event) != 0 && epoll_ctl (http->epoll_fd, second, fd, &event) != 0)
-        return -1;
-    curl_multi_assign (http->multi, fd, http);      // any pointer: "known"
-    return 0;
-}
 
 static int set_timer (CURLM *multi, long ms, void *ctx)
 {
@@ -84,8 +65,8 @@ static bool set_up_multi (http_t *http)
     if (!http->multi)
         return false;
     long connections = http->options.connections_max ? (long) http->options.connections_max : CONNECTIONS_MAX;
-    return curl_multi_setopt (http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket) == CURLM_OK &&
-           curl_multi_setopt (http->multi, CURLMOPT_SOCKETDATA, http) == CURLM_OK &&
+    return curl_multi_setopt (http->multi, CURLMOPT_SOCKETFUNCTION, http_sockets_watch) == CURLM_OK &&
+           curl_multi_setopt (http->multi, CURLMOPT_SOCKETDATA, http->sockets) == CURLM_OK &&
            curl_multi_setopt (http->multi, CURLMOPT_TIMERFUNCTION, set_timer) == CURLM_OK &&
            curl_multi_setopt (http->multi, CURLMOPT_TIMERDATA, http) == CURLM_OK &&
            curl_multi_setopt (http->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) == CURLM_OK &&
@@ -106,9 +87,9 @@ status_t http_new (const http_options_t *options, http_t **out, fault_t *fault)
     http->ca_file = options->ca_file ? mem_string (options->ca_file) : NULL;
     http->options.ca_file = http->ca_file;
     http->timer_s = INFINITY;
-    http->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
-    if (http->epoll_fd < 0 || !set_up_multi (http)) {
-        fault_set (fault, ERR_IO, "no requests can be made: %s; are there too many open files?", http->epoll_fd < 0 ? strerror (errno) : "libcurl");
+    http->sockets = http_sockets_new ();
+    if (!http->sockets || !set_up_multi (http)) {
+        fault_set (fault, ERR_IO, "no requests can be made: %s; are there too many open files?", http->sockets ? "libcurl" : strerror (errno));
         http_destroy (&http);
         return ERR_IO;
     }
@@ -130,8 +111,7 @@ void http_destroy (http_t **http_p)
     free (http->calls);
     if (http->multi)
         curl_multi_cleanup (http->multi);
-    if (http->epoll_fd >= 0)
-        close (http->epoll_fd);
+    http_sockets_destroy (&http->sockets);
     free (http->ca_file);
     free (http);
     curl_global_cleanup ();
@@ -156,8 +136,10 @@ static http_call_t *get_idle (http_t *http)
         return call;
     }
     call = http_call_new (&http->options);
-    if (!call)
+    if (!call || !http_sockets_use (http->sockets, call->easy)) {
+        http_call_destroy (&call);
         return NULL;
+    }
     if (http->n_calls == http->cap_calls) {
         http->cap_calls = http->cap_calls ? 2 * http->cap_calls : 16;
         http->calls = mem_resize (http->calls, http->cap_calls * sizeof *http->calls);
@@ -187,7 +169,7 @@ uint64_t http_begin (http_t *http, const char *url, const char *secret, const vo
 
 int http_fd (const http_t *http)
 {
-    return http->epoll_fd;
+    return http_sockets_fd (http->sockets);
 }
 
 static void take_out (http_t *http, http_call_t *call)
@@ -229,22 +211,25 @@ static unsigned tell_ended (http_t *http)
     return told;
 }
 
+// Let libcurl act where its time has come: among the rest it sends what was begun.
+static void run_timer (http_t *http, double now_s)
+{
+    int running;
+    if (http->timer_s > now_s)
+        return;
+    http->timer_s = INFINITY;                       // libcurl sets it again where it wants to
+    curl_multi_socket_action (http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+}
+
 // Wait for sockets until end_s or libcurl's timer, and let libcurl act.
-static void act (http_t *http, double now_s, double end_s)
+static void run_sockets (http_t *http, double now_s, double end_s)
 {
     double until_s = fmin (end_s, http->timer_s);
     int wait_ms = (int) ceil (fmin (fmax (until_s - now_s, 0), 3600) * 1e3);
-    struct epoll_event events [EVENTS_MAX];
-    int n = epoll_wait (http->epoll_fd, events, EVENTS_MAX, wait_ms), running;
-    for (int i = 0; i < n; i++) {
-        uint32_t e = events [i].events;
-        int what = (e & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) | (e & EPOLLOUT ? CURL_CSELECT_OUT : 0) | (e & EPOLLERR ? CURL_CSELECT_ERR : 0);
-        curl_multi_socket_action (http->multi, events [i].data.fd, what, &running);
-    }
-    if (http->timer_s <= http_now_s ()) {
-        http->timer_s = INFINITY;                   // libcurl sets it again where it wants to
-        curl_multi_socket_action (http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    }
+    http_ready_t ready [EVENTS_MAX];
+    int n = http_sockets_wait (http->sockets, wait_ms, ready, EVENTS_MAX), running;
+    for (int i = 0; i < n; i++)
+        curl_multi_socket_action (http->multi, ready [i].fd, ready [i].ready, &running);
 }
 
 unsigned http_step (http_t *http, int timeout_ms)
@@ -254,8 +239,12 @@ unsigned http_step (http_t *http, int timeout_ms)
     double now_s = http_now_s (), end_s = now_s + (timeout_ms > 0 ? timeout_ms : 0) * 1e-3;
     unsigned told;
     do {
-        act (http, now_s, end_s);
+        run_timer (http, now_s);
         told = tell_ended (http);
+        if (told == 0) {
+            run_sockets (http, now_s, end_s);
+            told = tell_ended (http);
+        }
         now_s = http_now_s ();
     } while (told == 0 && http->flying > 0 && now_s < end_s);
     http->stepping = false;
