@@ -53,6 +53,12 @@ bool json_double (const json_value_t *value, double *out)
     return true;
 }
 
+uint64_t json_count_of (const json_value_t *object, const char *key)
+{
+    int64_t count = 0;
+    return json_int (json_get (object, key), &count) && count > 0 ? (uint64_t) count : 0;
+}
+
 const char *json_type_name (const json_value_t *value)
 {
     static const char *const names [] = { "null", "false", "true", "number", "string", "list", "object" };
@@ -169,4 +175,49 @@ void json_write_micro (buf_t *out, int64_t micro)
         n--;
     digits [n] = '\0';
     buf_printf (out, "%s%" PRIu64 ".%s", micro < 0 ? "-" : "", size / 1000000, digits);
+}
+
+void json_member_text (buf_t *out, const char *key, const char *text)
+{
+    json_write_key (out, key);
+    json_write_cstring (out, text);
+}
+
+void json_member_count (buf_t *out, const char *key, uint64_t count)
+{
+    json_write_key (out, key);
+    buf_printf (out, "%" PRIu64, count);
+}
+
+void json_member_real (buf_t *out, const char *key, double value)
+{
+    json_write_key (out, key);
+    if (isfinite (value))
+        buf_printf (out, "%.6f", value);
+    else
+        buf_add_str (out, "null");
+}
+
+void json_member_micro (buf_t *out, const char *key, int64_t micro)
+{
+    json_write_key (out, key);
+    json_write_micro (out, micro);
+}
+
+void json_member_flag (buf_t *out, const char *key, bool flag)
+{
+    json_write_key (out, key);
+    buf_add_str (out, flag ? "true" : "false");
+}
+
+void json_member_list (buf_t *out, const char *key)
+{
+    json_write_key (out, key);
+    buf_add_char (out, '[');
+}
+
+void json_member_object (buf_t *out, const char *key)
+{
+    json_write_key (out, key);
+    buf_add_char (out, '{');
 }

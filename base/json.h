@@ -56,6 +56,7 @@ bool json_equals (const json_value_t *value, const char *text); // a string with
 // A number as int64 or double; false where it is none or does not fit (finite doubles alone).
 bool json_int (const json_value_t *value, int64_t *out);
 bool json_double (const json_value_t *value, double *out);
+uint64_t json_count_of (const json_value_t *object, const char *key);   // a member that counts; 0 where there is none
 
 // "object", "string", ... for messages; "nothing" for NULL.
 const char *json_type_name (const json_value_t *value);
@@ -70,6 +71,16 @@ void json_write_cstring (buf_t *out, const char *text);     // NULL becomes null
 
 // "key": with its quotes and colon, and a comma before it unless out ends with '{'.
 void json_write_key (buf_t *out, const char *key);
+
+// A whole member: its key and what it says. A real number has six decimals, and is null where it is not finite. A list or an
+// object is only begun.
+void json_member_text (buf_t *out, const char *key, const char *text);      // NULL becomes null
+void json_member_count (buf_t *out, const char *key, uint64_t count);
+void json_member_real (buf_t *out, const char *key, double value);
+void json_member_micro (buf_t *out, const char *key, int64_t micro);
+void json_member_flag (buf_t *out, const char *key, bool flag);
+void json_member_list (buf_t *out, const char *key);
+void json_member_object (buf_t *out, const char *key);
 
 // A parsed value again, without spaces, numbers as they were written.
 void json_write_value (buf_t *out, const json_value_t *value);

@@ -382,12 +382,6 @@ void auto_state_write (const auto_state_t *state, double sampled, buf_t *out)
         buf_add_str (out, "null");
 }
 
-static uint64_t count_of (const json_value_t *object, const char *key)
-{
-    int64_t count = 0;
-    return json_int (json_get (object, key), &count) && count > 0 ? (uint64_t) count : 0;
-}
-
 void auto_state_read (const json_value_t *object, auto_state_t *out)
 {
     *out = (auto_state_t) { .training = json_is (json_get (object, "training"), JSON_TRUE) };
@@ -397,9 +391,9 @@ void auto_state_read (const json_value_t *object, auto_state_t *out)
             out->choice = (Rulemill__AutoChoice) choice;
     if (json_is (reason, JSON_STRING))
         snprintf (out->reason, sizeof out->reason, "%s", reason->text);
-    out->step = (uint32_t) count_of (object, "samples");
-    out->n_adapters = (size_t) count_of (object, "adapters");
-    out->audited_pairs = count_of (object, "audited_pairs");
+    out->step = (uint32_t) json_count_of (object, "samples");
+    out->n_adapters = (size_t) json_count_of (object, "adapters");
+    out->audited_pairs = json_count_of (object, "audited_pairs");
     if (!read_share (object, "sampled_share", &out->sampled))
         out->sampled = 0;
     if (!read_share (object, "audited_share", &out->audited))

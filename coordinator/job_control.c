@@ -1,4 +1,3 @@
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,12 +11,6 @@
 enum { WHERE_MAX = 64 };
 
 // --- status ----------------------------------------------------------------
-
-static void put_count (buf_t *out, const char *key, uint64_t n)
-{
-    json_write_key (out, key);
-    buf_printf (out, "%" PRIu64, n);
-}
 
 static void put_real (buf_t *out, const char *key, double value)
 {
@@ -34,40 +27,40 @@ static status_t answer_status (job_t *job, buf_t *out)
     buf_add_str (out, s->draining ? "true" : "false");
     json_write_key (out, "run");
     json_write_cstring (out, *s->run ? s->run : NULL);
-    put_count (out, "pid", (uint64_t) getpid ());
+    json_member_count (out, "pid", (uint64_t) getpid ());
     put_real (out, "stage_s", s->stage_s);
-    put_count (out, "done", s->done);
-    put_count (out, "total", s->total);
+    json_member_count (out, "done", s->done);
+    json_member_count (out, "total", s->total);
     put_real (out, "rate", s->rate);
     put_real (out, "eta_s", s->eta_s);
-    put_count (out, "rows", s->rows);
-    put_count (out, "rows_rejected", s->rows_rejected);
-    put_count (out, "pairs", s->pairs);
-    put_count (out, "duplicates", s->duplicates);
-    put_count (out, "labelled", s->labelled);
-    put_count (out, "ties", s->ties);
-    put_count (out, "quarantined", s->quarantined);
-    put_count (out, "excluded_prompts", s->excluded_prompts);
-    put_count (out, "too_long", s->too_long);
-    put_count (out, "cut_responses", s->cut_responses);
-    put_count (out, "cut_turns", s->cut_turns);
-    put_count (out, "calls", s->calls);
-    put_count (out, "prompt_tokens", s->prompt_tokens);
-    put_count (out, "cached_tokens", s->cached_tokens);
-    put_count (out, "completion_tokens", s->completion_tokens);
-    put_count (out, "refused", s->refused);
-    put_count (out, "cost_1e12", s->cost);
+    json_member_count (out, "rows", s->rows);
+    json_member_count (out, "rows_rejected", s->rows_rejected);
+    json_member_count (out, "pairs", s->pairs);
+    json_member_count (out, "duplicates", s->duplicates);
+    json_member_count (out, "labelled", s->labelled);
+    json_member_count (out, "ties", s->ties);
+    json_member_count (out, "quarantined", s->quarantined);
+    json_member_count (out, "excluded_prompts", s->excluded_prompts);
+    json_member_count (out, "too_long", s->too_long);
+    json_member_count (out, "cut_responses", s->cut_responses);
+    json_member_count (out, "cut_turns", s->cut_turns);
+    json_member_count (out, "calls", s->calls);
+    json_member_count (out, "prompt_tokens", s->prompt_tokens);
+    json_member_count (out, "cached_tokens", s->cached_tokens);
+    json_member_count (out, "completion_tokens", s->completion_tokens);
+    json_member_count (out, "refused", s->refused);
+    json_member_count (out, "cost_1e12", s->cost);
     json_write_key (out, "currency");
     json_write_cstring (out, s->currency);
-    put_count (out, "spent_calls", s->spent.unit [SPEND_CALLS]);
-    put_count (out, "spent_tokens", s->spent.unit [SPEND_TOKENS]);
-    put_count (out, "spent_cost_1e12", s->spent.unit [SPEND_COST]);
-    put_count (out, "workers", s->workers);
-    put_count (out, "leases", s->leases);
-    put_count (out, "workers_unfit", s->workers_unfit);
-    put_count (out, "workers_died", s->workers_died);
-    put_count (out, "leases_lost", s->leases_lost);
-    put_count (out, "messages_refused", s->messages_refused);
+    json_member_count (out, "spent_calls", s->spent.unit [SPEND_CALLS]);
+    json_member_count (out, "spent_tokens", s->spent.unit [SPEND_TOKENS]);
+    json_member_count (out, "spent_cost_1e12", s->spent.unit [SPEND_COST]);
+    json_member_count (out, "workers", s->workers);
+    json_member_count (out, "leases", s->leases);
+    json_member_count (out, "workers_unfit", s->workers_unfit);
+    json_member_count (out, "workers_died", s->workers_died);
+    json_member_count (out, "leases_lost", s->leases_lost);
+    json_member_count (out, "messages_refused", s->messages_refused);
     json_write_key (out, "auto");
     buf_add_str (out, s->has_auto ? "{" : "null");
     if (s->has_auto) {
@@ -128,7 +121,7 @@ static status_t answer_retry (job_t *job, const json_value_t *request, buf_t *ou
     status_t status = kind_label_retry_now (job->kind, &n, fault);
     if (status == OK) {
         serve_retry (job->serve);
-        put_count (out, "retried", n);
+        json_member_count (out, "retried", n);
     }
     return status;
 }
@@ -237,13 +230,13 @@ static status_t side_end (job_t *job, buf_t *out, fault_t *fault)
     if (status == OK) {
         json_write_key (out, "path");
         json_write_cstring (out, side->report.path);
-        put_count (out, "train", side->report.train);
-        put_count (out, "validation", side->report.validation);
-        put_count (out, "ties", side->report.ties);
-        put_count (out, "duplicates", side->report.duplicates);
-        put_count (out, "quarantined", side->report.quarantined);
-        put_count (out, "excluded", side->report.excluded);
-        put_count (out, "filtered", side->report.filtered);
+        json_member_count (out, "train", side->report.train);
+        json_member_count (out, "validation", side->report.validation);
+        json_member_count (out, "ties", side->report.ties);
+        json_member_count (out, "duplicates", side->report.duplicates);
+        json_member_count (out, "quarantined", side->report.quarantined);
+        json_member_count (out, "excluded", side->report.excluded);
+        json_member_count (out, "filtered", side->report.filtered);
     }
     else
         *fault = side->fault;

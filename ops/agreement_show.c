@@ -125,36 +125,21 @@ void agreement_text (const agreement_t *agreement, const rulepool_t *pool, buf_t
 
 // --- JSON ------------------------------------------------------------------
 
-static void write_real (buf_t *out, const char *key, double value)
-{
-    json_write_key (out, key);
-    if (isnan (value))
-        buf_add_str (out, "null");
-    else
-        buf_printf (out, "%.6f", value);
-}
-
-static void write_count (buf_t *out, const char *key, uint64_t value)
-{
-    json_write_key (out, key);
-    buf_printf (out, "%llu", (unsigned long long) value);
-}
-
 static void write_figures (const score_agreement_t *scores, const choice_agreement_t *choices, const score_agreement_t *repeated, buf_t *out)
 {
-    write_count (out, "cells_of_several", scores->units);
-    write_real (out, "alpha_scores", score_agreement_alpha (scores));
-    write_real (out, "alpha_choices", choice_agreement_alpha (choices));
-    write_count (out, "cells_repeated", repeated->units);
-    write_real (out, "deviation", score_agreement_deviation (repeated));
+    json_member_count (out, "cells_of_several", scores->units);
+    json_member_real (out, "alpha_scores", score_agreement_alpha (scores));
+    json_member_real (out, "alpha_choices", choice_agreement_alpha (choices));
+    json_member_count (out, "cells_repeated", repeated->units);
+    json_member_real (out, "deviation", score_agreement_deviation (repeated));
 }
 
 static void write_flips (const flips_t *flips, buf_t *out)
 {
     interval_t share = agreement_flips (flips);
-    write_count (out, "pairs", flips->pairs);
-    write_count (out, "flipped", flips->flipped);
-    write_count (out, "prompts", flips->prompts);
+    json_member_count (out, "pairs", flips->pairs);
+    json_member_count (out, "flipped", flips->flipped);
+    json_member_count (out, "prompts", flips->prompts);
     json_write_key (out, "share");
     interval_write (out, &share);
 }
@@ -172,8 +157,8 @@ static void write_bins (const agreement_t *agreement, buf_t *out)
     for (size_t i = 0; i < AGREEMENT_BINS; i++) {
         buf_add_str (out, i ? "," : "[");
         buf_add_char (out, '{');
-        write_real (out, "from", (double) agreement_bin_from [i] / MICRO);
-        write_real (out, "to", i + 1 < AGREEMENT_BINS ? (double) agreement_bin_from [i + 1] / MICRO : (double) NAN);
+        json_member_real (out, "from", (double) agreement_bin_from [i] / MICRO);
+        json_member_real (out, "to", i + 1 < AGREEMENT_BINS ? (double) agreement_bin_from [i + 1] / MICRO : (double) NAN);
         write_flips (&agreement->bin [i], out);
         buf_add_char (out, '}');
     }
@@ -185,8 +170,8 @@ void agreement_json (const agreement_t *agreement, const rulepool_t *pool, buf_t
     score_agreement_t scores = joined (agreement->scores, agreement->n_rules), repeated = joined (agreement->repeated, agreement->n_rules);
     choice_agreement_t choices = joined_choices (agreement);
     buf_add_char (out, '{');
-    write_count (out, "judges", agreement->members);
-    write_count (out, "repeats", agreement->repeats);
+    json_member_count (out, "judges", agreement->members);
+    json_member_count (out, "repeats", agreement->repeats);
     write_figures (&scores, &choices, &repeated, out);
     write_bins (agreement, out);
     json_write_key (out, "rules");

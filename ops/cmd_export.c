@@ -127,12 +127,6 @@ static status_t add_path (buf_t *request, const char *key, const char *path, fau
     return OK;
 }
 
-static void add_flag (buf_t *request, const char *key, bool value)
-{
-    json_write_key (request, key);
-    buf_add_str (request, value ? "true" : "false");
-}
-
 // What was given alone: the job knows the rest, as it was configured.
 static void add_given (const config_t *config, const dataset_options_t *options, buf_t *request)
 {
@@ -148,9 +142,9 @@ static void add_given (const config_t *config, const dataset_options_t *options,
         json_write_key (request, "max_per_prompt");
         buf_printf (request, "%" PRIu64, options->max_per_prompt);
     }
-    add_flag (request, "zstd", options->zstd);
-    add_flag (request, "responses", options->responses);
-    add_flag (request, "cells", options->cells);
+    json_member_flag (request, "zstd", options->zstd);
+    json_member_flag (request, "responses", options->responses);
+    json_member_flag (request, "cells", options->cells);
 }
 
 static status_t write_request (const cli_t *cli, const config_t *config, buf_t *request, fault_t *fault)
@@ -175,17 +169,11 @@ static status_t write_request (const cli_t *cli, const config_t *config, buf_t *
     return status;
 }
 
-static uint64_t count_of (const json_value_t *members, const char *key)
-{
-    int64_t count = 0;
-    return json_int (json_get (members, key), &count) && count > 0 ? (uint64_t) count : 0;
-}
-
 static status_t say_answer (const json_value_t *members, fault_t *fault)
 {
     dataset_report_t report = {
-        .train = count_of (members, "train"), .validation = count_of (members, "validation"),
-        .ties = count_of (members, "ties"), .filtered = count_of (members, "filtered")
+        .train = json_count_of (members, "train"), .validation = json_count_of (members, "validation"),
+        .ties = json_count_of (members, "ties"), .filtered = json_count_of (members, "filtered")
     };
     const json_value_t *path = json_get (members, "path");
     if (json_is (path, JSON_STRING) && path->len < sizeof report.path)

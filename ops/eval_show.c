@@ -28,18 +28,6 @@ static void key_interval (buf_t *out, const char *key, const interval_t *interva
     interval_write (out, interval);
 }
 
-static void key_count (buf_t *out, const char *key, uint64_t count)
-{
-    json_write_key (out, key);
-    buf_printf (out, "%" PRIu64, count);
-}
-
-static void key_text (buf_t *out, const char *key, const char *text)
-{
-    json_write_key (out, key);
-    json_write_cstring (out, text);
-}
-
 // --- propositions ----------------------------------------------------------
 
 static void say_missing (const eval_judged_t *told, buf_t *out)
@@ -74,30 +62,30 @@ void eval_propositions_text (const eval_propositions_t *figures, const eval_show
 void eval_propositions_json (const eval_propositions_t *figures, const eval_shown_t *shown, buf_t *out)
 {
     buf_add_char (out, '{');
-    key_text (out, "judge", shown->judge);
-    key_text (out, "map", shown->map);
-    key_text (out, "rows_of", parity_note (shown->parity));
-    key_count (out, "rows_read", shown->read);
-    key_count (out, "rows", figures->rows);
-    key_count (out, "prompts", figures->prompts);
-    key_count (out, "cells_missing", shown->told->missing);
-    key_count (out, "cells_judged", shown->told->asked);
-    key_count (out, "calls", shown->told->calls);
+    json_member_text (out, "judge", shown->judge);
+    json_member_text (out, "map", shown->map);
+    json_member_text (out, "rows_of", parity_note (shown->parity));
+    json_member_count (out, "rows_read", shown->read);
+    json_member_count (out, "rows", figures->rows);
+    json_member_count (out, "prompts", figures->prompts);
+    json_member_count (out, "cells_missing", shown->told->missing);
+    json_member_count (out, "cells_judged", shown->told->asked);
+    json_member_count (out, "calls", shown->told->calls);
     json_write_key (out, "propositions");
     buf_add_char (out, '[');
     for (size_t i = 0; i < figures->count; i++) {
         const eval_auc_t *each = &figures->each [i];
         buf_add_str (out, i ? ",{" : "{");
-        key_text (out, "proposition", each->proposition);
-        key_text (out, "rule", each->rule);
-        key_count (out, "rows", each->rows);
-        key_count (out, "holds", each->holds);
+        json_member_text (out, "proposition", each->proposition);
+        json_member_text (out, "rule", each->rule);
+        json_member_count (out, "rows", each->rows);
+        json_member_count (out, "holds", each->holds);
         key_interval (out, "auc", &each->auc);
         key_interval (out, "auc_length", &each->length);
         buf_add_char (out, '}');
     }
     buf_add_char (out, ']');
-    key_count (out, "in_mean", figures->in_mean);
+    json_member_count (out, "in_mean", figures->in_mean);
     key_interval (out, "mean_auc", &figures->mean);
     key_interval (out, "mean_auc_length", &figures->mean_length);
     buf_add_str (out, "}\n");
@@ -133,18 +121,18 @@ void eval_preferences_text (const eval_preferences_t *figures, const eval_prefer
 void eval_preferences_json (const eval_preferences_t *figures, const eval_preferences_options_t *options, buf_t *out)
 {
     buf_add_char (out, '{');
-    key_text (out, "pairs_of", parity_note (options->parity));
-    key_count (out, "prompts", figures->prompts);
-    key_text (out, "reference", figures->lines [figures->reference].name);
+    json_member_text (out, "pairs_of", parity_note (options->parity));
+    json_member_count (out, "prompts", figures->prompts);
+    json_member_text (out, "reference", figures->lines [figures->reference].name);
     json_write_key (out, "lines");
     buf_add_char (out, '[');
     for (size_t i = 0; i < figures->count; i++) {
         const eval_line_t *line = &figures->lines [i];
         buf_add_str (out, i ? ",{" : "{");
-        key_text (out, "run", line->baseline ? NULL : line->name);
-        key_text (out, line->baseline ? "baseline" : "policy", line->what);
-        key_count (out, "pairs", line->pairs);
-        key_count (out, "decided", line->decided);
+        json_member_text (out, "run", line->baseline ? NULL : line->name);
+        json_member_text (out, line->baseline ? "baseline" : "policy", line->what);
+        json_member_count (out, "pairs", line->pairs);
+        json_member_count (out, "decided", line->decided);
         key_interval (out, "agreement", &line->agreement);
         key_interval (out, "difference", &line->difference);
         buf_add_char (out, '}');

@@ -234,12 +234,6 @@ void plan_text (const plan_t *plan, const outcome_t *outcome, buf_t *out)
     add_time (plan, out);
 }
 
-static void add_count (buf_t *out, const char *key, uint64_t count)
-{
-    json_write_key (out, key);
-    buf_printf (out, "%" PRIu64, count);
-}
-
 void plan_json (const plan_t *plan, const outcome_t *outcome, buf_t *out)
 {
     const label_plan_t *counts = &plan->counts;
@@ -248,18 +242,18 @@ void plan_json (const plan_t *plan, const outcome_t *outcome, buf_t *out)
     json_write_cstring (out, outcome->job.run);
     json_write_key (out, "begun");
     buf_add_str (out, counts->begun ? "true" : "false");
-    add_count (out, "pairs", outcome->job.corpus_counts.pairs);
-    add_count (out, "pairs_due", counts->pairs_due);
-    add_count (out, "pairs_identical", counts->pairs_identical);
-    add_count (out, "cells_needed", counts->cells_needed);
-    add_count (out, "cells_stored", counts->cells_stored);
-    add_count (out, "cells_most", counts->cells_most);
-    add_count (out, "responses", counts->responses);
-    add_count (out, "calls", plan->use.calls);
-    add_count (out, "probe_calls", plan->probe_calls);
-    add_count (out, "prompt_tokens", plan->use.prompt_tokens);
-    add_count (out, "cached_tokens", plan->use.cached_tokens);
-    add_count (out, "completion_tokens", plan->use.completion_tokens);
+    json_member_count (out, "pairs", outcome->job.corpus_counts.pairs);
+    json_member_count (out, "pairs_due", counts->pairs_due);
+    json_member_count (out, "pairs_identical", counts->pairs_identical);
+    json_member_count (out, "cells_needed", counts->cells_needed);
+    json_member_count (out, "cells_stored", counts->cells_stored);
+    json_member_count (out, "cells_most", counts->cells_most);
+    json_member_count (out, "responses", counts->responses);
+    json_member_count (out, "calls", plan->use.calls);
+    json_member_count (out, "probe_calls", plan->probe_calls);
+    json_member_count (out, "prompt_tokens", plan->use.prompt_tokens);
+    json_member_count (out, "cached_tokens", plan->use.cached_tokens);
+    json_member_count (out, "completion_tokens", plan->use.completion_tokens);
     json_write_key (out, "estimated");
     json_write_cstring (out, basis_text (plan));
     json_write_key (out, "cost");

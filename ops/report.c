@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,43 +19,19 @@
 
 // --- the object ------------------------------------------------------------
 
-static void add_text (buf_t *out, const char *key, const char *text)
-{
-    json_write_key (out, key);
-    json_write_cstring (out, text);
-}
-
-static void add_count (buf_t *out, const char *key, uint64_t count)
-{
-    json_write_key (out, key);
-    buf_printf (out, "%" PRIu64, count);
-}
-
-static void add_real (buf_t *out, const char *key, double value)
-{
-    json_write_key (out, key);
-    buf_printf (out, "%.6f", value);
-}
-
-static void open_object (buf_t *out, const char *key)
-{
-    json_write_key (out, key);
-    buf_add_char (out, '{');
-}
-
 static void add_corpus (const outcome_t *outcome, buf_t *out)
 {
     const Rulemill__CorpusState *corpus = &outcome->job.corpus_counts;
-    open_object (out, "corpus");
-    add_count (out, "rows", corpus->rows_read);
-    add_count (out, "rows_set_aside", corpus->rows_rejected);
-    add_count (out, "prompts", corpus->prompts);
-    add_count (out, "responses", corpus->responses);
-    add_count (out, "pairs", corpus->pairs);
-    add_count (out, "duplicates", corpus->duplicates);
-    open_object (out, "set_aside_by_reason");
+    json_member_object (out, "corpus");
+    json_member_count (out, "rows", corpus->rows_read);
+    json_member_count (out, "rows_set_aside", corpus->rows_rejected);
+    json_member_count (out, "prompts", corpus->prompts);
+    json_member_count (out, "responses", corpus->responses);
+    json_member_count (out, "pairs", corpus->pairs);
+    json_member_count (out, "duplicates", corpus->duplicates);
+    json_member_object (out, "set_aside_by_reason");
     for (size_t i = 0; i < outcome->n_reasons; i++)
-        add_count (out, outcome->reasons [i].reason, outcome->reasons [i].count);
+        json_member_count (out, outcome->reasons [i].reason, outcome->reasons [i].count);
     buf_add_str (out, "}}");
 }
 
@@ -64,20 +39,20 @@ static void add_labels (const outcome_t *outcome, buf_t *out)
 {
     const Rulemill__RunCounts *counts = &outcome->job.counts;
     const dataset_report_t *dataset = &outcome->job.dataset;
-    open_object (out, "labels");
-    add_count (out, "labelled", counts->labelled);
-    add_count (out, "ties", counts->ties);
-    add_count (out, "ties_identical", counts->identical);
-    add_count (out, "ties_no_rule", dataset->tie_no_rule);
-    add_count (out, "ties_margin", dataset->tie_margin);
-    add_count (out, "quarantined", counts->quarantined);
-    add_count (out, "too_long", counts->too_long);
-    add_count (out, "excluded_prompts", outcome->job.last.excluded_prompts);
+    json_member_object (out, "labels");
+    json_member_count (out, "labelled", counts->labelled);
+    json_member_count (out, "ties", counts->ties);
+    json_member_count (out, "ties_identical", counts->identical);
+    json_member_count (out, "ties_no_rule", dataset->tie_no_rule);
+    json_member_count (out, "ties_margin", dataset->tie_margin);
+    json_member_count (out, "quarantined", counts->quarantined);
+    json_member_count (out, "too_long", counts->too_long);
+    json_member_count (out, "excluded_prompts", outcome->job.last.excluded_prompts);
     uint64_t longer, shorter;
     outcome_lengths (outcome, &longer, &shorter);
-    add_count (out, "longer_won", longer);
-    add_count (out, "shorter_won", shorter);
-    add_count (out, "cells_judged", counts->cells_judged);
+    json_member_count (out, "longer_won", longer);
+    json_member_count (out, "shorter_won", shorter);
+    json_member_count (out, "cells_judged", counts->cells_judged);
     buf_add_char (out, '}');
 }
 
@@ -89,10 +64,10 @@ static void add_interval (buf_t *out, const char *key, interval_t interval, uint
         return;
     }
     buf_add_char (out, '{');
-    add_count (out, "pairs", total);
-    add_real (out, "share", interval.value);
-    add_real (out, "low", interval.low);
-    add_real (out, "high", interval.high);
+    json_member_count (out, "pairs", total);
+    json_member_real (out, "share", interval.value);
+    json_member_real (out, "low", interval.low);
+    json_member_real (out, "high", interval.high);
     buf_add_char (out, '}');
 }
 
@@ -100,16 +75,16 @@ static void add_agreement (const outcome_t *outcome, buf_t *out)
 {
     uint64_t n_agreement, n_longer;
     interval_t agreement = outcome_agreement (outcome, &n_agreement), longer = outcome_longer (outcome, &n_longer);
-    open_object (out, "given_preferences");
+    json_member_object (out, "given_preferences");
     add_interval (out, "agreement", agreement, n_agreement);
-    add_count (out, "label_is_tie", outcome->job.counts.given_ties);
+    json_member_count (out, "label_is_tie", outcome->job.counts.given_ties);
     add_interval (out, "baseline_longer", longer, n_longer);
-    add_real (out, "baseline_coin", 0.5);
+    json_member_real (out, "baseline_coin", 0.5);
     const dataset_report_t *dataset = &outcome->job.dataset;
-    add_count (out, "votes_agree", dataset->votes_agree);
-    add_count (out, "votes_disagree", dataset->votes_disagree);
-    add_count (out, "votes_split", dataset->votes_split);
-    add_count (out, "votes_tied", dataset->votes_tied);
+    json_member_count (out, "votes_agree", dataset->votes_agree);
+    json_member_count (out, "votes_disagree", dataset->votes_disagree);
+    json_member_count (out, "votes_split", dataset->votes_split);
+    json_member_count (out, "votes_tied", dataset->votes_tied);
     buf_add_char (out, '}');
 }
 
@@ -121,15 +96,15 @@ static void add_dataset (const outcome_t *outcome, buf_t *out)
         buf_add_str (out, "null");
         return;
     }
-    open_object (out, "dataset");
-    add_text (out, "path", dataset->path);
-    add_count (out, "train", dataset->train);
-    add_count (out, "validation", dataset->validation);
-    add_count (out, "ties", dataset->ties);
-    add_count (out, "duplicates", dataset->duplicates);
-    add_count (out, "quarantined", dataset->quarantined);
-    add_count (out, "excluded", dataset->excluded);
-    add_count (out, "filtered", dataset->filtered);
+    json_member_object (out, "dataset");
+    json_member_text (out, "path", dataset->path);
+    json_member_count (out, "train", dataset->train);
+    json_member_count (out, "validation", dataset->validation);
+    json_member_count (out, "ties", dataset->ties);
+    json_member_count (out, "duplicates", dataset->duplicates);
+    json_member_count (out, "quarantined", dataset->quarantined);
+    json_member_count (out, "excluded", dataset->excluded);
+    json_member_count (out, "filtered", dataset->filtered);
     buf_add_char (out, '}');
 }
 
@@ -138,15 +113,15 @@ static void add_scores (const outcome_t *outcome, buf_t *out)
     const scores_report_t *scores = &outcome->job.scores;
     if (scores->lines == 0)
         return;
-    open_object (out, "scores");
-    add_count (out, "lines", scores->lines);
-    add_count (out, "cells", scores->cells);
-    add_count (out, "unknown_ids", scores->unknown_ids);
-    add_count (out, "ambiguous_ids", scores->ambiguous_ids);
-    add_count (out, "unknown_rules", scores->unknown_rules);
-    add_count (out, "conflicts", scores->conflicts);
-    add_count (out, "bad_lines", scores->bad_lines);
-    add_text (out, "first_problem", scores->first_problem [0] ? scores->first_problem : NULL);
+    json_member_object (out, "scores");
+    json_member_count (out, "lines", scores->lines);
+    json_member_count (out, "cells", scores->cells);
+    json_member_count (out, "unknown_ids", scores->unknown_ids);
+    json_member_count (out, "ambiguous_ids", scores->ambiguous_ids);
+    json_member_count (out, "unknown_rules", scores->unknown_rules);
+    json_member_count (out, "conflicts", scores->conflicts);
+    json_member_count (out, "bad_lines", scores->bad_lines);
+    json_member_text (out, "first_problem", scores->first_problem [0] ? scores->first_problem : NULL);
     buf_add_char (out, '}');
 }
 
@@ -171,15 +146,15 @@ static void add_budget (const outcome_t *outcome, buf_t *out)
         buf_add_str (out, "null");
         return;
     }
-    open_object (out, "budget");
+    json_member_object (out, "budget");
     if (limit->unit [SPEND_CALLS])
-        add_count (out, "max_calls", limit->unit [SPEND_CALLS]);
+        json_member_count (out, "max_calls", limit->unit [SPEND_CALLS]);
     if (limit->unit [SPEND_TOKENS])
-        add_count (out, "max_tokens", limit->unit [SPEND_TOKENS]);
+        json_member_count (out, "max_tokens", limit->unit [SPEND_TOKENS]);
     if (limit->unit [SPEND_COST])
         add_money (out, "max_cost", limit->unit [SPEND_COST]);
-    add_count (out, "spent_calls", spent->unit [SPEND_CALLS]);
-    add_count (out, "spent_tokens", spent->unit [SPEND_TOKENS]);
+    json_member_count (out, "spent_calls", spent->unit [SPEND_CALLS]);
+    json_member_count (out, "spent_tokens", spent->unit [SPEND_TOKENS]);
     add_money (out, "spent_cost", spent->unit [SPEND_COST]);
     buf_add_char (out, '}');
 }
@@ -190,17 +165,17 @@ static void add_calls (const outcome_t *outcome, buf_t *out)
     const Rulemill__RunCounts *counts = &outcome->job.counts;
     if (counts->calls == 0)
         return;
-    open_object (out, "calls");
-    add_count (out, "calls", counts->calls);
-    add_count (out, "prompt_tokens", counts->prompt_tokens);
-    add_count (out, "cached_tokens", counts->cached_tokens);
-    add_count (out, "completion_tokens", counts->completion_tokens);
-    add_count (out, "refused", counts->refused);
-    add_real (out, "judge_s", (double) counts->ms / 1000);
-    add_count (out, "cut_responses", counts->cut_responses);
-    add_count (out, "cut_turns", counts->cut_turns);
+    json_member_object (out, "calls");
+    json_member_count (out, "calls", counts->calls);
+    json_member_count (out, "prompt_tokens", counts->prompt_tokens);
+    json_member_count (out, "cached_tokens", counts->cached_tokens);
+    json_member_count (out, "completion_tokens", counts->completion_tokens);
+    json_member_count (out, "refused", counts->refused);
+    json_member_real (out, "judge_s", (double) counts->ms / 1000);
+    json_member_count (out, "cut_responses", counts->cut_responses);
+    json_member_count (out, "cut_turns", counts->cut_turns);
     add_money (out, "cost", counts->cost);
-    add_text (out, "currency", outcome->currency);
+    json_member_text (out, "currency", outcome->currency);
     add_budget (outcome, out);
     buf_add_char (out, '}');
 }
@@ -211,9 +186,9 @@ static void add_adapter (const outcome_t *outcome, buf_t *out)
     const Rulemill__RunCounts *counts = &outcome->job.counts;
     if (counts->adapter_calls == 0)
         return;
-    open_object (out, "served_adapter");
-    add_count (out, "calls", counts->adapter_calls);
-    add_count (out, "shortened_pairs", counts->shortened);
+    json_member_object (out, "served_adapter");
+    json_member_count (out, "calls", counts->adapter_calls);
+    json_member_count (out, "shortened_pairs", counts->shortened);
     buf_add_char (out, '}');
 }
 
@@ -224,15 +199,15 @@ static void add_usage (const outcome_t *outcome, buf_t *out)
     getrusage (RUSAGE_SELF, &own);
     getrusage (RUSAGE_CHILDREN, &workers);
     const job_snapshot_t *last = &outcome->job.last;
-    open_object (out, "usage");
-    add_real (out, "coordinator_cpu_s", seconds (own.ru_utime) + seconds (own.ru_stime));
-    add_real (out, "workers_cpu_s", seconds (workers.ru_utime) + seconds (workers.ru_stime));
-    add_count (out, "coordinator_memory_kb_max", (uint64_t) own.ru_maxrss);
-    add_count (out, "workers_died", last->workers_died);
-    add_count (out, "workers_unfit", last->workers_unfit);
-    add_text (out, "unfit", last->unfit [0] ? last->unfit : NULL);
-    add_count (out, "leases_lost", last->leases_lost);
-    add_count (out, "messages_refused", last->messages_refused);
+    json_member_object (out, "usage");
+    json_member_real (out, "coordinator_cpu_s", seconds (own.ru_utime) + seconds (own.ru_stime));
+    json_member_real (out, "workers_cpu_s", seconds (workers.ru_utime) + seconds (workers.ru_stime));
+    json_member_count (out, "coordinator_memory_kb_max", (uint64_t) own.ru_maxrss);
+    json_member_count (out, "workers_died", last->workers_died);
+    json_member_count (out, "workers_unfit", last->workers_unfit);
+    json_member_text (out, "unfit", last->unfit [0] ? last->unfit : NULL);
+    json_member_count (out, "leases_lost", last->leases_lost);
+    json_member_count (out, "messages_refused", last->messages_refused);
     buf_add_char (out, '}');
 }
 
@@ -241,12 +216,12 @@ static void add_times (const outcome_t *outcome, buf_t *out)
     char began [24], ended [24];
     clock_iso8601 (outcome->began_s, began);
     clock_iso8601 (outcome->ended_s, ended);
-    open_object (out, "times");
-    add_text (out, "began", began);
-    add_text (out, "ended", ended);
-    add_real (out, "ingest_s", outcome->job.ingest_s);
-    add_real (out, "label_s", outcome->job.label_s);
-    add_real (out, "export_s", outcome->job.export_s);
+    json_member_object (out, "times");
+    json_member_text (out, "began", began);
+    json_member_text (out, "ended", ended);
+    json_member_real (out, "ingest_s", outcome->job.ingest_s);
+    json_member_real (out, "label_s", outcome->job.label_s);
+    json_member_real (out, "export_s", outcome->job.export_s);
     buf_add_char (out, '}');
 }
 
@@ -254,12 +229,12 @@ static void add_versions (buf_t *out)
 {
     struct utsname system = { 0 };
     bool known = uname (&system) == 0;
-    open_object (out, "versions");
-    add_text (out, "rulemill", RULEMILL_VERSION);
-    add_text (out, "compiler", __VERSION__);
-    add_text (out, "system", known ? system.sysname : NULL);
-    add_text (out, "kernel", known ? system.release : NULL);
-    add_text (out, "machine", known ? system.machine : NULL);
+    json_member_object (out, "versions");
+    json_member_text (out, "rulemill", RULEMILL_VERSION);
+    json_member_text (out, "compiler", __VERSION__);
+    json_member_text (out, "system", known ? system.sysname : NULL);
+    json_member_text (out, "kernel", known ? system.release : NULL);
+    json_member_text (out, "machine", known ? system.machine : NULL);
     buf_add_char (out, '}');
 }
 
@@ -268,10 +243,10 @@ void report_json (const outcome_t *outcome, buf_t *out)
     const char *end = outcome->status == OK ? "complete" : outcome->status == ERR_STOPPED ? "stopped"
                     : outcome_budget_out (outcome) ? "budget used up" : outcome_unfit (outcome) ? "workers unfit" : "failed";
     buf_add_char (out, '{');
-    add_text (out, "outcome", end);
-    add_text (out, "run", outcome->job.run [0] ? outcome->job.run : NULL);
-    add_text (out, "judge", outcome->judge);
-    add_text (out, "judge_note", outcome->judge_note);
+    json_member_text (out, "outcome", end);
+    json_member_text (out, "run", outcome->job.run [0] ? outcome->job.run : NULL);
+    json_member_text (out, "judge", outcome->judge);
+    json_member_text (out, "judge_note", outcome->judge_note);
     json_write_key (out, "nothing_to_do");
     buf_add_str (out, outcome->job.nothing_to_do ? "true" : "false");
     json_write_key (out, "rows_set_aside");
@@ -291,7 +266,7 @@ void report_json (const outcome_t *outcome, buf_t *out)
     add_times (outcome, out);
     add_usage (outcome, out);
     add_versions (out);
-    add_text (out, "configuration", outcome->config);
+    json_member_text (out, "configuration", outcome->config);
     buf_add_char (out, '}');
 }
 

@@ -18,12 +18,6 @@
 
 // --- of a running job ------------------------------------------------------
 
-static uint64_t count_of (const json_value_t *members, const char *key)
-{
-    int64_t count = 0;
-    return json_int (json_get (members, key), &count) && count > 0 ? (uint64_t) count : 0;
-}
-
 static double real_of (const json_value_t *members, const char *key, double otherwise)
 {
     double value = otherwise;
@@ -41,44 +35,44 @@ static job_stage_t stage_of (const json_value_t *value)
 static void take_answer (const json_value_t *members, standing_t *out)
 {
     job_snapshot_t *at = &out->at;
-    out->pid = (int64_t) count_of (members, "pid");
+    out->pid = (int64_t) json_count_of (members, "pid");
     at->stage = stage_of (json_get (members, "stage"));
     at->draining = json_is (json_get (members, "draining"), JSON_TRUE);
     const json_value_t *run = json_get (members, "run");
     if (json_is (run, JSON_STRING))
         snprintf (at->run, sizeof at->run, "%s", run->text);
     at->stage_s = real_of (members, "stage_s", 0);
-    at->done = count_of (members, "done");
-    at->total = count_of (members, "total");
+    at->done = json_count_of (members, "done");
+    at->total = json_count_of (members, "total");
     at->rate = real_of (members, "rate", 0);
     at->eta_s = real_of (members, "eta_s", -1);
-    at->rows = count_of (members, "rows");
-    at->rows_rejected = count_of (members, "rows_rejected");
-    at->pairs = count_of (members, "pairs");
-    at->duplicates = count_of (members, "duplicates");
-    at->labelled = count_of (members, "labelled");
-    at->ties = count_of (members, "ties");
-    at->quarantined = count_of (members, "quarantined");
-    at->excluded_prompts = count_of (members, "excluded_prompts");
-    at->too_long = count_of (members, "too_long");
-    at->cut_responses = count_of (members, "cut_responses");
-    at->cut_turns = count_of (members, "cut_turns");
-    at->calls = count_of (members, "calls");
-    at->prompt_tokens = count_of (members, "prompt_tokens");
-    at->cached_tokens = count_of (members, "cached_tokens");
-    at->completion_tokens = count_of (members, "completion_tokens");
-    at->refused = count_of (members, "refused");
-    at->cost = count_of (members, "cost_1e12");
+    at->rows = json_count_of (members, "rows");
+    at->rows_rejected = json_count_of (members, "rows_rejected");
+    at->pairs = json_count_of (members, "pairs");
+    at->duplicates = json_count_of (members, "duplicates");
+    at->labelled = json_count_of (members, "labelled");
+    at->ties = json_count_of (members, "ties");
+    at->quarantined = json_count_of (members, "quarantined");
+    at->excluded_prompts = json_count_of (members, "excluded_prompts");
+    at->too_long = json_count_of (members, "too_long");
+    at->cut_responses = json_count_of (members, "cut_responses");
+    at->cut_turns = json_count_of (members, "cut_turns");
+    at->calls = json_count_of (members, "calls");
+    at->prompt_tokens = json_count_of (members, "prompt_tokens");
+    at->cached_tokens = json_count_of (members, "cached_tokens");
+    at->completion_tokens = json_count_of (members, "completion_tokens");
+    at->refused = json_count_of (members, "refused");
+    at->cost = json_count_of (members, "cost_1e12");
     const json_value_t *currency = json_get (members, "currency");
     if (json_is (currency, JSON_STRING))
         snprintf (at->currency, sizeof at->currency, "%s", currency->text);
-    at->spent = spend_of (count_of (members, "spent_calls"), count_of (members, "spent_tokens"), count_of (members, "spent_cost_1e12"));
-    at->workers = (unsigned) count_of (members, "workers");
-    at->leases = (unsigned) count_of (members, "leases");
-    at->workers_unfit = count_of (members, "workers_unfit");
-    at->workers_died = count_of (members, "workers_died");
-    at->leases_lost = count_of (members, "leases_lost");
-    at->messages_refused = count_of (members, "messages_refused");
+    at->spent = spend_of (json_count_of (members, "spent_calls"), json_count_of (members, "spent_tokens"), json_count_of (members, "spent_cost_1e12"));
+    at->workers = (unsigned) json_count_of (members, "workers");
+    at->leases = (unsigned) json_count_of (members, "leases");
+    at->workers_unfit = json_count_of (members, "workers_unfit");
+    at->workers_died = json_count_of (members, "workers_died");
+    at->leases_lost = json_count_of (members, "leases_lost");
+    at->messages_refused = json_count_of (members, "messages_refused");
     at->has_auto = json_is (json_get (members, "auto"), JSON_OBJECT);
     if (at->has_auto)
         auto_state_read (json_get (members, "auto"), &at->automatic);
@@ -288,12 +282,6 @@ void standing_clear (standing_t *standing)
 
 // --- showing ---------------------------------------------------------------
 
-static void add_count (buf_t *out, const char *key, uint64_t count)
-{
-    json_write_key (out, key);
-    buf_printf (out, "%" PRIu64, count);
-}
-
 static void add_amount (buf_t *out, const char *key, uint64_t amount)
 {
     json_write_key (out, key);
@@ -305,12 +293,12 @@ static void add_moving (const standing_t *standing, buf_t *out)
     const job_snapshot_t *at = &standing->at;
     buf_printf (out, ",\"pid\":%" PRId64 ",\"draining\":%s,\"stage_s\":%.3f,\"rate\":%.3f,\"eta_s\":%.3f", standing->pid,
                 at->draining ? "true" : "false", at->stage_s, at->rate, at->eta_s);
-    add_count (out, "workers", at->workers);
-    add_count (out, "leases", at->leases);
-    add_count (out, "workers_unfit", at->workers_unfit);
-    add_count (out, "workers_died", at->workers_died);
-    add_count (out, "leases_lost", at->leases_lost);
-    add_count (out, "messages_refused", at->messages_refused);
+    json_member_count (out, "workers", at->workers);
+    json_member_count (out, "leases", at->leases);
+    json_member_count (out, "workers_unfit", at->workers_unfit);
+    json_member_count (out, "workers_died", at->workers_died);
+    json_member_count (out, "leases_lost", at->leases_lost);
+    json_member_count (out, "messages_refused", at->messages_refused);
 }
 
 void standing_json (const standing_t *standing, buf_t *out)
@@ -321,29 +309,29 @@ void standing_json (const standing_t *standing, buf_t *out)
     json_write_cstring (out, job_stage_name (at->stage));
     json_write_key (out, "run");
     json_write_cstring (out, at->run [0] ? at->run : NULL);
-    add_count (out, "done", at->done);
-    add_count (out, "total", at->total);
-    add_count (out, "rows", at->rows);
-    add_count (out, "rows_rejected", at->rows_rejected);
-    add_count (out, "pairs", at->pairs);
-    add_count (out, "duplicates", at->duplicates);
-    add_count (out, "labelled", at->labelled);
-    add_count (out, "ties", at->ties);
-    add_count (out, "quarantined", at->quarantined);
-    add_count (out, "excluded_prompts", at->excluded_prompts);
-    add_count (out, "too_long", at->too_long);
-    add_count (out, "cut_responses", at->cut_responses);
-    add_count (out, "cut_turns", at->cut_turns);
-    add_count (out, "calls", at->calls);
-    add_count (out, "prompt_tokens", at->prompt_tokens);
-    add_count (out, "cached_tokens", at->cached_tokens);
-    add_count (out, "completion_tokens", at->completion_tokens);
-    add_count (out, "refused", at->refused);
+    json_member_count (out, "done", at->done);
+    json_member_count (out, "total", at->total);
+    json_member_count (out, "rows", at->rows);
+    json_member_count (out, "rows_rejected", at->rows_rejected);
+    json_member_count (out, "pairs", at->pairs);
+    json_member_count (out, "duplicates", at->duplicates);
+    json_member_count (out, "labelled", at->labelled);
+    json_member_count (out, "ties", at->ties);
+    json_member_count (out, "quarantined", at->quarantined);
+    json_member_count (out, "excluded_prompts", at->excluded_prompts);
+    json_member_count (out, "too_long", at->too_long);
+    json_member_count (out, "cut_responses", at->cut_responses);
+    json_member_count (out, "cut_turns", at->cut_turns);
+    json_member_count (out, "calls", at->calls);
+    json_member_count (out, "prompt_tokens", at->prompt_tokens);
+    json_member_count (out, "cached_tokens", at->cached_tokens);
+    json_member_count (out, "completion_tokens", at->completion_tokens);
+    json_member_count (out, "refused", at->refused);
     add_amount (out, "cost", at->cost);
     json_write_key (out, "currency");
     json_write_cstring (out, at->currency [0] ? at->currency : NULL);
-    add_count (out, "spent_calls", at->spent.unit [SPEND_CALLS]);
-    add_count (out, "spent_tokens", at->spent.unit [SPEND_TOKENS]);
+    json_member_count (out, "spent_calls", at->spent.unit [SPEND_CALLS]);
+    json_member_count (out, "spent_tokens", at->spent.unit [SPEND_TOKENS]);
     add_amount (out, "spent_cost", at->spent.unit [SPEND_COST]);
     json_write_key (out, "auto");
     buf_add_str (out, at->has_auto ? "{" : "null");
@@ -372,7 +360,7 @@ static void add_runs (const standing_t *standing, buf_t *out)
         const json_value_t *begun = json_get (run, "begun");
         buf_printf (out, "%-10s %s  %s, %s, begun %s, labelled ", head, name->text,
                     json_equals (judge, "lexicon") ? "lexicon (baseline)" : json_is (judge, JSON_STRING) ? judge->text : "?", json_is (policy, JSON_STRING) ? policy->text : "?", begun->text);
-        progress_count (out, count_of (run, "labelled"));
+        progress_count (out, json_count_of (run, "labelled"));
         buf_add_char (out, '\n');
         head = "";
     }

@@ -13,18 +13,6 @@ const char *dataset_format_name (dataset_format_t format)
     return names [format];
 }
 
-static void add_count (buf_t *out, const char *key, uint64_t count)
-{
-    json_write_key (out, key);
-    buf_printf (out, "%" PRIu64, count);
-}
-
-static void add_string (buf_t *out, const char *key, const char *text)
-{
-    json_write_key (out, key);
-    json_write_cstring (out, text);
-}
-
 // Bytes as hexadecimal; null where there are none.
 static void add_hex (buf_t *out, const char *key, const uint8_t *bytes, size_t len)
 {
@@ -38,12 +26,6 @@ static void add_hex (buf_t *out, const char *key, const uint8_t *bytes, size_t l
     }
 }
 
-static void open_object (buf_t *out, const char *key)
-{
-    json_write_key (out, key);
-    buf_add_char (out, '{');
-}
-
 // --- the run ---------------------------------------------------------------
 
 // run_describe's lines as members: the one list of what decides a label is run.c's.
@@ -51,7 +33,7 @@ static void add_spec (const Rulemill__RunSpec *spec, buf_t *out)
 {
     buf_t lines = { 0 };
     run_describe (spec, &lines);
-    open_object (out, "spec");
+    json_member_object (out, "spec");
     const char *line = lines.data ? lines.data : "";
     while (*line) {
         size_t len = strcspn (line, "\n");
@@ -77,9 +59,9 @@ static void add_rules (const dataset_export_t *e, buf_t *out)
     for (size_t r = 0; r < e->options->n_rules; r++) {
         const dataset_rule_t *rule = &e->options->rules [r];
         buf_add_str (out, r ? ",{" : "{");
-        add_string (out, "id", rule->id);
-        add_string (out, "text", rule->text);
-        add_string (out, "category", rule->category);
+        json_member_text (out, "id", rule->id);
+        json_member_text (out, "text", rule->text);
+        json_member_text (out, "category", rule->category);
         json_write_key (out, "polarity");
         buf_printf (out, "%d", rule->polarity);
         buf_add_char (out, '}');
@@ -90,19 +72,19 @@ static void add_rules (const dataset_export_t *e, buf_t *out)
 static void add_run (const dataset_export_t *e, buf_t *out)
 {
     const Rulemill__RunSpec *spec = e->run->spec;
-    add_string (out, "run", e->style.run);
+    json_member_text (out, "run", e->style.run);
     add_hex (out, "run_digest", e->run->digest.data, e->run->digest.len);
     add_spec (spec, out);
-    add_count (out, "seed", spec->seed);
-    open_object (out, "judge");
-    add_string (out, "name", spec->judge);
+    json_member_count (out, "seed", spec->seed);
+    json_member_object (out, "judge");
+    json_member_text (out, "name", spec->judge);
     add_hex (out, "identity", spec->judge_identity.data, spec->judge_identity.len);
-    add_string (out, "note", e->options->judge_note);
+    json_member_text (out, "note", e->options->judge_note);
     buf_add_char (out, '}');
     if (*spec->adapter_model) {
-        open_object (out, "adapter");
+        json_member_object (out, "adapter");
         add_hex (out, "digest", spec->adapter.data, spec->adapter.len);
-        add_string (out, "served_model", spec->adapter_model);
+        json_member_text (out, "served_model", spec->adapter_model);
         buf_add_char (out, '}');
     }
     add_hex (out, "rules_digest", spec->pool.data, spec->pool.len);
@@ -120,10 +102,10 @@ static void add_inputs (const dataset_export_t *e, buf_t *out)
         buf_t name = { 0 };
         input_names_write (&e->style.inputs, (uint32_t) i, &name);
         buf_add_str (out, i ? ",{" : "{");
-        add_string (out, "name", name.data ? name.data : "");
+        json_member_text (out, "name", name.data ? name.data : "");
         add_hex (out, "sha256", input->sha256.data, input->sha256.len);
-        add_count (out, "bytes", input->size);
-        add_count (out, "rows", input->rows);
+        json_member_count (out, "bytes", input->size);
+        json_member_count (out, "rows", input->rows);
         buf_add_char (out, '}');
         buf_free (&name);
     }
@@ -143,13 +125,13 @@ static void add_inputs (const dataset_export_t *e, buf_t *out)
 static void add_options (const dataset_export_t *e, buf_t *out)
 {
     const dataset_options_t *options = e->options;
-    open_object (out, "export");
-    add_string (out, "format", dataset_format_name (options->format));
+    json_member_object (out, "export");
+    json_member_text (out, "format", dataset_format_name (options->format));
     json_write_key (out, "validation_share");
     json_write_micro (out, cell_micro (options->validation_share, CELL_ONE));
     json_write_key (out, "min_margin");
     json_write_micro (out, options->min_margin);
-    add_count (out, "max_per_prompt", options->max_per_prompt);
+    json_member_count (out, "max_per_prompt", options->max_per_prompt);
     json_write_key (out, "where");
     buf_add_char (out, '[');
     for (size_t i = 0; i < options->n_where; i++) {
@@ -163,54 +145,54 @@ static void add_options (const dataset_export_t *e, buf_t *out)
 
 static void add_filters (const dataset_counts_t *counts, buf_t *out)
 {
-    open_object (out, "filtered_by");
-    add_count (out, "where", counts->by_where);
-    add_count (out, "min_margin", counts->by_margin);
-    add_count (out, "format", counts->by_format);
-    add_count (out, "max_per_prompt", counts->by_prompt);
+    json_member_object (out, "filtered_by");
+    json_member_count (out, "where", counts->by_where);
+    json_member_count (out, "min_margin", counts->by_margin);
+    json_member_count (out, "format", counts->by_format);
+    json_member_count (out, "max_per_prompt", counts->by_prompt);
     buf_add_char (out, '}');
 }
 
 static void add_counts (const dataset_export_t *e, buf_t *out)
 {
     const dataset_report_t *report = e->report;
-    open_object (out, "counts");
-    add_count (out, "rows_read", e->corpus->rows_read);
-    add_count (out, "rows_set_aside", e->counts.rejected_rows);
-    add_count (out, "responses_set_aside", e->counts.rejected_responses);
-    add_count (out, "pairs", e->counts.pairs);
-    add_count (out, "train", report->train);
-    add_count (out, "validation", report->validation);
-    add_count (out, "filtered", report->filtered);
+    json_member_object (out, "counts");
+    json_member_count (out, "rows_read", e->corpus->rows_read);
+    json_member_count (out, "rows_set_aside", e->counts.rejected_rows);
+    json_member_count (out, "responses_set_aside", e->counts.rejected_responses);
+    json_member_count (out, "pairs", e->counts.pairs);
+    json_member_count (out, "train", report->train);
+    json_member_count (out, "validation", report->validation);
+    json_member_count (out, "filtered", report->filtered);
     add_filters (&e->counts, out);
-    add_count (out, "ties", report->ties);
-    open_object (out, "tie_reasons");
-    add_count (out, "identical", report->tie_identical);
-    add_count (out, "no-rule", report->tie_no_rule);
-    add_count (out, "margin", report->tie_margin);
+    json_member_count (out, "ties", report->ties);
+    json_member_object (out, "tie_reasons");
+    json_member_count (out, "identical", report->tie_identical);
+    json_member_count (out, "no-rule", report->tie_no_rule);
+    json_member_count (out, "margin", report->tie_margin);
     buf_add_char (out, '}');
-    add_count (out, "duplicates", report->duplicates);
-    add_count (out, "quarantined_pairs", e->counts.quarantined_pairs);
-    add_count (out, "excluded_pairs", report->excluded);
-    add_count (out, "excluded_prompts", e->counts.excluded_prompts);
-    add_count (out, "unlabelled_pairs", e->counts.unlabelled);
+    json_member_count (out, "duplicates", report->duplicates);
+    json_member_count (out, "quarantined_pairs", e->counts.quarantined_pairs);
+    json_member_count (out, "excluded_pairs", report->excluded);
+    json_member_count (out, "excluded_prompts", e->counts.excluded_prompts);
+    json_member_count (out, "unlabelled_pairs", e->counts.unlabelled);
     buf_add_char (out, '}');
 }
 
 // How the labels stand against what the corpus states and against the lengths of the responses.
 static void add_comparison (const dataset_report_t *report, buf_t *out)
 {
-    open_object (out, "given_preferences");
-    add_count (out, "agree", report->votes_agree);
-    add_count (out, "disagree", report->votes_disagree);
-    add_count (out, "split", report->votes_split);
-    add_count (out, "label_is_a_tie", report->votes_tied);
-    add_count (out, "prefer_longer", report->given_longer);
-    add_count (out, "prefer_shorter", report->given_shorter);
+    json_member_object (out, "given_preferences");
+    json_member_count (out, "agree", report->votes_agree);
+    json_member_count (out, "disagree", report->votes_disagree);
+    json_member_count (out, "split", report->votes_split);
+    json_member_count (out, "label_is_a_tie", report->votes_tied);
+    json_member_count (out, "prefer_longer", report->given_longer);
+    json_member_count (out, "prefer_shorter", report->given_shorter);
     buf_add_char (out, '}');
-    open_object (out, "length");
-    add_count (out, "chosen_is_longer", report->longer);
-    add_count (out, "chosen_is_shorter", report->shorter);
+    json_member_object (out, "length");
+    json_member_count (out, "chosen_is_longer", report->longer);
+    json_member_count (out, "chosen_is_shorter", report->shorter);
     buf_add_char (out, '}');
 }
 
@@ -227,21 +209,21 @@ static void add_auto (const dataset_export_t *e, buf_t *out)
     if (record == NULL)
         return;
     const Rulemill__AuditSums *audit = record->audit_all;
-    open_object (out, "auto");
-    add_string (out, "choice", record->choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER ? "adapter"
+    json_member_object (out, "auto");
+    json_member_text (out, "choice", record->choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER ? "adapter"
                                : record->choice == RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE ? "exhaustive" : "undecided");
-    add_string (out, "reason", record->reason);
+    json_member_text (out, "reason", record->reason);
     add_share (out, "sampled_share", record->step > 0 ? record->sample_threshold : 0);
     add_share (out, "audited_share", record->audit_threshold);
-    add_count (out, "audited_pairs", audit ? audit->pairs : 0);
-    add_count (out, "audited_alike", audit ? audit->alike : 0);
-    add_count (out, "pairs_by_adapter", e->report->by_adapter);
+    json_member_count (out, "audited_pairs", audit ? audit->pairs : 0);
+    json_member_count (out, "audited_alike", audit ? audit->alike : 0);
+    json_member_count (out, "pairs_by_adapter", e->report->by_adapter);
     json_write_key (out, "adapters");
     buf_add_char (out, '[');
     for (size_t i = 0; i < record->n_adapter; i++) {
         buf_add_str (out, i ? ",{" : "{");
-        add_string (out, "digest", e->style.adapters [i]);
-        add_count (out, "from_pair", record->adapter [i]->from_pair);
+        json_member_text (out, "digest", e->style.adapters [i]);
+        json_member_count (out, "from_pair", record->adapter [i]->from_pair);
         buf_add_char (out, '}');
     }
     buf_add_str (out, "]}");
@@ -250,13 +232,13 @@ static void add_auto (const dataset_export_t *e, buf_t *out)
 static void add_file (const dataset_file_t *file, bool rows, buf_t *out)
 {
     buf_add_str (out, out->data [out->len - 1] == '[' ? "{" : ",{");
-    add_string (out, "name", dataset_file_name (file));
+    json_member_text (out, "name", dataset_file_name (file));
     json_write_key (out, "rows");
     if (rows)
         buf_printf (out, "%" PRIu64, dataset_file_rows (file));
     else
         buf_add_str (out, "null");
-    add_count (out, "bytes", dataset_file_bytes (file));
+    json_member_count (out, "bytes", dataset_file_bytes (file));
     add_hex (out, "sha256", dataset_file_digest (file)->b, DIGEST_BYTES);
     buf_add_char (out, '}');
 }
@@ -315,8 +297,8 @@ status_t dataset_manifest_write (const dataset_export_t *e, const dataset_file_t
 {
     buf_t compact = { 0 };
     buf_add_char (&compact, '{');
-    add_string (&compact, "format", "rulemill-dataset");
-    add_count (&compact, "format_version", MANIFEST_VERSION);
+    json_member_text (&compact, "format", "rulemill-dataset");
+    json_member_count (&compact, "format_version", MANIFEST_VERSION);
     add_run (e, &compact);
     add_inputs (e, &compact);
     add_options (e, &compact);
@@ -328,10 +310,10 @@ status_t dataset_manifest_write (const dataset_export_t *e, const dataset_file_t
     if (e->key) {
         char name [65];
         status = sign_key_name (e->key, name, fault);
-        open_object (&compact, "signature");
-        add_string (&compact, "algorithm", "ed25519");
-        add_string (&compact, "file", "manifest.sig");
-        add_string (&compact, "public_key", status == OK ? name : NULL);
+        json_member_object (&compact, "signature");
+        json_member_text (&compact, "algorithm", "ed25519");
+        json_member_text (&compact, "file", "manifest.sig");
+        json_member_text (&compact, "public_key", status == OK ? name : NULL);
         buf_add_char (&compact, '}');
     }
     buf_add_char (&compact, '}');

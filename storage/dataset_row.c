@@ -1,6 +1,5 @@
 #include "storage/dataset_row.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,12 +12,6 @@ static void add_string (buf_t *out, const char *key, const char *text)
 {
     json_write_key (out, key);
     json_write_cstring (out, text && *text ? text : NULL);
-}
-
-static void add_count (buf_t *out, const char *key, uint64_t count)
-{
-    json_write_key (out, key);
-    buf_printf (out, "%" PRIu64, count);
 }
 
 static void add_micro (buf_t *out, const char *key, bool known, int64_t micro)
@@ -88,9 +81,9 @@ static void add_votes (const dataset_view_t *view, const char *first, const char
         return;
     }
     buf_add_char (out, '{');
-    add_count (out, first, view->votes_first);
-    add_count (out, second, view->votes_second);
-    add_count (out, "tie", view->votes_tie);
+    json_member_count (out, first, view->votes_first);
+    json_member_count (out, second, view->votes_second);
+    json_member_count (out, "tie", view->votes_tie);
     buf_add_char (out, '}');
 }
 
@@ -119,7 +112,7 @@ static void add_judgement (const dataset_style_t *style, const dataset_item_t *i
     add_rules (style, view, names->score, out);
     add_string (out, "selected_by", item->label->selected_by);
     add_string (out, "adapter", dataset_row_adapter (style, item->label));
-    add_count (out, "n_rules", view->n_rules);
+    json_member_count (out, "n_rules", view->n_rules);
     add_votes (view, names->vote [0], names->vote [1], out);
     add_string (out, names->model [0], view->model_first);
     add_string (out, names->model [1], view->model_second);
@@ -242,7 +235,7 @@ static void add_place (const dataset_style_t *style, uint32_t input, uint64_t ro
     input_names_write (&style->inputs, input, &name);
     add_text (out, "file", &name);
     buf_free (&name);
-    add_count (out, "line", row);
+    json_member_count (out, "line", row);
 }
 
 void dataset_write_duplicate (const dataset_style_t *style, const dataset_item_t *pair, place_t place,
@@ -265,7 +258,7 @@ void dataset_write_duplicate (const dataset_style_t *style, const dataset_item_t
 static void add_number (buf_t *out, const char *key, bool known, uint32_t number)
 {
     if (known)
-        add_count (out, key, number);
+        json_member_count (out, key, number);
     else {
         json_write_key (out, key);
         buf_add_str (out, "null");

@@ -31,18 +31,6 @@ static void add_text (buf_t *out, const char *key, const char *text)
     json_write_cstring (out, text && *text ? text : NULL);
 }
 
-static void add_count (buf_t *out, const char *key, uint64_t count)
-{
-    json_write_key (out, key);
-    buf_printf (out, "%" PRIu64, count);
-}
-
-static void add_micro (buf_t *out, const char *key, int64_t micro)
-{
-    json_write_key (out, key);
-    json_write_micro (out, micro);
-}
-
 static void add_place (const inspect_t *inspect, uint32_t input, uint64_t row, bool listed, uint32_t i, uint32_t j, buf_t *out)
 {
     buf_t name = { 0 };
@@ -50,10 +38,10 @@ static void add_place (const inspect_t *inspect, uint32_t input, uint64_t row, b
     json_write_key (out, "place");
     buf_add_char (out, '{');
     add_text (out, "file", name.data);
-    add_count (out, "line", row);
+    json_member_count (out, "line", row);
     if (listed) {
-        add_count (out, "i", i);
-        add_count (out, "j", j);
+        json_member_count (out, "i", i);
+        json_member_count (out, "j", j);
     }
     buf_add_char (out, '}');
     buf_free (&name);
@@ -95,9 +83,9 @@ static void add_votes (const dataset_votes_t *votes, buf_t *out)
         return;
     }
     buf_add_char (out, '{');
-    add_count (out, "a", votes->a);
-    add_count (out, "b", votes->b);
-    add_count (out, "tie", votes->tie);
+    json_member_count (out, "a", votes->a);
+    json_member_count (out, "b", votes->b);
+    json_member_count (out, "tie", votes->tie);
     buf_add_char (out, '}');
 }
 
@@ -107,7 +95,7 @@ static void add_pair (const inspect_t *inspect, const dataset_item_t *item, buf_
     char key [KEY_HEX + 1];
     hex_encode (pair->key.data, KEY_BYTES, key);
     add_text (out, "id", item->id);
-    add_count (out, "pair", item->number);
+    json_member_count (out, "pair", item->number);
     add_text (out, "pair_key", key);
     add_place (inspect, pair->place->input, pair->place->row, pair->listed, pair->place->i, pair->place->j, out);
     add_messages (out, "prompt", item->prompt->conversation);
@@ -119,7 +107,7 @@ static void add_pair (const inspect_t *inspect, const dataset_item_t *item, buf_
     json_write_key (out, "meta");
     buf_add_str (out, *item->row->meta ? item->row->meta : "null");     // it is JSON
     add_votes (&item->votes, out);
-    add_count (out, "n_duplicates", inspect->n_duplicates);
+    json_member_count (out, "n_duplicates", inspect->n_duplicates);
     json_write_key (out, "duplicates");
     buf_add_char (out, '[');
     buf_add (out, inspect->duplicates.data ? inspect->duplicates.data : "", inspect->duplicates.len);
@@ -152,18 +140,18 @@ static void add_rule (const inspect_t *inspect, const Rulemill__Label *label, si
     bool known;
     int64_t value = value_of (inspect->run->spec, label->selected_by, relevances, discrepancy, &known);
     buf_add_str (out, r ? ",{" : "{");
-    add_count (out, "rank", r + 1);
+    json_member_count (out, "rank", r + 1);
     add_text (out, "id", rule->id);
     add_text (out, "text", rule->text);
     add_text (out, "category", rule->category);
     json_write_key (out, "polarity");
     buf_printf (out, "%d", rule->polarity);
-    add_micro (out, "score_a", sides->score_a [r]);
-    add_micro (out, "score_b", sides->score_b [r]);
-    add_micro (out, "relevance_a", sides->relevance_a [r]);
-    add_micro (out, "relevance_b", sides->relevance_b [r]);
-    add_micro (out, "relevance", (int64_t) (relevances + 1) / 2);
-    add_micro (out, "discrepancy", (int64_t) discrepancy);
+    json_member_micro (out, "score_a", sides->score_a [r]);
+    json_member_micro (out, "score_b", sides->score_b [r]);
+    json_member_micro (out, "relevance_a", sides->relevance_a [r]);
+    json_member_micro (out, "relevance_b", sides->relevance_b [r]);
+    json_member_micro (out, "relevance", (int64_t) (relevances + 1) / 2);
+    json_member_micro (out, "discrepancy", (int64_t) discrepancy);
     json_write_key (out, "value");
     if (known)
         json_write_micro (out, value);
@@ -193,9 +181,9 @@ static void add_label (const inspect_t *inspect, const char *key, const dataset_
     add_text (out, "outcome", outcome_name (&view));
     add_text (out, "tie_reason", dataset_tie_reason (label));
     if (view.n_rules > 0) {
-        add_micro (out, "mean_a", view.first_is_a ? view.mean_first : view.mean_second);
-        add_micro (out, "mean_b", view.first_is_a ? view.mean_second : view.mean_first);
-        add_micro (out, "margin", view.margin);
+        json_member_micro (out, "mean_a", view.first_is_a ? view.mean_first : view.mean_second);
+        json_member_micro (out, "mean_b", view.first_is_a ? view.mean_second : view.mean_first);
+        json_member_micro (out, "margin", view.margin);
     } else
         buf_add_str (out, ",\"mean_a\":null,\"mean_b\":null,\"margin\":null");
     add_text (out, "selected_by", label->selected_by);
@@ -249,10 +237,10 @@ static void add_run (const Rulemill__RunRecord *run, buf_t *out)
     add_text (out, "policy", run->spec->policy);
     add_text (out, "judge", run->spec->judge);
     add_panel (run->spec, out);
-    add_count (out, "top", run->spec->top);
-    add_micro (out, "weight_relevance", run->spec->weight_relevance);
-    add_micro (out, "weight_discrepancy", run->spec->weight_discrepancy);
-    add_micro (out, "tie_margin", run->spec->tie_margin);
+    json_member_count (out, "top", run->spec->top);
+    json_member_micro (out, "weight_relevance", run->spec->weight_relevance);
+    json_member_micro (out, "weight_discrepancy", run->spec->weight_discrepancy);
+    json_member_micro (out, "tie_margin", run->spec->tie_margin);
 }
 
 static status_t add_state (const inspect_t *inspect, const dataset_item_t *item, buf_t *out, fault_t *fault)

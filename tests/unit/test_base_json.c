@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,6 +276,30 @@ static void test_write_micro (void **state)
 }
 
 // Bytes changed at random: never anything but OK or a refusal, and what was taken is written and read the same.
+static void test_write_members (void **state)
+{
+    buf_t out = { 0 };
+    json_member_object (&out, "o");
+    json_member_text (&out, "t", "a\"b");
+    json_member_text (&out, "none", NULL);
+    json_member_count (&out, "n", UINT64_MAX);
+    json_member_real (&out, "r", 0.5);
+    json_member_real (&out, "nan", NAN);
+    json_member_micro (&out, "m", -250000);
+    json_member_flag (&out, "yes", true);
+    json_member_flag (&out, "no", false);
+    json_member_list (&out, "l");
+    buf_add_str (&out, "]}");
+    assert_string_equal (out.data, "\"o\":{\"t\":\"a\\\"b\",\"none\":null,\"n\":18446744073709551615,\"r\":0.500000,\"nan\":null,\"m\":-0.25,"
+                         "\"yes\":true,\"no\":false,\"l\":[]}");
+    const json_value_t *root = parse (state, "{\"n\": 7, \"less\": -7, \"text\": \"7\"}");
+    assert_int_equal (json_count_of (root, "n"), 7);
+    assert_int_equal (json_count_of (root, "less"), 0);
+    assert_int_equal (json_count_of (root, "text"), 0);
+    assert_int_equal (json_count_of (NULL, "n"), 0);
+    buf_free (&out);
+}
+
 static void test_mutations (void **state)
 {
     static const char seed_text [] = "{\"a\":[1,2.5e3,\"x\\u00e9\\ud83d\\ude00\",{\"b\":null}],\"\xC3\xA9\":true}";
@@ -311,7 +336,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         TEST (test_types), TEST (test_whole_texts), TEST (test_strings), TEST (test_bad_utf8), TEST (test_keys), TEST (test_depth),
         TEST (test_numbers), TEST (test_numbers_stay), TEST (test_values_max), TEST (test_reuse), TEST (test_write_string), TEST (test_write_value), TEST (test_write_micro),
-        TEST (test_mutations),
+        TEST (test_write_members), TEST (test_mutations),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
