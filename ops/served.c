@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/rng.h"
 #include "ops/served_file.h"
@@ -100,6 +101,8 @@ static void refused (served_t *served, place_at_t *place, const char *why)
             served->again [served->n_again++] = place->first + i;
     } else {
         kept (served, place->first, NAN, why);
+        if (served->counts.refused == 1)
+            log_warn ("%s: a text has no reward: %s", served->options->url, why);
         if (served->answered == 0 && served->counts.refused >= REFUSED_FIRST_MAX)
             fail (served, ERR_USAGE, "it refuses every text; is this the model's route? An older server takes no messages: give --template", why);
     }

@@ -278,7 +278,7 @@ def test_a_text_that_is_refused_has_no_reward(shell, bench, server, template):
     one = server(refuse="other answer 5")
     more = ["--template", "template.json", "--batch", 7] if template else []
     done = shell("evaluate", "bench.jsonl", "--reward", one.url("classify"), *SERVED, *more, code=SET_ASIDE)
-    assert "without a reward: 1 (wrong)" in done.out
+    assert "without a reward: 1 (wrong)" in done.out and done.err.count("a text has no reward: it answers 400: the text is too long") == 1
     want = expected(bench, TEXTS["classify", template])
     want[5] = (want[5][0], None)
     assert rewards(shell) == want
