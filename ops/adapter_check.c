@@ -189,9 +189,11 @@ status_t adapter_check (const Rulemill__AdapterSetup *setup, const rulepool_t *p
     adapter_probe_t probe = { .setup = setup, .pool = pool };
     const secret_place_t key = foresight_key (setup);
     const http_options_t http = { .ca_file = setup->ca_file [0] ? setup->ca_file : NULL };
-    status_t status = secret_read (&key, &probe.secret, fault);
+    status_t status = fault_of_setting (secret_read (&key, &probe.secret, fault), fault);
     if (status == OK)
         status = http_new (&http, &probe.http, fault);
+    if (status != OK && http.ca_file)
+        status = fault_of_setting (status, fault);
     if (status == OK) {
         make_request (&probe);
         status = check_all (&probe, fault);

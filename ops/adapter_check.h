@@ -10,7 +10,7 @@
 #include "proto/wire.pb-c.h"
 #include "base/fault.h"
 
-// ERR_USAGE with the mend; ERR_IO, ERR_DENIED, ERR_USAGE of the key's file.
+// ERR_USAGE with the mend, of the key's file and the authority's too.
 status_t adapter_check (const Rulemill__AdapterSetup *setup, const rulepool_t *pool, fault_t *fault) MUST_USE;
 
 // What is wrong with an answer to one pair; OK where nothing is. For tests.

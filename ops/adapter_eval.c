@@ -21,7 +21,9 @@ _Static_assert ((int) CHOOSERS <= (int) CHOOSERS_MAX, "each chooser has its sums
 
 typedef struct {
     const opened_t *opened;
-    const adapter_t *adapter;
+    const adapter_t *adapter;               // NULL: it is served
+    const adapter_served_t *served;         // NULL: it is a file
+    size_t asked;                           // pairs of served so far
     adapter_reader_t *reader, *twin;        // twin NULL: the file has none
     selection_spec_t spec;
     int8_t polarity [LIMIT_RULES];
@@ -79,15 +81,20 @@ static void fill_frequency (eval_t *eval)
                 eval->frequency [i] = parts->rule [r].share + parts->rule [r].mean * 1e-6f;
 }
 
-static void begin (eval_t *eval)
+static void bind_file (eval_t *eval)
 {
     const adapter_t *twin = adapter_twin (eval->adapter);
+    eval->reader = bind (eval->opened, eval->adapter);
+    eval->twin = twin ? bind (eval->opened, twin) : NULL;
+    fill_frequency (eval);
+}
+
+static void begin (eval_t *eval)
+{
     const rulepool_t *pool = eval->opened->pool;
     eval->n = pool->count;
     eval->spec = adapter_selection (eval->opened->run->spec, pool, eval->opened->digests, eval->polarity);
     eval->k = eval->spec.top < eval->n ? eval->spec.top : eval->n;
-    eval->reader = bind (eval->opened, eval->adapter);
-    eval->twin = twin ? bind (eval->opened, twin) : NULL;
     eval->metrics = adapter_metrics_new (&eval->spec, CHOOSERS);
     eval->value = mem_zero (eval->n, sizeof (float));
     eval->frequency = mem_zero (eval->n, sizeof (float));
@@ -95,7 +102,10 @@ static void begin (eval_t *eval)
     eval->b = mem_zero (eval->n, sizeof (cell_t));
     for (int c = 0; c < CHOOSERS; c++)
         eval->chosen [c] = mem_zero (eval->k, sizeof (uint32_t));
-    fill_frequency (eval);
+    if (eval->served)
+        memcpy (eval->frequency, eval->served->frequency, eval->n * sizeof *eval->frequency);
+    else
+        bind_file (eval);
 }
 
 static void end (eval_t *eval)
@@ -155,13 +165,27 @@ static void foresee (eval_t *eval, const judged_t *judged, const content_key_t *
     eval->prompt = item->pair->prompt + 1;
 }
 
+// False: it can't foresee this pair.
+static bool take_served (eval_t *eval)
+{
+    const uint32_t *rules = adapter_served_rules (eval->served, eval->asked++);
+    if (rules == NULL)
+        return false;
+    memcpy (eval->chosen [BY_ADAPTER], rules, eval->k * sizeof *rules);
+    eval->count [BY_ADAPTER] = eval->k;
+    return true;
+}
+
 static void take_pair (eval_t *eval, const judged_t *judged, const content_key_t *group)
 {
     const dataset_item_t *item = judged->item;
     content_key_t prompt_key = adapter_key (&item->prompt->key), pair_key = adapter_key (&item->pair->key);
     adapter_cells (judged->a, eval->n, eval->a);
     adapter_cells (judged->b, eval->n, eval->b);
-    foresee (eval, judged, &prompt_key);
+    if (eval->served == NULL)
+        foresee (eval, judged, &prompt_key);
+    else if (!take_served (eval))
+        return;
     choose (eval, BY_FREQUENCY, eval->frequency, &prompt_key);
     for (size_t r = 0; r < eval->n; r++)
         eval->value [r] = (float) (eval->a [r].relevance + eval->b [r].relevance);
@@ -205,17 +229,32 @@ static double us_per_pair (const eval_t *eval)
     return eval->reading_s * 1e6 / (double) adapter_metrics_pairs (eval->metrics);
 }
 
+static void digest_hex (const eval_t *eval, char hex [DIGEST_HEX + 1])
+{
+    digest_t digest = eval->served ? eval->served->setup->identity : adapter_digest (eval->adapter);
+    hex_encode (digest.b, DIGEST_BYTES, hex);
+}
+
+static void write_json_head (const eval_t *eval, buf_t *out)
+{
+    char hex [DIGEST_HEX + 1];
+    digest_hex (eval, hex);
+    buf_printf (out, "{\"adapter\":\"%s\"", hex);
+    if (eval->served) {
+        buf_add_str (out, ",\"served_model\":");
+        json_write_cstring (out, eval->served->setup->message.model);
+        buf_printf (out, ",\"not_foreseen\":%zu,\"seconds\":%.3f", eval->served->lost, eval->served->seconds);
+    } else
+        buf_printf (out, ",\"form\":\"%s\",\"bytes\":%zu,\"rules_not_learnt\":%zu,\"us_per_pair\":%.1f",
+                    adapter_form_name (adapter_parts (eval->adapter)->header->form), adapter_size (eval->adapter),
+                    adapter_strangers (eval->reader), us_per_pair (eval));
+    buf_printf (out, ",\"pairs\":%zu,\"groups\":%zu,\"given\":%zu,\"top\":%zu,\"exhaustive_given\":", adapter_metrics_pairs (eval->metrics),
+                adapter_metrics_groups (eval->metrics), adapter_metrics_given (eval->metrics), eval->k);
+}
+
 static void write_json (const eval_t *eval, buf_t *out)
 {
-    digest_t digest = adapter_digest (eval->adapter);
-    char hex [DIGEST_HEX + 1];
-    hex_encode (digest.b, DIGEST_BYTES, hex);
-    const adapter_header_t *header = adapter_parts (eval->adapter)->header;
-    buf_printf (out, "{\"adapter\":\"%s\",\"form\":\"%s\",\"bytes\":%zu,\"pairs\":%zu,\"groups\":%zu,\"given\":%zu,\"top\":%zu", hex,
-                adapter_form_name (header->form), adapter_size (eval->adapter), adapter_metrics_pairs (eval->metrics),
-                adapter_metrics_groups (eval->metrics), adapter_metrics_given (eval->metrics), eval->k);
-    buf_printf (out, ",\"rules_not_learnt\":%zu,\"us_per_pair\":%.1f,\"exhaustive_given\":", adapter_strangers (eval->reader),
-                us_per_pair (eval));
+    write_json_head (eval, out);
     interval_t interval = adapter_metrics_exhaustive (eval->metrics, eval->seed);
     interval_write (out, &interval);
     buf_add_str (out, ",\"choosers\":{");
@@ -241,15 +280,19 @@ static void write_json (const eval_t *eval, buf_t *out)
 
 static void write_head (const eval_t *eval, bool all, buf_t *out)
 {
-    digest_t digest = adapter_digest (eval->adapter);
     char hex [DIGEST_HEX + 1];
-    hex_encode (digest.b, DIGEST_BYTES, hex);
-    const adapter_header_t *header = adapter_parts (eval->adapter)->header;
-    buf_printf (out, "adapter    %.12s, form %s, %zu bytes, %.0f us a pair\n", hex, adapter_form_name (header->form),
-                adapter_size (eval->adapter), us_per_pair (eval));
+    digest_hex (eval, hex);
+    const adapter_served_t *served = eval->served;
+    if (served)
+        buf_printf (out, "adapter    %.12s, served as %s, %.1f s\n", hex, served->setup->message.model, served->seconds);
+    else
+        buf_printf (out, "adapter    %.12s, form %s, %zu bytes, %.0f us a pair\n", hex, adapter_form_name (adapter_parts (eval->adapter)->header->form),
+                    adapter_size (eval->adapter), us_per_pair (eval));
+    if (served && served->lost > 0)
+        buf_printf (out, "left out   %zu pairs that it can't foresee: %s\n", served->lost, served->why);
     buf_printf (out, "pairs      %zu of %zu first user turns, %s; %zu of %zu rules\n", adapter_metrics_pairs (eval->metrics),
                 adapter_metrics_groups (eval->metrics), all ? "all of the run" : "kept from learning", eval->k, eval->n);
-    if (adapter_strangers (eval->reader) > 0)
+    if (eval->reader && adapter_strangers (eval->reader) > 0)
         buf_printf (out, "rules      %zu that it has not learnt, foreseen by what is like them\n", adapter_strangers (eval->reader));
     buf_add_str (out, "figures    percent, with 95 % intervals bootstrapped by first user turn\n\n");
 }
@@ -300,6 +343,24 @@ status_t adapter_eval (const char *dir, const opened_t *opened, const adapter_t 
         write_json (&eval, out);
     else if (status == OK)
         write_text (&eval, all, out);
+    end (&eval);
+    return status;
+}
+
+status_t adapter_eval_served (const char *dir, const opened_t *opened, const adapter_served_t *served, bool json, buf_t *out, fault_t *fault)
+{
+    eval_t eval = { .opened = opened, .served = served, .seed = opened->run->spec->seed };
+    uint64_t lacking = 0;
+    begin (&eval);
+    status_t status = walk_pairs (&eval, true, &lacking, fault);
+    if (status == OK && served->lost > 0 && adapter_metrics_pairs (eval.metrics) == 0)
+        status = fault_set (fault, ERR_NOT_FOUND, "%s: none of the %zu judged pairs can be foreseen: %s", dir, served->n, served->why);
+    else if (status == OK && adapter_metrics_pairs (eval.metrics) == 0)
+        status = adapter_no_pairs (dir, opened->run, lacking, fault);
+    if (status == OK && json)
+        write_json (&eval, out);
+    else if (status == OK)
+        write_text (&eval, true, out);
     end (&eval);
     return status;
 }

@@ -4,6 +4,7 @@
 
 #include "model/adapter.h"
 #include "model/stats.h"
+#include "ops/adapter_served.h"
 #include "ops/cmd.h"
 
 // Over the exhaustively judged pairs of the open run whose prompts the adapter's training kept from it (all: of every
@@ -13,6 +14,10 @@
 // (form `cells`); the twin that sees the prompt alone. ERR_NOT_FOUND: there is no such pair.
 status_t adapter_eval (const char *dir, const opened_t *opened, const adapter_t *adapter, bool all, bool json, buf_t *out,
                        fault_t *fault) MUST_USE;
+
+// The same of a served adapter, over all judged pairs, as nobody knows which it has learnt from; beside random rules, those that exhaustive
+// selection picks most often for these very pairs, and those of largest judged relevance.
+status_t adapter_eval_served (const char *dir, const opened_t *opened, const adapter_served_t *served, bool json, buf_t *out, fault_t *fault) MUST_USE;
 
 // The figures of the adapter itself, over the prompts that were kept from it; all 0 where there is none.
 typedef struct { uint64_t pairs; interval_t agreement, captured, overlap; } adapter_measured_t;

@@ -66,6 +66,9 @@ static status_t begin (export_t *self, const batch_export_options_t *options, fa
         .dir = run->dir,
         .judges = &judge, .n_judges = 1
     };
+    if (strcmp (run->opened.run->spec->policy, policy_name (POLICY_ADAPTER)) == 0)
+        return fault_set (fault, ERR_USAGE, "the rules of each pair of this run are foreseen while it is labelled, so what to ask is not known before; go on "
+                          "with rulemill label --out %s, or begin a run of another policy", run->dir);
     Rulemill__CorpusState *corpus = NULL;
     status_t status = kind_label_new (&kind, &self->kind, fault);
     if (status == OK)

@@ -10,7 +10,9 @@
 #include "base/mem.h"
 #include "ops/adapter_eval.h"
 #include "ops/adapter_inspect.h"
+#include "ops/adapter_served.h"
 #include "ops/adapter_train.h"
+#include "ops/config_judge.h"
 #include "ops/setup_flags.h"
 #include "ops/write_file.h"
 
@@ -25,7 +27,8 @@ static const cli_flag_t flags [] = {
     { "--all", NULL, "eval: over all prompts, not those alone that were kept from learning; for a corpus that it has not learnt from", NULL, false },
     { "--seed", "S", NULL, "run.seed", false },
     { "--config", "FILE", "YAML configuration; see rulemill help config", NULL, false },
-    { "--set", "KEY=VALUE", "train: one key of the configuration (adapter.*)", NULL, true },
+    { "--set", "KEY=VALUE", "one key of the configuration (adapter.*)", NULL, true },
+    { "--adapter-model", "NAME", "eval: of an adapter that is served", "adapter.model", false },
     { 0 }
 };
 
@@ -145,6 +148,41 @@ static status_t eval (const cli_t *cli, const char *dir, const char *file, fault
     return status;
 }
 
+// The configuration of a served adapter, whose URLs take the file's place.
+static status_t served_of (const cli_t *cli, const char *urls, config_t *config, adapter_setup_t *out, fault_t *fault)
+{
+    status_t status = setup_configure (config, cli, fault);
+    if (status == OK)
+        status = config_set (config, "policy.adapter", "adapter eval", urls, fault);
+    if (status == OK)
+        status = adapter_setup_take (config, fault);
+    return status == OK ? adapter_setup_fill (config, out, fault) : status;
+}
+
+static status_t eval_served (const cli_t *cli, const char *dir, const char *urls, fault_t *fault)
+{
+    opened_t opened = { 0 };
+    adapter_served_t served = { 0 };
+    adapter_setup_t setup = { 0 };
+    buf_t text = { 0 };
+    config_t *config = config_new ();
+    status_t status = served_of (cli, urls, config, &setup, fault);
+    if (status == OK)
+        status = cmd_open (dir, cli_text (cli, "--run"), true, &opened, fault);
+    if (status == OK)
+        status = adapter_served_ask (&setup, &opened, &served, fault);
+    if (status == OK)
+        status = adapter_eval_served (dir, &opened, &served, cli_has (cli, "--json"), &text, fault);
+    if (status == OK)
+        status = cmd_print (&text, fault);
+    buf_free (&text);
+    adapter_served_clear (&served);
+    cmd_close (&opened);
+    adapter_setup_clear (&setup);
+    config_destroy (&config);
+    return status;
+}
+
 static status_t inspect (const cli_t *cli, const char *file, const char *rule, fault_t *fault)
 {
     adapter_t *adapter = NULL;
@@ -167,7 +205,7 @@ static status_t adapter (const cli_t *cli, int *exit_code, fault_t *fault)
     if (strcmp (words [0], "train") == 0 && n == 2)
         return train (cli, words [1], fault);
     if (strcmp (words [0], "eval") == 0 && n == 3)
-        return eval (cli, words [1], words [2], fault);
+        return config_judge_is_url (words [2]) ? eval_served (cli, words [1], words [2], fault) : eval (cli, words [1], words [2], fault);
     if (strcmp (words [0], "inspect") == 0 && (n == 2 || n == 3))
         return inspect (cli, words [1], n == 3 ? words [2] : NULL, fault);
     return fault_set (fault, ERR_USAGE, "say adapter train DIR --out FILE, adapter eval DIR FILE, or adapter inspect FILE [RULE]");
@@ -177,11 +215,12 @@ const command_t command_adapter = {
     .cli = {
         .name = "adapter",
         .summary = "foresee which rules decide a pair: learn it from judged pairs, measure it, look into it",
-        .operands = "train DIR | eval DIR FILE | inspect FILE [RULE]", .operands_min = 2, .operands_max = 3,
+        .operands = "train DIR | eval DIR FILE|URL | inspect FILE [RULE]", .operands_min = 2, .operands_max = 3,
         .about = "train learns, from the pairs of a run that were judged by every rule, to foresee which rules exhaustive selection\n"
                  "picks; --set adapter.KEY=VALUE says how. eval holds it against exhaustive selection on prompts that were kept\n"
                  "from learning, beside random rules, the most frequent ones and an adapter that sees the prompt alone, all with\n"
-                 "95 % intervals. inspect says what speaks for a rule. docs/ADAPTER.md has the figures.",
+                 "95 % intervals; a served adapter (its URL, --adapter-model NAME) is asked about all judged pairs. inspect says\n"
+                 "what speaks for a rule. docs/ADAPTER.md has the figures.",
         .example = "rulemill adapter train job --out rules.adapter && rulemill adapter eval job rules.adapter",
         .groups = { flags, cmd_run_flag, cmd_json_flag }
     },

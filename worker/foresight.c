@@ -38,7 +38,8 @@ bool foresight_inputs (const Rulemill__AdapterSetup *setup, const Rulemill__Conv
     return shortened;
 }
 
-// vLLM's /pooling gives numbers for each token unless it is told what the model is for, and probabilities unless it is told not to.
+// Both routes give probabilities unless they are told not to: of a sigmoid, which rounds what is sure to one number, or of a softmax, whose
+// mean over both orders is another. /pooling may give numbers for each token unless it is told what the model is for.
 void foresight_request (const Rulemill__AdapterSetup *setup, const buf_t *inputs, buf_t *out)
 {
     pooled_route_t route = POOLED_CLASSIFY;
@@ -47,7 +48,8 @@ void foresight_request (const Rulemill__AdapterSetup *setup, const buf_t *inputs
     json_write_key (out, "model");
     json_write_cstring (out, setup->model);
     if (known && route == POOLED_POOLING)
-        buf_add_str (out, ",\"task\":\"classify\",\"use_activation\":false");
+        buf_add_str (out, ",\"task\":\"classify\"");
+    buf_add_str (out, ",\"use_activation\":false");
     json_write_key (out, "input");
     buf_add_char (out, '[');
     buf_add (out, inputs->data, inputs->len);

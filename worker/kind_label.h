@@ -1,6 +1,7 @@
 // kind_label: the worker's half of the labelling kind: items are pairs, results are labels.
 //
 //   begin:    bodies ──label_read──> items with their responses (label_table)
+//             where an adapter foresees: the rules of each item, by a file at once, by a server (foresight) in a while
 //             missing cells ──judge──> cells of a response, judged once for all of a lease's pairs that it stands in
 //             cells of both sides ──selection_label──> LabelResult (label_result)
 //   again:    the store's cells take the place of those judged here; the label is computed from them at once

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import sys
 
 import pytest
 
+from certificates import certificate
 from conftest import COMPLETE, RESUMABLE, SET_ASIDE, USAGE, Shell, interrupt, label_a_little, send, wait_for, workers_of
 from judging import PROBE, SERVERS, Server, command, everything_in, quarantined, report, serve, write_rules
 
@@ -61,6 +63,11 @@ def texts_of(row):
     return ["\n".join(turn["content"] for turn in row[side]) for side in sides]
 
 
+def digest(response):
+    """As the judge's log names it."""
+    return hashlib.sha256(response.encode()).hexdigest()[:32]
+
+
 def asked_rules(judge):
     """The rules that the judge was asked about, of all responses, as (response digest, rule text)."""
     return {(line["response"], line["rule"]) for line in judge.asked()[PROBE:]}
@@ -95,14 +102,14 @@ def test_the_rules_of_both_orders_mean_are_judged(shell, serve, adapt, label):
     for row in rows:
         one, other = texts_of(row)
         wanted = {TEXTS[n] for n in best_rules("s", RULES, one, other, TOP)}
-        assert asked[hashlib.sha256(one.encode()).hexdigest()[:32]] == wanted
+        assert asked[digest(one)] == wanted
     # both orders, and several pairs at once
     pairs = adapter.pairs()
     assert len(pairs) == 2 * (PAIRS + 1) and {(b, a) for a, b in pairs} == set(pairs)
     assert all(times == 1 for times in adapter.texts.values())
     sizes = [len(body["input"]) for _path, body in adapter.requests]
     assert max(sizes) > 2 and len(sizes) < PAIRS and all(size % 2 == 0 for size in sizes)
-    assert {body["model"] for _path, body in adapter.requests} == {"tester"}
+    assert {(body["model"], body["use_activation"]) for _path, body in adapter.requests} == {("tester", False)}
     assert report(shell)["served_adapter"] == {"calls": len(sizes) - 1, "shortened_pairs": 0}
     assert "requests to the served adapter" in done.out
     manifest = json.loads(shell.path("job/dataset/manifest.json").read_text())
@@ -114,7 +121,7 @@ def test_the_rules_of_both_orders_mean_are_judged(shell, serve, adapt, label):
 def test_pooling_is_asked_for_one_list_of_logits(shell, serve, adapt, label, undisturbed):
     adapter = adapt()
     label(serve(), adapter, route="pooling")
-    assert all(body["task"] == "classify" and body["use_activation"] is False for _path, body in adapter.requests)
+    assert all(body["task"] == "classify" for _path, body in adapter.requests)
     rows = rows_of(shell)
     assert all({rule["id"] for rule in row["rules"]} <= {f"rule-{n}" for n in best_rules("s", RULES, *texts_of(row), TOP)} for row in rows)
     # other numbers, so another adapter
@@ -177,6 +184,16 @@ def test_the_key_is_its_own_and_stays_secret(shell, serve, adapt, label):
     key_file.write_text(KEY + "\n")
     key_file.chmod(0o600)
     label(judge, adapter, "--set", f"adapter.key_file={key_file}", "--seed", 2, "--new-run")
+
+
+@pytest.mark.parametrize("key", ["adapter.key_file", "adapter.ca_file"])
+@pytest.mark.parametrize("value", ["none", "zero"])
+def test_a_file_that_can_not_be_used_is_refused(shell, serve, adapt, label, key, value):
+    shell.path("zero").write_bytes(bytes(100))
+    shell.path("zero").chmod(0o600)
+    judge, adapter = serve(), adapt()
+    refused = label(judge, adapter, "--set", f"{key}={value}", code=USAGE)
+    assert value in refused.err and judge.calls() == 0 and not adapter.requests
 
 
 def test_a_key_refused_in_mid_run_stops_the_job(shell, serve, adapt, label, undisturbed):
@@ -242,18 +259,19 @@ def test_long_texts_are_shortened_in_the_middle_of_each_part(shell, serve, adapt
 def test_what_was_foreseen_is_kept(shell, serve, adapt, label):
     """A pair that is partly judged goes on with the rules by which it was begun, also where the server has changed its mind."""
     judge, adapter = serve(), adapt()
-    label(judge, adapter, "--max-calls", PROBE + CALLS // 2, code=RESUMABLE)
-    first = {frozenset(pair) for pair in adapter.pairs()}
-    later = adapt(seed="another mind")
-    label(judge, later)
-    second = {frozenset(pair) for pair in later.pairs()}
-    rows = rows_of(shell)
-    assert len(rows) == PAIRS and not first & second, "no pair is asked about twice"
-    seeds = ["s" if frozenset(texts_of(row)) in first else "another mind" for row in rows]
-    assert len(set(seeds)) == 2
-    for row, seed in zip(rows, seeds):
-        assert {rule["id"] for rule in row["rules"]} <= {f"rule-{n}" for n in best_rules(seed, RULES, *texts_of(row), TOP)}
-    assert judge.calls() == PROBE + CALLS and judge.stats()["cells_twice"] <= PROBE
+    label(judge, adapter, "--max-calls", PROBE + CALLS // 2 + 1, code=RESUMABLE)
+    begun = {response for response, _rule in asked_rules(judge)}
+    label(judge, adapt(seed="another mind"))
+    minds = {}
+    for row in rows_of(shell):
+        mind = "s" if digest(texts_of(row)[0]) in begun or digest(texts_of(row)[1]) in begun else "another mind"
+        minds.setdefault(mind, []).append(row)
+    assert minds.keys() == {"s", "another mind"} and sum(map(len, minds.values())) == PAIRS
+    for mind, rows in minds.items():
+        for row in rows:
+            best = [{f"rule-{n}" for n in best_rules(one, RULES, *texts_of(row), TOP)} for one in {mind, "s"}]
+            assert any({rule["id"] for rule in row["rules"]} <= rules for rules in best)
+    assert judge.calls() == PROBE + CALLS, "no cell of another choice was asked for"
 
 
 def test_the_same_dataset_after_kills(shell, serve, adapt, label, undisturbed, corpora):
@@ -312,6 +330,23 @@ def test_remote_workers_ask_with_their_own_key(shell, serve, adapt, label, undis
     assert shell.digests("job") == undisturbed
 
 
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make certificates with")
+def test_its_certificate_is_verified(shell, serve, adapt, label, undisturbed):
+    certificate(shell.folder, "ours")
+    adapter = adapt(cert=certificate(shell.folder, "server", "ours"), key=KEY)
+    env = {"ADAPTER_API_KEY": KEY}
+    refused = label(serve(), adapter, code=USAGE, env=env)
+    assert "certificate" in refused.err and "adapter.ca_file" in refused.err and not adapter.requests
+    label(serve(), adapter, "--set", "adapter.ca_file=ours.crt", env=env)
+    assert shell.digests("job") == undisturbed
+
+
+def test_a_request_without_an_answer_is_sent_again(shell, serve, adapt, label, undisturbed):
+    adapter = adapt(late={2: 3, 3: 3})
+    label(serve(), adapter, "--set", "adapter.timeout_ms=1000")
+    assert shell.digests("job") == undisturbed
+
+
 def test_a_judge_that_answers_at_once_may_have_one_too(shell, adapt, label, corpora):
     adapter = adapt()
     shell("label", corpora(PAIRS), "--out", "job", "--judge", "lexicon", "--rules", "rules.yaml", "--top", TOP, "--adapter",
@@ -348,3 +383,40 @@ def test_a_dry_run_asks_nothing(shell, serve, adapt, label):
     judge, adapter = serve(), adapt()
     plan = json.loads(label(judge, adapter, "--dry-run", "--json").out)
     assert plan["calls"] == CALLS and judge.calls() == 0 and not adapter.requests
+
+
+def test_batches_are_refused_since_nobody_knows_what_to_ask(shell, serve, adapt, label):
+    label(serve(), adapt(), "--plan", code=RESUMABLE)
+    refused = shell("judge", "batch-export", "job", "--to", "requests", code=USAGE)
+    assert "foreseen while it is labelled" in refused.err
+
+
+@pytest.fixture
+def judged(shell, corpora):
+    """A run in which every pair was judged by every rule of the shipped pool."""
+    shell("label", corpora(PAIRS), "--out", "job", "--judge", "replay", "--scores", corpora(PAIRS).with_suffix(".scores.jsonl"), "--policy",
+          "exhaustive", "--top", TOP, "--workers", 1)
+    return lambda url, *more, code=COMPLETE: shell("adapter", "eval", "job", url, "--adapter-model", "tester", *more, code=code)
+
+
+def test_it_is_measured_as_a_file_is(shell, adapt, judged):
+    adapter = adapt()
+    figures = json.loads(judged(adapter.url("classify"), "--json").out)
+    rows = rows_of(shell)
+    ids = [rule["id"] for rule in json.loads(shell.path("job/dataset/manifest.json").read_text())["rules"]]
+    wanted = [{rule["id"] for rule in row["rules"]} for row in rows]
+    found = [{ids[n] for n in best_rules("s", RULES, *texts_of(row), TOP)} & rules for row, rules in zip(rows, wanted)]
+    assert figures["pairs"] == PAIRS and figures["served_model"] == "tester" and figures["not_foreseen"] == 0
+    assert list(figures["choosers"]) == ["adapter", "frequent", "random", "relevance_judged"]
+    overlap = figures["choosers"]["adapter"]["overlap"]["value"]
+    assert overlap == pytest.approx(sum(map(len, found)) / sum(map(len, wanted)), abs=1e-5)
+    assert figures["choosers"]["frequent"]["overlap"]["value"] > 0
+    table = judged(adapter.url("classify"))
+    assert "served as tester" in table.out and "most frequent" in table.out and "prompt alone" not in table.out
+
+
+def test_what_it_can_not_foresee_is_left_out_of_its_figures(shell, adapt, judged, corpora):
+    figures = json.loads(judged(adapt(refuse=some_response(corpora)).url("classify"), "--json").out)
+    assert figures["pairs"] == PAIRS - 1 and figures["not_foreseen"] == 1
+    assert "one output for each rule" in judged(adapt(7).url("classify"), code=USAGE).err
+    assert "wants a key" in judged(adapt(key=KEY).url("classify"), code=USAGE).err

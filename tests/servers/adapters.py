@@ -7,6 +7,8 @@ change places: only who asks in both orders and takes the mean finds the rules t
 import hashlib
 import json
 import re
+import ssl
+import time
 
 from rewards import RewardServer
 
@@ -28,12 +30,21 @@ def best_rules(seed, rules, one, other, top):
 
 
 class AdapterServer(RewardServer):
-    """outputs: numbers for a text. refuse: texts with this in them are too long. nan: texts with this get no numbers. The script's and
-    other arguments are RewardServer's."""
+    """outputs: numbers for a text. refuse: texts with this in them are too long. nan: texts with this get no numbers. late: seconds by the
+    number of the request. cert: a PEM file, for HTTPS. The script's and other arguments are RewardServer's."""
 
-    def __init__(self, outputs, seed="s", nan=None, labels=None, **more):
-        self.outputs, self.seed, self.nan, self.labels = outputs, seed, nan, labels
+    def __init__(self, outputs, seed="s", nan=None, labels=None, late=None, cert=None, **more):
+        self.outputs, self.seed, self.nan, self.labels, self.late = outputs, seed, nan, labels, late or {}
         super().__init__(rule=self.values, **more)
+        self.scheme = "http"
+        if cert:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(cert)
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
+            self.scheme = "https"
+
+    def url(self, route):
+        return super().url(route).replace("http", self.scheme, 1)
 
     def values(self, text):
         _prompt, a, b = TEXT.fullmatch(text).groups()
@@ -45,6 +56,7 @@ class AdapterServer(RewardServer):
 
     def answer(self, handler, body):
         texts = body["input"]
+        time.sleep(self.late.get(len(self.requests), 0))
         if self.refuse and any(self.refuse in text for text in texts):
             message = "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."
             self.say(handler, 400, json.dumps({"error": {"message": message, "type": "BadRequestError", "code": 400}}).encode())

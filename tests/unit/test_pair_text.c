@@ -111,7 +111,7 @@ static void test_both_orders (void **state)
     assert_memory_equal (one.data, other.data + half + 1, half);
     assert_memory_equal (one.data + half + 1, other.data, half);
     foresight_request (&setup, &one, &body);
-    assert_string_equal (body.data, "{\"model\":\"m\\\"m\",\"input\":[\"Prompt:\\nuser: say \\\"hi\\\"\\n\\nResponse A:\\nOne\\n\\nResponse B:\\nTwo\","
+    assert_string_equal (body.data, "{\"model\":\"m\\\"m\",\"use_activation\":false,\"input\":[\"Prompt:\\nuser: say \\\"hi\\\"\\n\\nResponse A:\\nOne\\n\\nResponse B:\\nTwo\","
                                     "\"Prompt:\\nuser: say \\\"hi\\\"\\n\\nResponse A:\\nTwo\\n\\nResponse B:\\nOne\"]}");
     url = pooling;
     buf_clear (&body);
