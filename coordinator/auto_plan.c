@@ -159,14 +159,27 @@ void auto_sampled (Rulemill__AutoRecord *record)
     record->stage = RULEMILL__AUTO_STAGE__AUTO_TRAIN;
 }
 
-// What gives an interval of +-2 points at an agreement of 90 %, at most 2 % of what is left.
-static double audit_share (const auto_recipe_t *recipe, const Rulemill__AutoRecord *record)
+// What gives an interval of +-2 points at an agreement of 90 %, at most 2 % of what is left after the sample.
+static double audit_share (const auto_recipe_t *recipe, double sampled, double pairs)
 {
     if (recipe->audit_share >= 0)
         return recipe->audit_share;
-    double sampled = ldexp ((double) record->sample_threshold, -64), left = (1 - sampled) * (double) record->pairs;
+    double left = (1 - sampled) * pairs;
     double wanted = 1.96 * 1.96 * 0.9 * 0.1 / (0.02 * 0.02);
     return left * 0.02 <= wanted ? 0.02 : wanted / left;
+}
+
+static uint64_t audit_threshold (const auto_recipe_t *recipe, const Rulemill__AutoRecord *record)
+{
+    return threshold_of (audit_share (recipe, ldexp ((double) record->sample_threshold, -64), (double) record->pairs));
+}
+
+double auto_exhaustive_share (const auto_recipe_t *recipe, const Rulemill__AutoRecord *record)
+{
+    double pairs = fmax (1, (double) record->pairs);
+    double sampled = record->step > 0 ? ldexp ((double) record->sample_threshold, -64) : fmin (1, (double) recipe->sample_pairs / pairs);
+    double audited = record->n_adapter > 0 ? ldexp ((double) record->audit_threshold, -64) : audit_share (recipe, sampled, pairs);
+    return sampled + (1 - sampled) * audited;
 }
 
 static void reset_sums (Rulemill__AuditSums **sums)
@@ -213,7 +226,7 @@ bool auto_grown (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint
     uint64_t sample = threshold_of ((double) step_pairs (recipe, record->step) / (double) asked);
     if (sample < record->sample_threshold)
         record->sample_threshold = sample;
-    uint64_t audit = record->n_adapter > 0 ? threshold_of (audit_share (recipe, record)) : 0;
+    uint64_t audit = record->n_adapter > 0 ? audit_threshold (recipe, record) : 0;
     if (audit < record->audit_threshold)
         record->audit_threshold = audit;
     return true;
@@ -241,7 +254,7 @@ static void take_adapter (const auto_recipe_t *recipe, Rulemill__AutoRecord *rec
     reset_sums (&record->audit);
     if (first) {
         reset_sums (&record->audit_all);
-        record->audit_threshold = threshold_of (audit_share (recipe, record));
+        record->audit_threshold = audit_threshold (recipe, record);
     }
     buf_printf (&reason, "on %" PRIu64 " pairs of prompts that it had not seen, the adapter's labels agree with exhaustive ones in %.1f %% "
                 "(95 %% interval %.1f to %.1f; %.1f wanted%s); half of the data gave %.1f", trained->held_out_pairs, 100 * trained->agreement,
@@ -353,7 +366,7 @@ const char *auto_choice_name (Rulemill__AutoChoice choice)
     }
 }
 
-auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__AuditSums *tail)
+auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__AuditSums *tail, const Rulemill__RunCounts *counts)
 {
     Rulemill__AuditSums sums = RULEMILL__AUDIT_SUMS__INIT;
     if (record->audit_all)
@@ -366,6 +379,9 @@ auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__
         .audited = ldexp ((double) record->audit_threshold, -64), .n_adapters = record->n_adapter, .audited_pairs = sums.pairs
     };
     snprintf (state.reason, sizeof state.reason, "%s", record->reason);
+    const auto_use_t use = auto_use_of (record, counts);
+    state.price = auto_price_of (record);
+    auto_price_use (&state.price, &use);
     state.told = auto_sums_interval (&sums, 1.96, &state.agreement, &state.low, &state.high);
     return state;
 }
@@ -380,6 +396,7 @@ void auto_state_write (const auto_state_t *state, double sampled, buf_t *out)
         buf_printf (out, "{\"value\":%.6f,\"low\":%.6f,\"high\":%.6f}", state->agreement, state->low, state->high);
     else
         buf_add_str (out, "null");
+    auto_price_write (&state->price, out);
 }
 
 void auto_state_read (const json_value_t *object, auto_state_t *out)
@@ -400,4 +417,5 @@ void auto_state_read (const json_value_t *object, auto_state_t *out)
         out->audited = 0;
     out->told = read_share (agreement, "value", &out->agreement) && read_share (agreement, "low", &out->low)
              && read_share (agreement, "high", &out->high);
+    auto_price_read (json_get (object, "price"), &out->price);
 }

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "base/fault.h"
 #include "base/json.h"
+#include "coordinator/auto_price.h"
 #include "proto/record.pb-c.h"
 
 enum { AUTO_AUDITED_MIN = 200, AUTO_RETRAININGS_MAX = 2, AUTO_BLOCK_PAIRS = 16384 };
@@ -59,6 +60,10 @@ void auto_sampled (Rulemill__AutoRecord *record);
 void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, const auto_trained_t *trained,
                    const char *report, const uint8_t *digest);
 
+// The share of the prompts that is judged exhaustively, sampled or audited, where an adapter labels the others: of the sample drawn last, or of
+// the first one that would be.
+double auto_exhaustive_share (const auto_recipe_t *recipe, const Rulemill__AutoRecord *record);
+
 // The end of the block that begins at record->position, in a corpus of so many pairs.
 uint64_t auto_block_end (const auto_recipe_t *recipe, const Rulemill__AutoRecord *record, uint64_t pairs);
 
@@ -83,10 +88,11 @@ typedef struct {
     uint64_t audited_pairs;
     bool told;                              // enough are audited to say
     double agreement, low, high;            // of audited labels with exhaustive ones, 95 %
+    auto_price_t price;                     // of each choice
 } auto_state_t;
 
-// tail: audits that the record does not have yet; may be NULL.
-auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__AuditSums *tail);
+// tail: audits that the record does not have yet; may be NULL. counts: of the run, which tell what the judge's cells use.
+auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__AuditSums *tail, const Rulemill__RunCounts *counts);
 // As members of a JSON object, and back from there. sampled: the share to tell, of what was labelled.
 void auto_state_write (const auto_state_t *state, double sampled, buf_t *out);
 void auto_state_read (const json_value_t *object, auto_state_t *out);

@@ -21,7 +21,7 @@ struct auto_run {
     auto_run_options_t options;
     auto_recipe_t recipe;
     uint64_t seed;
-    uint64_t limit;             // of prompts that are asked for; 0: all
+    auto_corpus_t corpus;       // as the phase at hand was given it
     char run [20];
     Rulemill__AutoRecord *record;
     Rulemill__AuditSums tail;   // audits of the last block, where it is not whole
@@ -70,11 +70,11 @@ const Rulemill__AutoRecord *auto_run_record (const auto_run_t *self)
     return self->record;
 }
 
-bool auto_run_state (const auto_run_t *self, auto_state_t *out)
+bool auto_run_state (const auto_run_t *self, const Rulemill__RunCounts *counts, auto_state_t *out)
 {
     if (self->record == NULL)
         return false;
-    *out = auto_state_of (self->record, &self->tail);
+    *out = auto_state_of (self->record, &self->tail, counts);
     return true;
 }
 
@@ -90,6 +90,16 @@ static status_t save (auto_run_t *self, const buf_t *adapter, const digest_t *di
     status_t status = store_commit (self->options.store, batch, fault);
     store_batch_destroy (&batch);
     return status;
+}
+
+// What the choices would take, by what is known now; true: it was another before.
+static bool set_price (auto_run_t *self)
+{
+    const auto_scale_t scale = {
+        .pairs = (double) self->corpus.pairs * self->corpus.share, .responses = (double) self->corpus.responses * self->corpus.share,
+        .rules = self->options.rules, .top = self->options.run->spec->top, .judges = self->options.judges, .prices = self->options.prices
+    };
+    return auto_price_set (self->record, &scale, auto_exhaustive_share (&self->recipe, self->record));
 }
 
 static void say_choice (const auto_run_t *self)
@@ -150,6 +160,7 @@ static status_t take_trained (auto_run_t *self, bool *found, fault_t *fault)
         digest_t digest = digest_of (adapter.data, adapter.len);
         size_t before = self->record->n_adapter;
         auto_trained (&self->recipe, self->record, &trained, report.data, digest.b);
+        set_price (self);
         say_choice (self);
         status = save (self, self->record->n_adapter > before ? &adapter : NULL, &digest, fault);
     }
@@ -278,13 +289,14 @@ static void name_phase (const auto_run_t *self, bool sampling, phase_t *phase)
 {
     int n = sampling ? snprintf (phase->name, sizeof phase->name, "sample-%" PRIu32, self->record->step)
                      : snprintf (phase->name, sizeof phase->name, AUTO_PHASE_REST);
-    if (self->limit > 0)
-        snprintf (phase->name + n, sizeof phase->name - (size_t) n, "-limit-%" PRIu64, self->limit);
+    if (self->corpus.limit > 0)
+        snprintf (phase->name + n, sizeof phase->name - (size_t) n, "-limit-%" PRIu64, self->corpus.limit);
 }
 
 // One step of the plan; *again: it changed the record, and the next phase is another one.
-static status_t step (auto_run_t *self, uint64_t pairs, phase_t *phase, bool *found, bool *again, fault_t *fault)
+static status_t step (auto_run_t *self, phase_t *phase, bool *found, bool *again, fault_t *fault)
 {
+    const uint64_t pairs = self->corpus.pairs;
     Rulemill__AutoRecord *r = self->record;
     status_t status = OK;
     *phase = (phase_t) { .end = pairs, .items = pairs };
@@ -319,26 +331,26 @@ static status_t step (auto_run_t *self, uint64_t pairs, phase_t *phase, bool *fo
     return sum_audits (self, r->position, phase->end, &self->tail, fault);
 }
 
-status_t auto_run_phase (auto_run_t *self, uint64_t pairs, uint64_t limit, double share, phase_t *phase, bool *found, fault_t *fault)
+status_t auto_run_phase (auto_run_t *self, const auto_corpus_t *corpus, phase_t *phase, bool *found, fault_t *fault)
 {
-    bool again = true;
+    bool again = true, begins = self->record == NULL;
     status_t status = OK;
-    uint64_t asked = (uint64_t) ((double) pairs * share);
-    self->limit = limit;
-    bool begins = self->record == NULL;
+    uint64_t pairs = corpus->pairs, asked = (uint64_t) ((double) pairs * corpus->share);
+    self->corpus = *corpus;
     if (begins)
         self->record = auto_begin (&self->recipe, asked, pairs);
+    bool decides = begins || auto_grown (&self->recipe, self->record, asked, pairs), changed = set_price (self) || decides;
     if (self->options.dry) {
         *phase = (phase_t) { .end = pairs, .items = pairs, .name = "plan" };
         *found = pairs > 0;
         return OK;
     }
-    if (begins || auto_grown (&self->recipe, self->record, asked, pairs)) {
+    if (decides)
         say_choice (self);
+    if (changed)
         status = save (self, NULL, NULL, fault);
-    }
     while (status == OK && again)
-        status = step (self, pairs, phase, found, &again, fault);
+        status = step (self, phase, found, &again, fault);
     return status;
 }
 

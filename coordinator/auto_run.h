@@ -16,6 +16,8 @@ typedef struct {
     const char *program, *dir;          // of the training's command, of the job
     bool dry;                           // only to count what there will be to ask: nothing is written, and what is undecided is taken to
                                         // go through an adapter
+    uint32_t rules, judges;             // what all rules of a response cost: of the pool, and of a panel
+    prices_t prices;                    // of the judge's tokens, a panel's mean
 } auto_run_options_t;
 
 typedef struct auto_run auto_run_t;
@@ -25,8 +27,11 @@ typedef struct auto_run auto_run_t;
 status_t auto_run_open (const auto_run_options_t *options, auto_run_t **out, fault_t *fault) MUST_USE;
 void auto_run_close (auto_run_t **self);
 
-// The next phase of a corpus of so many pairs, of whose prompts `limit` are asked for, a share of all (0: all); *found false: all is done.
-status_t auto_run_phase (auto_run_t *self, uint64_t pairs, uint64_t limit, double share, phase_t *phase, bool *found, fault_t *fault) MUST_USE;
+// A corpus, and how much of it is to be labelled: `limit` of its prompts, a share of all (0 and 1: all).
+typedef struct { uint64_t pairs, responses, limit; double share; } auto_corpus_t;
+
+// The next phase; *found false: all is done.
+status_t auto_run_phase (auto_run_t *self, const auto_corpus_t *corpus, phase_t *phase, bool *found, fault_t *fault) MUST_USE;
 
 // The command that the end of this phase asks for; NULL: none. Owned by self.
 const char *const *auto_run_command (auto_run_t *self);
@@ -46,7 +51,8 @@ const Rulemill__AutoRecord *auto_run_record (const auto_run_t *self);     // NUL
 // Count what was audited behind the last whole block, for a look at a run at which nobody works.
 status_t auto_run_audits (auto_run_t *self, fault_t *fault) MUST_USE;
 
-// Where it stands; false before the first phase. What was audited behind the last whole block is known once all is done.
-bool auto_run_state (const auto_run_t *self, auto_state_t *out);
+// Where it stands, with the counts of its run; false before the first phase. What was audited behind the last whole block is known once all is
+// done.
+bool auto_run_state (const auto_run_t *self, const Rulemill__RunCounts *counts, auto_state_t *out);
 
 #endif

@@ -17,6 +17,7 @@ static status_t pairs_end (label_kind_t *self, uint64_t *end, fault_t *fault)
     status_t status = record_get_corpus (self->options.store, &corpus, fault);
     *end = corpus ? corpus->pairs : 0;
     self->prompts = corpus ? corpus->prompts : 0;
+    self->responses = corpus ? corpus->responses : 0;
     if (corpus)
         rulemill__corpus_state__free_unpacked (corpus, NULL);
     return status;
@@ -47,19 +48,19 @@ static status_t resume_phase (label_kind_t *self, phase_t *phase, const Rulemill
 // The policy auto's phases; with a limit, the share of the prompts that it leaves is what is labelled.
 static status_t auto_phase (label_kind_t *self, phase_t *phase, bool *found, fault_t *fault)
 {
-    uint64_t pairs;
-    status_t status = pairs_end (self, &pairs, fault);
-    double share = 1;
-    uint64_t limit = self->options.limit < self->prompts ? self->options.limit : 0;
+    auto_corpus_t corpus = { .share = 1 };
+    status_t status = pairs_end (self, &corpus.pairs, fault);
+    corpus.responses = self->responses;
+    corpus.limit = self->options.limit < self->prompts ? self->options.limit : 0;
     self->threshold = UINT64_MAX;
-    if (status == OK && limit > 0) {
-        share = (double) self->options.limit / (double) self->prompts;
+    if (status == OK && corpus.limit > 0) {
+        corpus.share = (double) corpus.limit / (double) self->prompts;
         status = label_limit_threshold (self, &self->threshold, fault);
         if (status == OK)
-            status = label_limit_count (self, pairs, fault);
+            status = label_limit_count (self, corpus.pairs, fault);
     }
     if (status == OK)
-        status = auto_run_phase (self->auto_run, pairs, limit, share, phase, found, fault);
+        status = auto_run_phase (self->auto_run, &corpus, phase, found, fault);
     bool again = false;
     if (status == OK && !*found)
         status = any_retry (self, &again, fault);
@@ -338,6 +339,29 @@ static status_t read_counts (label_kind_t *self, fault_t *fault)
     return status;
 }
 
+// Of a token; a panel's judges are asked equally often.
+static prices_t mean_prices (const kind_label_options_t *options)
+{
+    prices_t sum = { 0 };
+    uint64_t n = options->n_judges > 0 ? options->n_judges : 1;
+    for (size_t i = 0; i < options->n_judges; i++) {
+        sum.prompt = sum_u64 (sum.prompt, options->judges [i]->price_prompt);
+        sum.cached = sum_u64 (sum.cached, options->judges [i]->price_cached);
+        sum.completion = sum_u64 (sum.completion, options->judges [i]->price_completion);
+    }
+    return (prices_t) { sum.prompt / n, sum.cached / n, sum.completion / n };
+}
+
+static status_t open_auto (label_kind_t *self, fault_t *fault)
+{
+    const kind_label_options_t *o = &self->options;
+    const auto_run_options_t options = {
+        .store = o->store, .run = o->run, .program = o->program, .dir = o->dir, .dry = o->dry, .rules = (uint32_t) o->pool->count,
+        .judges = (uint32_t) self->members, .prices = mean_prices (o)
+    };
+    return auto_run_open (&options, &self->auto_run, fault);
+}
+
 status_t kind_label_new (const kind_label_options_t *options, kind_t **out, fault_t *fault)
 {
     label_kind_t *self = mem_zero (1, sizeof *self);
@@ -360,8 +384,7 @@ status_t kind_label_new (const kind_label_options_t *options, kind_t **out, faul
     if (status == OK)
         status = label_need_open (self, fault);
     if (status == OK && strcmp (options->run->spec->policy, "auto") == 0)
-        status = auto_run_open (&(auto_run_options_t) { .store = options->store, .run = options->run,
-                                                        .program = options->program, .dir = options->dir, .dry = options->dry }, &self->auto_run, fault);
+        status = open_auto (self, fault);
     if (status != OK)
         kind_label_destroy (out);
     return status;

@@ -34,7 +34,7 @@ typedef struct {
     uint32_t run;
     Rulemill__RunCounts counts;
     uint64_t threshold;             // of the present phase
-    uint64_t prompts;               // of the corpus
+    uint64_t prompts, responses;    // of the corpus
     label_asked_t asked;            // where there is a limit
     bool has_excluded;
 

@@ -16,7 +16,7 @@ typedef struct {
     uint64_t responses;             // of the corpus
     uint8_t *seen;                  // a bit for each response and cell
     uint8_t *met;                   // a bit for each response
-    bool *known;                    // [cells] of the response in hand
+    bool *known, *lacks;            // [cells] of the response in hand: what is stored, what is not
 } planning_t;
 
 // True once for each bit.
@@ -66,34 +66,33 @@ static unsigned samples_of (const Rulemill__JudgeSetup *judge)
 }
 
 // Of a layer's missing rules: a request for each and sample.
-static void add_requests (planning_t *self, size_t layer, uint64_t shared, size_t missing, size_t rule_bytes)
+static void add_requests (planning_t *self, label_plan_judge_t *judges, size_t layer, uint64_t shared, size_t missing, size_t rule_bytes)
 {
     const kind_label_options_t *o = &self->kind->options;
     if (o->n_judges == 0 || missing == 0)
         return;
     const Rulemill__JudgeSetup *judge = o->judges [layer % self->kind->members];
-    label_plan_judge_t *plan = &self->plan->judge [layer % self->kind->members];
+    label_plan_judge_t *plan = &judges [layer % self->kind->members];
     uint64_t requests = (uint64_t) missing * samples_of (judge);
     shared += strlen (judge->template_);
+    plan->cells += missing;
     plan->calls += requests;
     plan->prompt_bytes += requests * shared + rule_bytes * samples_of (judge);
     plan->shared_bytes += (requests - 1) * shared;
 }
 
-static status_t add_missing (planning_t *self, const Rulemill__PairRecord *pair, uint64_t response, const bool *missing, fault_t *fault)
+// Of a response: the cells of these that are missing.
+static void add_missing (planning_t *self, label_plan_judge_t *judges, uint64_t shared, const bool *missing)
 {
-    uint64_t shared = 0;
-    status_t status = shared_bytes (self, pair->prompt, response, &shared, fault);
-    for (size_t layer = 0; layer * self->rules < self->cells && status == OK; layer++) {
+    for (size_t layer = 0; layer * self->rules < self->cells; layer++) {
         size_t n = 0, bytes = 0;
         for (size_t r = 0; r < self->rules; r++)
             if (missing [layer * self->rules + r]) {
                 bytes += strlen (self->kind->options.pool->rules [r].text);
                 n++;
             }
-        add_requests (self, layer, shared, n, bytes);
+        add_requests (self, judges, layer, shared, n, bytes);
     }
-    return status;
 }
 
 static status_t read_known (planning_t *self, uint64_t item, const Rulemill__PairRecord *pair, int side, size_t layers, fault_t *fault)
@@ -114,19 +113,26 @@ static status_t add_side (planning_t *self, uint64_t item, const Rulemill__PairR
     uint64_t response = side == 1 ? pair->response_a : pair->response_b;
     if (response >= self->responses)
         return fault_set (fault, ERR_CORRUPT, "response %" PRIu64 " is missing from the store; restore it from a backup", response);
+    uint64_t shared = 0;
     status_t status = read_known (self, item, pair, side, layers, fault);
-    if (is_first (self, response))
-        self->plan->cells_most += layers * self->rules;
-    bool any = false;
+    bool any = false, first = is_first (self, response);
+    self->plan->cells_most += first ? layers * self->rules : 0;
     for (size_t i = 0; i < self->cells && status == OK; i++) {
-        bool wanted = i < layers * self->rules && (need == NULL || need [i % self->rules]) && is_new (self, response, i);
+        bool there = i < layers * self->rules, wanted = there && (need == NULL || need [i % self->rules]) && is_new (self, response, i);
         self->plan->cells_needed += wanted;
         self->plan->cells_stored += wanted && self->known [i];
+        self->lacks [i] = there && !self->known [i];
         self->known [i] = wanted && !self->known [i];
         any = any || self->known [i];
     }
     self->plan->responses += any;
-    return status == OK && any ? add_missing (self, pair, response, self->known, fault) : status;
+    if (status == OK && (any || first))
+        status = shared_bytes (self, pair->prompt, response, &shared, fault);
+    if (status == OK && any)
+        add_missing (self, self->plan->judge, shared, self->known);
+    if (status == OK && first)
+        add_missing (self, self->plan->most, shared, self->lacks);
+    return status;
 }
 
 static status_t add_pair (planning_t *self, const due_t *due, fault_t *fault)
@@ -192,10 +198,13 @@ status_t kind_label_plan (kind_t *kind, const _Atomic bool *stop, label_plan_t *
     self.seen = mem_zero ((size_t) (self.responses * self.cells / 8 + 1), 1);
     self.met = mem_zero ((size_t) (self.responses / 8 + 1), 1);
     self.known = mem_zero (self.cells + 1, sizeof *self.known);
+    self.lacks = mem_zero (self.cells + 1, sizeof *self.lacks);
     status = walk (&self, stop, fault);
     out->made = status == OK;
+    out->has_auto = kind_label_auto (kind, &out->automatic);
     free (self.seen);
     free (self.met);
     free (self.known);
+    free (self.lacks);
     return status;
 }

@@ -8,11 +8,13 @@
 #include <stdatomic.h>
 
 #include "base/limits.h"
+#include "coordinator/auto_plan.h"
 #include "coordinator/kind.h"
 
 // Of one judge: of a panel's members, each.
 typedef struct {
-    uint64_t calls;                 // one for each missing cell and sample
+    uint64_t cells;                 // that are missing
+    uint64_t calls;                 // one for each of them and sample
     uint64_t prompt_bytes;          // that they say
     uint64_t shared_bytes;          // of those, what a call before it about the same response said too
 } label_plan_judge_t;
@@ -28,6 +30,9 @@ typedef struct {
     bool foreseen;                  // an adapter is taken to foresee the rules of some: cells_needed are then about so many
     uint64_t responses;             // that are asked about
     label_plan_judge_t judge [LIMIT_JUDGES];
+    label_plan_judge_t most [LIMIT_JUDGES];     // the same where every rule has to be judged
+    bool has_auto;                  // the policy is auto, and
+    auto_state_t automatic;         // this is where it stands, or would begin
 } label_plan_t;
 
 // kind is one of kind_label_new that nothing else uses meanwhile. ERR_STOPPED by stop, which another thread sets.

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "ops/adapter_eval.h"
 #include "ops/adapter_part.h"
+#include "storage/dataset_tally.h"
 
 // Of the memory: for examples, for liblinear; the rest is for weights and what else there is.
 enum { EXAMPLES_PERCENT = 30, LINEAR_PERCENT = 50, PROGRESS_MS = 5000 };
@@ -98,16 +99,30 @@ static bool take_pair (reading_t *reading, const judged_t *judged)
     return true;
 }
 
+// What the labels of exhaustive selection would have taken by their own rules alone.
+static void add_chosen (dataset_tally_t *tally, const dataset_item_t *item)
+{
+    dataset_view_t view = dataset_view_of (item);
+    if (strcmp (item->label->selected_by, policy_name (POLICY_EXHAUSTIVE)) == 0)
+        dataset_tally_add (tally, item, &view);
+}
+
 static status_t read_pairs (reading_t *reading, bool *full, fault_t *fault)
 {
     const opened_t *opened = reading->opened;
+    dataset_tally_t *tally = dataset_tally_new (opened->pool->count);
     judged_walk_t *walk = adapter_pairs (opened->store, opened->run, opened->digests, opened->pool->count);
     const judged_t *judged = NULL;
     status_t status;
     *full = false;
-    while ((status = judged_walk_next (walk, &judged, fault)) == OK && judged && !*full)
+    while ((status = judged_walk_next (walk, &judged, fault)) == OK && judged && !*full) {
+        add_chosen (tally, judged->item);
         *full = !take_pair (reading, judged);
+    }
     reading->told->lacking = judged_walk_lacking (walk);
+    reading->told->chosen = dataset_tally_cells_selected (tally);
+    reading->told->responses = dataset_tally_cells_all (tally) / opened->pool->count;
+    dataset_tally_destroy (&tally);
     judged_walk_destroy (&walk);
     return status;
 }
@@ -331,6 +346,6 @@ status_t adapter_train_report (const char *dir, const opened_t *opened, const co
     buf_printf (report, ",\"agreement_half\":%.9g", half.pairs > 0 ? half.agreement.value : 0);
     write_share ("captured", whole.captured, report);
     write_share ("overlap", whole.overlap, report);
-    buf_add_str (report, "}\n");
+    buf_printf (report, ",\"responses\":%" PRIu64 ",\"cells_chosen\":%" PRIu64 "}\n", told->responses, told->chosen);
     return OK;
 }

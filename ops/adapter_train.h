@@ -10,6 +10,7 @@ typedef struct {
     uint64_t learnt, validation, test;      // pairs
     uint64_t left_out;                      // judged pairs of neither, left out for adapter.max_pairs or memory
     uint64_t lacking;                       // labelled pairs without the judge's word on every rule
+    uint64_t responses, chosen;             // of exhaustively labelled pairs: distinct responses, and cells of the rules that were chosen
     size_t rows, columns;
     bool memory_short;                      // prompts or rows were left out because memory was short
     uint64_t bytes;                         // of the file
@@ -25,8 +26,9 @@ status_t adapter_train (const char *dir, const opened_t *opened, const config_t 
 // taught; append to report, as coordinator/auto_plan.h reads it:
 //
 //   {"adapter": digest, "train_pairs", "held_out_pairs", "agreement": {"value", "low", "high"}, "agreement_half",
-//    "captured": {..}, "overlap": {..}}
+//    "captured": {..}, "overlap": {..}, "responses", "cells_chosen"}
 //
+// The last two are of all pairs that exhaustive selection labelled: what a label's rules take, beside all rules.
 // agreement is that of labels with exhaustive selection's. Where no prompt was kept, all is 0, an interval with one prompt
 // reaches from 0 to 1, and agreement_half is 0 where half of the prompts are none. bytes is the adapter.
 status_t adapter_train_report (const char *dir, const opened_t *opened, const config_t *config, const buf_t *bytes,

@@ -48,6 +48,8 @@ static double bound (const outcome_t *outcome, double *all, double *chosen)
 {
     const auto_state_t *a = &outcome->job.automatic;
     double sampled = sampled_share (outcome), exhaustive = sampled + (1 - sampled) * a->audited;
+    if (a->choice == RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE)
+        exhaustive = 1;
     *all = exhaustive * (double) outcome->job.dataset.cells_all;
     *chosen = (1 - exhaustive) * (double) outcome->job.dataset.cells_selected;
     return *all + *chosen;
@@ -93,6 +95,48 @@ static void add_savings (const outcome_t *outcome, buf_t *out)
     buf_add_str (out, " of the others\n");
 }
 
+// "2,000,000 cells"
+static void add_amount (double amount, const char *unit, buf_t *out)
+{
+    progress_count (out, (uint64_t) (amount + 0.5));
+    buf_printf (out, " %s", unit);
+}
+
+static void add_cost (const auto_price_t *price, const auto_cost_t *cost, const char *currency, buf_t *out)
+{
+    add_amount (cost->cells, "cells", out);
+    buf_add_str (out, ", ");
+    add_amount (cost->prompt_tokens, "prompt tokens computed, ", out);
+    add_amount (cost->cached_tokens, "cached", out);
+    if (price->timed)
+        buf_printf (out, ", %.1f s of the judge's time", cost->seconds);
+    if (price->priced) {
+        buf_add_str (out, ", ");
+        progress_cost (out, (uint64_t) (cost->cost * (double) SPEND_COST_ONE), currency);
+    }
+    buf_add_char (out, '\n');
+}
+
+void auto_show_price (const auto_price_t *price, const char *head, const char *currency, buf_t *out)
+{
+    if (!price->told)
+        return;
+    const char *adapter = price->by_sample ? "about" : "at most";
+    const char *from = price->by_sample ? "what the sample took" : "the numbers of responses, pairs and rules";
+    buf_printf (out, "%-11sof all pairs, estimated from %s:", head, from);
+    if (price->used) {
+        buf_printf (out, "\n%-11sexhaustive about ", "");
+        add_cost (price, &price->exhaustive, currency, out);
+        buf_printf (out, "%-11san adapter %s ", "", adapter);
+        add_cost (price, &price->adapter, currency, out);
+        return;
+    }
+    buf_add_str (out, " exhaustive about ");
+    add_amount (price->exhaustive.cells, "cells", out);
+    buf_printf (out, ", an adapter %s ", adapter);
+    add_amount (price->adapter.cells, "cells\n", out);
+}
+
 void auto_show_state (const auto_state_t *a, const char *head, double sampled, const uint64_t *by_adapter, buf_t *out)
 {
     buf_printf (out, "%-11sauto, %s", head, auto_choice_name (a->choice));
@@ -118,6 +162,8 @@ void auto_show_text (const outcome_t *outcome, buf_t *out)
         return;
     const dataset_report_t *dataset = &outcome->job.dataset;
     auto_show_state (&outcome->job.automatic, "Policy", sampled_share (outcome), dataset->path [0] ? &dataset->by_adapter : NULL, out);
+    if (outcome->job.automatic.choice == RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE)
+        auto_show_price (&outcome->job.automatic.price, "Price", outcome->currency, out);
     add_savings (outcome, out);
 }
 

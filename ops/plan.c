@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "ops/auto_show.h"
 #include "ops/probe.h"
 #include "ops/progress.h"
 #include "storage/records.h"
@@ -66,6 +67,12 @@ static usage_t estimate_by_bytes (const label_plan_judge_t *plan, const Rulemill
     };
 }
 
+// By what the judge's calls have used, or else by the texts.
+static usage_t estimate (const plan_t *plan, const label_plan_judge_t *counts, size_t i, const usage_t *before, const Rulemill__ProbeRecord *probe)
+{
+    return plan->basis == PLAN_BY_USE ? estimate_by_use (counts->calls, before) : estimate_by_bytes (counts, plan->judges->setups [i], probe);
+}
+
 static void add_judge (plan_t *plan, store_t *store, size_t i, const usage_t *before)
 {
     const judge_member_t *member = &plan->judges->member [i];
@@ -74,8 +81,9 @@ static void add_judge (plan_t *plan, store_t *store, size_t i, const usage_t *be
     Rulemill__ProbeRecord *probe = NULL;
     fault_t ignored = { 0 };
     bool known = record_get_probe (store, &member->identity, &probe, &ignored) == OK && probe && probe->measured;
-    usage_t use = plan->basis == PLAN_BY_USE ? estimate_by_use (plan->counts.judge [i].calls, before)
-                                             : estimate_by_bytes (&plan->counts.judge [i], judge, probe);
+    usage_t use = estimate (plan, &plan->counts.judge [i], i, before, probe), most = estimate (plan, &plan->counts.most [i], i, before, probe);
+    usage_add (&plan->most, &most);
+    plan->cells_most += plan->counts.most [i].cells;
     use.cost = prices_cost (&prices, use.prompt_tokens, use.cached_tokens, use.completion_tokens);
     usage_add (&plan->use, &use);
     plan->priced = plan->priced || prices.prompt > 0 || prices.cached > 0 || prices.completion > 0;
@@ -131,6 +139,7 @@ void plan_make (void *ctx, store_t *store, const label_plan_t *counts)
     plan_t *plan = ctx;
     plan->counts = *counts;
     plan->seconds = -1;
+    plan->price = counts->automatic.price;
     if (plan->judges->n == 0)
         return;
     const digest_t judge = judge_members_identity (plan->judges);
@@ -139,6 +148,7 @@ void plan_make (void *ctx, store_t *store, const label_plan_t *counts)
     for (size_t i = 0; i < plan->judges->n; i++)
         add_judge (plan, store, i, &before);
     find_pace (plan, store, &judge);
+    auto_price_use (&plan->price, &(auto_use_t) { plan->cells_most, plan->most });
     if (plan->log)
         tell (plan);
 }
@@ -153,6 +163,13 @@ static const char *basis_text (const plan_t *plan)
 static void head (buf_t *out, const char *word)
 {
     buf_printf (out, "%-11s", word);
+}
+
+static void add_auto (const plan_t *plan, buf_t *out)
+{
+    const auto_state_t *state = &plan->counts.automatic;
+    auto_show_state (state, "Policy", state->sampled, NULL, out);
+    auto_show_price (&plan->price, "Price", plan->currency, out);
 }
 
 static void add_work (const plan_t *plan, const outcome_t *outcome, buf_t *out)
@@ -175,12 +192,14 @@ static void add_work (const plan_t *plan, const outcome_t *outcome, buf_t *out)
     buf_add_str (out, " needed, ");
     progress_count (out, counts->cells_stored);
     buf_add_str (out, " of them in the store\n");
-    if (!counts->foreseen)
-        return;
-    head (out, "");
-    buf_add_str (out, "about so many if an adapter foresees the rules of what is not sampled; ");
-    progress_count (out, counts->cells_most);
-    buf_add_str (out, " where all has to be judged\n");
+    if (counts->foreseen) {
+        head (out, "");
+        buf_add_str (out, "about so many if an adapter foresees the rules of what is not sampled; ");
+        progress_count (out, counts->cells_most);
+        buf_add_str (out, " where all has to be judged\n");
+    }
+    if (counts->has_auto)
+        add_auto (plan, out);
 }
 
 static void add_use (const plan_t *plan, buf_t *out)
@@ -254,6 +273,14 @@ void plan_json (const plan_t *plan, const outcome_t *outcome, buf_t *out)
     json_member_count (out, "prompt_tokens", plan->use.prompt_tokens);
     json_member_count (out, "cached_tokens", plan->use.cached_tokens);
     json_member_count (out, "completion_tokens", plan->use.completion_tokens);
+    json_write_key (out, "auto");
+    buf_add_str (out, counts->has_auto ? "{" : "null");
+    if (counts->has_auto) {
+        auto_state_t state = counts->automatic;
+        state.price = plan->price;
+        auto_state_write (&state, state.sampled, out);
+        buf_add_char (out, '}');
+    }
     json_write_key (out, "estimated");
     json_write_cstring (out, basis_text (plan));
     json_write_key (out, "cost");

@@ -20,7 +20,9 @@ typedef struct {
 
     label_plan_t counts;
     uint64_t probe_calls;               // before a judge's first run, at most; on top of calls
-    usage_t use;                        // estimated, but for its calls
+    usage_t use, most;                  // estimated, but for its calls; where every rule has to be judged
+    uint64_t cells_most;                // that are missing then
+    auto_price_t price;                 // of the policy auto's choices
     bool priced;
     plan_basis_t basis;
     plan_pace_t pace;

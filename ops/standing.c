@@ -146,7 +146,8 @@ static status_t read_corpus (store_t *store, job_snapshot_t *at, fault_t *fault)
 }
 
 // Where the policy auto stands, with all that was audited.
-static status_t read_auto (store_t *store, const char *dir, const Rulemill__RunRecord *run, job_snapshot_t *at, fault_t *fault)
+static status_t read_auto (store_t *store, const char *dir, const Rulemill__RunRecord *run, const Rulemill__RunCounts *counts,
+                           job_snapshot_t *at, fault_t *fault)
 {
     if (run->spec == NULL || strcmp (run->spec->policy, policy_name (POLICY_AUTO)) != 0)
         return OK;
@@ -154,7 +155,7 @@ static status_t read_auto (store_t *store, const char *dir, const Rulemill__RunR
     status_t status = auto_run_open (&(auto_run_options_t) { .store = store, .run = run, .program = "", .dir = dir }, &automatic, fault);
     if (status == OK)
         status = auto_run_audits (automatic, fault);
-    at->has_auto = status == OK && auto_run_state (automatic, &at->automatic);
+    at->has_auto = status == OK && auto_run_state (automatic, counts, &at->automatic);
     auto_run_close (&automatic);
     return status;
 }
@@ -227,7 +228,7 @@ static status_t read_run (store_t *store, const char *dir, const char *name, job
         status = budget_read (store, run->number, &at->spent, fault);
     }
     if (status == OK)
-        status = read_auto (store, dir, run, at, fault);
+        status = read_auto (store, dir, run, counts, at, fault);
     if (status == OK)
         status = read_phases (store, dir, run, at, fault);
     if (counts)
@@ -444,8 +445,10 @@ void standing_text (const standing_t *standing, const char *dir, buf_t *out)
     progress_count (out, at->rows_rejected);
     buf_add_str (out, " rows set aside\n");
     add_labels (at, out);
-    if (at->has_auto)
+    if (at->has_auto) {
         auto_show_state (&at->automatic, "policy", at->automatic.sampled, NULL, out);
+        auto_show_price (&at->automatic.price, "price", at->currency, out);
+    }
     add_calls (at, out);
     add_runs (standing, out);
 }

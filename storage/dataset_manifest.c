@@ -202,6 +202,18 @@ static void add_share (buf_t *out, const char *key, uint64_t threshold)
     buf_printf (out, "%.6f", (double) threshold / 18446744073709551616.0);
 }
 
+// What each of its choices takes, in cells.
+static void add_price (const Rulemill__AutoPrice *price, buf_t *out)
+{
+    if (price == NULL)
+        return;
+    json_member_object (out, "price");
+    json_member_text (out, "estimated_from", price->by_sample ? "the sample" : "the numbers of responses, pairs and rules");
+    json_member_count (out, "exhaustive_cells", price->exhaustive);
+    json_member_count (out, "adapter_cells", price->adapter);
+    buf_add_char (out, '}');
+}
+
 // What the policy auto decided, and by which figures.
 static void add_auto (const dataset_export_t *e, buf_t *out)
 {
@@ -218,6 +230,7 @@ static void add_auto (const dataset_export_t *e, buf_t *out)
     json_member_count (out, "audited_pairs", audit ? audit->pairs : 0);
     json_member_count (out, "audited_alike", audit ? audit->alike : 0);
     json_member_count (out, "pairs_by_adapter", e->report->by_adapter);
+    add_price (record->price, out);
     json_write_key (out, "adapters");
     buf_add_char (out, '[');
     for (size_t i = 0; i < record->n_adapter; i++) {

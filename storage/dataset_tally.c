@@ -63,7 +63,8 @@ static void add_response (dataset_tally_t *tally, uint64_t number, const dataset
         HASH_ADD (hh, tally->seen, number, sizeof seen->number, seen);
     }
     for (size_t i = 0; i < view->n_rules; i++)
-        seen->rules [view->rule [i] / 64] |= (uint64_t) 1 << view->rule [i] % 64;
+        if (view->rule [i] < LIMIT_RULES)
+            seen->rules [view->rule [i] / 64] |= (uint64_t) 1 << view->rule [i] % 64;
 }
 
 void dataset_tally_add (dataset_tally_t *tally, const dataset_item_t *item, const dataset_view_t *view)

@@ -149,7 +149,9 @@ static void test_state_is_written_and_read (void **state)
 {
     (void) state;
     const auto_state_t said = { .choice = RULEMILL__AUTO_CHOICE__AUTO_ADAPTER, .training = true, .reason = "for \"reasons\"", .step = 3, .sampled = 0.25,
-                                .audited = 0.0125, .n_adapters = 2, .audited_pairs = 300, .told = true, .agreement = 0.9, .low = 0.875, .high = 0.925 };
+                                .audited = 0.0125, .n_adapters = 2, .audited_pairs = 300, .told = true, .agreement = 0.9, .low = 0.875, .high = 0.925,
+                                .price = { .told = true, .by_sample = true, .used = true, .exhaustive = { .cells = 2e6, .prompt_tokens = 7e8 },
+                                           .adapter = { .cells = 1e5, .prompt_tokens = 4e8, .cached_tokens = 12 } } };
     buf_t text = { 0 };
     buf_add_char (&text, '{');
     auto_state_write (&said, said.sampled, &text);
@@ -168,11 +170,15 @@ static void test_state_is_written_and_read (void **state)
     assert_float_equal (read.sampled, 0.25, 0);
     assert_float_equal (read.audited, 0.0125, 0);
     assert_float_equal (read.low, 0.875, 0);
+    assert_true (read.price.told && read.price.by_sample && read.price.used && !read.price.timed && !read.price.priced);
+    assert_float_equal (read.price.exhaustive.cells, 2e6, 0);
+    assert_float_equal (read.price.adapter.cached_tokens, 12, 0);
     const char *const odd = "{\"choice\":7,\"sampled_share\":9,\"agreement\":[]}";
     assert_int_equal (json_parse (doc, odd, strlen (odd), &object, NULL), OK);
     auto_state_read (object, &read);                    // nothing that is no state passes
     assert_int_equal (read.choice, RULEMILL__AUTO_CHOICE__AUTO_UNDECIDED);
     assert_false (read.told);
+    assert_false (read.price.told);
     assert_float_equal (read.sampled, 0, 0);
     json_doc_destroy (&doc);
     buf_free (&text);
