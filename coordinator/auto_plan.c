@@ -132,6 +132,21 @@ static void begin_step (const auto_recipe_t *recipe, Rulemill__AutoRecord *recor
     record->sample_threshold = threshold_of ((double) step_pairs (recipe, step) / (double) record->pairs);
 }
 
+// How many pairs a corpus must have so that there is room for the sample of this step.
+static double pairs_for (const auto_recipe_t *recipe, uint32_t step)
+{
+    return ceil ((double) step_pairs (recipe, step) / recipe->sample_share);
+}
+
+static void choose_for_size (const auto_recipe_t *recipe, Rulemill__AutoRecord *record)
+{
+    buf_t reason = { 0 };
+    record->too_small = true;
+    buf_printf (&reason, "the corpus has %" PRIu64 " pairs, fewer than %.0f: a sample of %" PRIu64 " would be over %.0f %% of it",
+                record->pairs, pairs_for (recipe, 1), recipe->sample_pairs, 100 * recipe->sample_share);
+    choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
+}
+
 Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t asked, uint64_t pairs)
 {
     Rulemill__AutoRecord *record = rulemill__auto_record__unpack (NULL, 0, (const uint8_t *) "");
@@ -144,12 +159,9 @@ Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t asked, u
     } else if (!recipe->learns) {
         buf_printf (&reason, "an adapter is not learnt from what a panel of judges says");
         choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
-    } else if (!fits (recipe, record, 1)) {
-        record->too_small = true;
-        buf_printf (&reason, "the corpus has %" PRIu64 " pairs, fewer than %.0f: a sample of %" PRIu64 " would be over %.0f %% of it",
-                    asked, ceil ((double) recipe->sample_pairs / recipe->sample_share), recipe->sample_pairs, 100 * recipe->sample_share);
-        choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
-    } else
+    } else if (!fits (recipe, record, 1))
+        choose_for_size (recipe, record);
+    else
         begin_step (recipe, record, 1);
     return record;
 }
@@ -189,31 +201,37 @@ static void reset_sums (Rulemill__AuditSums **sums)
     *sums = rulemill__audit_sums__unpack (NULL, 0, (const uint8_t *) "");
 }
 
-// What was too small is labelled exhaustively: all of it where no sample of the prompts was asked for, and then whatever fails is, too.
-static bool begin_again (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t asked, uint64_t pairs)
+// What was labelled exhaustively so far stays so: all of it where no sample of the prompts was asked for, and then whatever fails is, too.
+static void begin_again (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, bool whole, uint64_t pairs_before)
 {
-    bool whole = record->pairs == record->pairs_in_all;
-    uint64_t before = record->pairs;
-    record->pairs = asked;
-    if (!fits (recipe, record, 1)) {
-        record->pairs = before;
-        return false;
-    }
-    record->exhaustive_below = whole ? record->pairs_in_all : 0;
-    record->pairs_in_all = pairs;
+    record->exhaustive_below = whole ? pairs_before : 0;
     record->too_small = false;
     record->position = record->exhaustive_below - record->exhaustive_below % recipe->block_pairs;
     record->choice = RULEMILL__AUTO_CHOICE__AUTO_UNDECIDED;
-    begin_step (recipe, record, 1);
-    return true;
+    begin_step (recipe, record, record->step + 1);
+}
+
+// Exhaustive for want of pairs, or for an adapter that was too often wrong: is there room for the next sample now?
+static void look_again (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t asked, uint64_t pairs)
+{
+    bool whole = record->pairs == record->pairs_in_all;
+    uint64_t before = record->pairs_in_all;
+    record->pairs = asked;
+    record->pairs_in_all = pairs;
+    if (fits (recipe, record, record->step + 1))
+        begin_again (recipe, record, whole, before);
+    else if (record->too_small)
+        choose_for_size (recipe, record);
 }
 
 bool auto_grown (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t asked, uint64_t pairs)
 {
     if (asked <= record->pairs)
         return false;
-    if (record->too_small)
-        return begin_again (recipe, record, asked, pairs);
+    if (record->too_small || (record->step > 0 && record->choice == RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE)) {
+        look_again (recipe, record, asked, pairs);
+        return true;
+    }
     if (record->step == 0)
         return false;
     if (record->n_adapter > 0 && pairs == record->pairs_in_all) {      // a limit is lifted: blocks are gone through again
@@ -284,9 +302,10 @@ void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, co
     }
     buf_t reason = { 0 };
     buf_printf (&reason, "with %" PRIu64 " pairs to learn from, the adapter's labels agree with exhaustive ones in %.1f %% (95 %% interval %.1f "
-                "to %.1f), under the %.1f wanted, and a larger sample would be over %.0f %% of the corpus; --accept-adapter takes it all the same",
+                "to %.1f), under the %.1f wanted, and a larger sample would be over %.0f %% of the corpus; it is looked at again with %.0f pairs, or "
+                "--accept-adapter --new-run takes it all the same",
                 trained->train_pairs, 100 * trained->agreement, 100 * trained->low, 100 * trained->high, 100 * recipe->min_agreement,
-                100 * recipe->sample_share);
+                100 * recipe->sample_share, pairs_for (recipe, record->step + 1));
     choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
 }
 
@@ -318,6 +337,7 @@ void auto_sums_join (Rulemill__AuditSums *sums, const Rulemill__AuditSums *more)
     sums->pairs_squared += more->pairs_squared;
     sums->alike_squared += more->alike_squared;
     sums->product += more->product;
+    sums->failed += more->failed;
 }
 
 bool auto_sums_interval (const Rulemill__AuditSums *sums, double z, double *share, double *low, double *high)
@@ -376,7 +396,8 @@ auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__
     auto_state_t state = {
         .choice = record->choice, .training = record->stage == RULEMILL__AUTO_STAGE__AUTO_TRAIN, .step = record->step,
         .sampled = record->step > 0 ? ldexp ((double) record->sample_threshold, -64) : 0,
-        .audited = ldexp ((double) record->audit_threshold, -64), .n_adapters = record->n_adapter, .audited_pairs = sums.pairs
+        .audited = ldexp ((double) record->audit_threshold, -64), .n_adapters = record->n_adapter, .audited_pairs = sums.pairs,
+        .failed_audits = sums.failed
     };
     snprintf (state.reason, sizeof state.reason, "%s", record->reason);
     const auto_use_t use = auto_use_of (record, counts);
@@ -391,7 +412,8 @@ void auto_state_write (const auto_state_t *state, double sampled, buf_t *out)
     buf_printf (out, "\"choice\":\"%s\",\"training\":%s,\"reason\":", auto_choice_name (state->choice), state->training ? "true" : "false");
     json_write_cstring (out, state->reason);
     buf_printf (out, ",\"samples\":%" PRIu32 ",\"sampled_share\":%.6f,\"audited_share\":%.6f,\"adapters\":%zu,\"audited_pairs\":%" PRIu64
-                ",\"agreement\":", state->step, sampled, state->audited, state->n_adapters, state->audited_pairs);
+                ",\"failed_audits\":%" PRIu64 ",\"agreement\":", state->step, sampled, state->audited, state->n_adapters, state->audited_pairs,
+                state->failed_audits);
     if (state->told)
         buf_printf (out, "{\"value\":%.6f,\"low\":%.6f,\"high\":%.6f}", state->agreement, state->low, state->high);
     else
@@ -411,6 +433,7 @@ void auto_state_read (const json_value_t *object, auto_state_t *out)
     out->step = (uint32_t) json_count_of (object, "samples");
     out->n_adapters = (size_t) json_count_of (object, "adapters");
     out->audited_pairs = json_count_of (object, "audited_pairs");
+    out->failed_audits = json_count_of (object, "failed_audits");
     if (!read_share (object, "sampled_share", &out->sampled))
         out->sampled = 0;
     if (!read_share (object, "audited_share", &out->audited))

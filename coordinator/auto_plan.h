@@ -51,8 +51,9 @@ status_t auto_trained_read (const char *report, size_t len, auto_trained_t *out,
 // Begin: size the first sample of a corpus of `pairs`, of which `asked` are to be labelled.
 Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t asked, uint64_t pairs);
 
-// More is to be labelled than when the sample was sized: `asked` pairs, of `pairs` in all. A corpus that was too small to learn from is
-// looked at again; a sample that was drawn need not grow with the corpus, so its share of what is not labelled yet shrinks. True: the record has changed.
+// More is to be labelled than when the sample was sized: `asked` pairs, of `pairs` in all. What was judged exhaustively as the corpus was too small, or the
+// adapter too often wrong, is looked at again once there is room for the next sample. A sample whose adapter is in use need not grow with
+// the corpus, so its share of what is not labelled yet shrinks. True: the record has changed.
 bool auto_grown (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t asked, uint64_t pairs);
 
 // The sample is labelled: it is time to train. Then what came of it: an adapter (digest), another sample, or neither.
@@ -85,7 +86,7 @@ typedef struct {
     uint32_t step;                          // samples so far; 0: none was needed
     double sampled, audited;                // shares of the prompts' hashes
     size_t n_adapters;
-    uint64_t audited_pairs;
+    uint64_t audited_pairs, failed_audits;  // the latter: of which some rule got no answer, so that there is nothing to compare
     bool told;                              // enough are audited to say
     double agreement, low, high;            // of audited labels with exhaustive ones, 95 %
     auto_price_t price;                     // of each choice

@@ -205,7 +205,7 @@ typedef struct { uint64_t prompt, pairs, alike; bool any; } cluster_t;
 
 static void close_cluster (cluster_t *cluster, Rulemill__AuditSums *sums)
 {
-    if (cluster->any)
+    if (cluster->pairs > 0)
         auto_sums_add (sums, cluster->pairs, cluster->alike);
     *cluster = (cluster_t) { 0 };
 }
@@ -221,10 +221,12 @@ static status_t add_audit (auto_run_t *self, uint64_t item, const Rulemill__Labe
     if (status == OK && pair && label && label->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED) {
         if (cluster->any && cluster->prompt != pair->prompt)
             close_cluster (cluster, sums);
+        bool failed = audit->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
         cluster->any = true;
         cluster->prompt = pair->prompt;
-        cluster->pairs++;
-        cluster->alike += label->outcome == audit->outcome;
+        cluster->pairs += !failed;
+        cluster->alike += !failed && label->outcome == audit->outcome;
+        sums->failed += failed;
     }
     if (pair)
         rulemill__pair_record__free_unpacked (pair, NULL);
@@ -269,6 +271,25 @@ static status_t end_block (auto_run_t *self, uint64_t end, fault_t *fault)
         return status;
     if (auto_block_done (&self->recipe, self->record, end, &sums))
         log_warn ("auto: the adapter's labels agree with audited ones too seldom; it is trained again with what was audited");
+    return save (self, NULL, NULL, fault);
+}
+
+static bool is_same (const Rulemill__AuditSums *a, const Rulemill__AuditSums *b)
+{
+    return a->pairs == b->pairs && a->alike == b->alike && a->prompts == b->prompts && a->failed == b->failed;
+}
+
+// All is gone through: what was audited behind the last whole block, for whoever looks at the run.
+static status_t keep_tail (auto_run_t *self, uint64_t end, fault_t *fault)
+{
+    Rulemill__AutoRecord *r = self->record;
+    rulemill__audit_sums__init (&self->tail);
+    status_t status = sum_audits (self, r->position, end, &self->tail, fault);
+    if (status != OK || (r->audit_tail ? is_same (r->audit_tail, &self->tail) : self->tail.pairs + self->tail.failed == 0))
+        return status;
+    if (r->audit_tail == NULL)
+        r->audit_tail = rulemill__audit_sums__unpack (NULL, 0, (const uint8_t *) "");
+    *r->audit_tail = self->tail;
     return save (self, NULL, NULL, fault);
 }
 
@@ -317,6 +338,8 @@ static status_t step (auto_run_t *self, phase_t *phase, bool *found, bool *again
         phase->end = auto_block_end (&self->recipe, r, pairs);
     status = low_water (self, phase->name, &phase->low_water, fault);
     *found = phase->low_water < phase->end;
+    if (status == OK && !*found && sampling && self->options.any_retry)
+        status = self->options.any_retry (self->options.ctx, found, fault);
     if (status != OK || *found)
         return status;
     bool whole_block = r->choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER && phase->end == r->position + self->recipe.block_pairs;
@@ -327,8 +350,7 @@ static status_t step (auto_run_t *self, phase_t *phase, bool *found, bool *again
         auto_sampled (r);
         return save (self, NULL, NULL, fault);
     }
-    rulemill__audit_sums__init (&self->tail);
-    return sum_audits (self, r->position, phase->end, &self->tail, fault);
+    return keep_tail (self, phase->end, fault);
 }
 
 status_t auto_run_phase (auto_run_t *self, const auto_corpus_t *corpus, phase_t *phase, bool *found, fault_t *fault)

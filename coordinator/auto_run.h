@@ -18,6 +18,9 @@ typedef struct {
                                         // go through an adapter
     uint32_t rules, judges;             // what all rules of a response cost: of the pool, and of a panel
     prices_t prices;                    // of the judge's tokens, a panel's mean
+    // Is a pair of the phase at hand to be taken up again after it was set aside? A sample does not end before. NULL: none ever is.
+    status_t (*any_retry) (void *ctx, bool *any, fault_t *fault);
+    void *ctx;
 } auto_run_options_t;
 
 typedef struct auto_run auto_run_t;

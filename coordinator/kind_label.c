@@ -23,8 +23,9 @@ static status_t pairs_end (label_kind_t *self, uint64_t *end, fault_t *fault)
     return status;
 }
 
-static status_t any_retry (label_kind_t *self, bool *any, fault_t *fault)
+static status_t any_retry (void *ctx, bool *any, fault_t *fault)
 {
+    label_kind_t *self = ctx;
     due_t due;
     size_t n = 0;
     status_t status = self->class.retries (&self->kind, 0, &due, 1, &n, fault);
@@ -117,13 +118,14 @@ static status_t label_cost (kind_t *kind, uint64_t item, uint64_t *cost, fault_t
     return status;
 }
 
-static status_t look_at (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, due_t *out, fault_t *fault)
+// later: it is another phase's.
+static status_t look_at (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, due_t *out, bool *later, fault_t *fault)
 {
     *out = (due_t) { .item = item, .group = pair->prompt };
+    *later = false;
     Rulemill__LabelHow how;
-    bool later = false;
-    status_t status = label_prompts_differ (self) ? label_how (self, item, pair->prompt, &how, &later, fault) : OK;
-    if (status != OK || later || (label_prompts_differ (self) && !self->prompt_due))
+    status_t status = label_prompts_differ (self) ? label_how (self, item, pair->prompt, &how, later, fault) : OK;
+    if (status != OK || *later || (label_prompts_differ (self) && !self->prompt_due))
         return status;
     out->state = pair->response_a == pair->response_b ? DUE_SELF : DUE_LEASE;
     if (self->options.stored_cells) {
@@ -154,7 +156,8 @@ static status_t look_at_all (label_kind_t *self, store_iter_t *pairs, store_iter
             Rulemill__PairRecord *pair = record_read_pair (pairs, fault);
             if (pair == NULL)
                 return fault->code;
-            status = look_at (self, item, pair, &out [(*n)++], fault);
+            bool later;
+            status = look_at (self, item, pair, &out [(*n)++], &later, fault);
             rulemill__pair_record__free_unpacked (pair, NULL);
         }
         store_iter_next (pairs);
@@ -201,10 +204,11 @@ static status_t label_retries (kind_t *kind, uint64_t from, due_t *out, size_t m
         status = record_get_pair (self->options.store, item, &pair, fault);
         if (status != OK || pair == NULL)
             continue;
-        status = look_at (self, item, pair, &out [*n], fault);
-        if (out [*n].state == DUE_NOT)      // asked for by name: no sample leaves it out
+        bool later;
+        status = look_at (self, item, pair, &out [*n], &later, fault);
+        if (out [*n].state == DUE_NOT)      // asked for by name: no limit leaves it out
             out [*n].state = DUE_LEASE;
-        (*n)++;
+        *n += !later;
         rulemill__pair_record__free_unpacked (pair, NULL);
     }
     if (status == OK)
@@ -357,7 +361,8 @@ static status_t open_auto (label_kind_t *self, fault_t *fault)
     const kind_label_options_t *o = &self->options;
     const auto_run_options_t options = {
         .store = o->store, .run = o->run, .program = o->program, .dir = o->dir, .dry = o->dry, .rules = (uint32_t) o->pool->count,
-        .judges = (uint32_t) self->members, .prices = mean_prices (o)
+        .judges = (uint32_t) self->members, .prices = mean_prices (o),
+        .any_retry = any_retry, .ctx = self
     };
     return auto_run_open (&options, &self->auto_run, fault);
 }

@@ -264,14 +264,13 @@ static status_t tell_known (label_kind_t *self, uint64_t item, const Rulemill__P
 
 // --- the hooks -------------------------------------------------------------
 
-// An audited pair has a label by exhaustive selection besides, unless it is set aside.
+// An audited pair has a label by exhaustive selection besides, or why there is none, unless it is set aside itself.
 static bool audit_holds (const label_kind_t *self, const Rulemill__PairRecord *pair, Rulemill__LabelHow how, const Rulemill__LabelResult *result)
 {
     bool wanted = how == RULEMILL__LABEL_HOW__HOW_AUDIT && result->label->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
     if (!wanted || result->audit == NULL)
         return !wanted && result->audit == NULL;
-    return result->audit->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED
-        && label_holds (self, pair, label_selector (self, RULEMILL__LABEL_HOW__HOW_EXHAUSTIVE), result->audit);
+    return label_holds (self, pair, label_selector (self, RULEMILL__LABEL_HOW__HOW_EXHAUSTIVE), result->audit);
 }
 
 // What a served adapter chose: so many rules as it is to foresee, each once.
@@ -302,6 +301,8 @@ static bool result_readable (const label_kind_t *self, const Rulemill__PairRecor
         return false;
     if (final && result->label)
         wire_clean_text (result->label->reason);        // it ends in reports and on terminals
+    if (final && result->audit)
+        wire_clean_text (result->audit->reason);
     return !final || (result->label && label_holds (self, pair, label_selector (self, how), result->label)
                       && audit_holds (self, pair, how, result));
 }

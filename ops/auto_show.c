@@ -64,7 +64,13 @@ static void add_audit (const auto_state_t *a, buf_t *out)
         buf_printf (out, "the adapter's label is the exhaustive one in %.1f %% (95 %% interval %.1f to %.1f) of ", 100 * a->agreement,
                     100 * a->low, 100 * a->high);
     progress_count (out, a->audited_pairs);
-    buf_printf (out, " pairs%s\n", a->told ? "" : ", too few to say");
+    buf_printf (out, " pairs%s", a->told ? "" : ", too few to say");
+    if (a->failed_audits > 0) {
+        buf_add_str (out, "; ");
+        progress_count (out, a->failed_audits);
+        buf_add_str (out, " more could not be audited");
+    }
+    buf_add_char (out, '\n');
 }
 
 static void add_savings (const outcome_t *outcome, buf_t *out)

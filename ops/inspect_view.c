@@ -293,7 +293,11 @@ static void add_audit (const json_value_t *audit, const json_value_t *label, buf
 {
     if (!json_is (audit, JSON_OBJECT))
         return;
-    const json_value_t *outcome = json_get (audit, "outcome");
+    const json_value_t *outcome = json_get (audit, "outcome"), *reason = json_get (audit, "reason");
+    if (json_is (reason, JSON_STRING)) {
+        buf_printf (out, "\nAudited: not every rule could be judged: %s\n", reason->text);
+        return;
+    }
     bool alike = json_equals (json_get (label, "outcome"), outcome->text);
     buf_printf (out, "\nAudited: judged by all rules besides, which gives %s label:", alike ? "the same" : "another");
     if (json_equals (outcome, "tie"))

@@ -220,15 +220,17 @@ static void add_auto (const dataset_export_t *e, buf_t *out)
     const Rulemill__AutoRecord *record = e->automatic;
     if (record == NULL)
         return;
-    const Rulemill__AuditSums *audit = record->audit_all;
+    const Rulemill__AuditSums none = RULEMILL__AUDIT_SUMS__INIT;
+    const Rulemill__AuditSums *audit = record->audit_all ? record->audit_all : &none, *tail = record->audit_tail ? record->audit_tail : &none;
     json_member_object (out, "auto");
     json_member_text (out, "choice", record->choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER ? "adapter"
                                : record->choice == RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE ? "exhaustive" : "undecided");
     json_member_text (out, "reason", record->reason);
     add_share (out, "sampled_share", record->step > 0 ? record->sample_threshold : 0);
     add_share (out, "audited_share", record->audit_threshold);
-    json_member_count (out, "audited_pairs", audit ? audit->pairs : 0);
-    json_member_count (out, "audited_alike", audit ? audit->alike : 0);
+    json_member_count (out, "audited_pairs", audit->pairs + tail->pairs);
+    json_member_count (out, "audited_alike", audit->alike + tail->alike);
+    json_member_count (out, "failed_audits", audit->failed + tail->failed);
     json_member_count (out, "pairs_by_adapter", e->report->by_adapter);
     add_price (record->price, out);
     json_write_key (out, "adapters");

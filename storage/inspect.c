@@ -268,7 +268,16 @@ static status_t add_state (const inspect_t *inspect, const dataset_item_t *item,
     return OK;
 }
 
-// The label that exhaustive selection gives a pair that was audited.
+static void add_failed (const char *reason, buf_t *out)
+{
+    json_write_key (out, "audit");
+    buf_add_char (out, '{');
+    add_text (out, "outcome", "failed");
+    add_text (out, "reason", reason);
+    buf_add_char (out, '}');
+}
+
+// The label that exhaustive selection gives a pair that was audited, or why there is none.
 static status_t add_audit (store_t *store, const inspect_t *inspect, const dataset_item_t *item, buf_t *out, fault_t *fault)
 {
     Rulemill__Label *audit = NULL;
@@ -277,8 +286,11 @@ static status_t add_audit (store_t *store, const inspect_t *inspect, const datas
         return status;
     dataset_item_t other = *item;
     other.label = audit;
+    bool failed = audit->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
     status = check_rules (inspect, &other, fault);
-    if (status == OK)
+    if (status == OK && failed)
+        add_failed (audit->reason, out);
+    else if (status == OK)
         add_label (inspect, "audit", &other, out);
     rulemill__label__free_unpacked (audit, NULL);
     return status;

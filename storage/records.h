@@ -25,7 +25,7 @@
 //               'A' + pair u64 + judge u32 + side byte (1 A, 2 B as stored)   Cells that hold for this pair alone
 //   LABELS      'L' + run u32 + pair u64              Label
 //               'X' + run u32 + prompt u64            RejectRecord of an excluded prompt
-//               'U' + run u32 + pair u64              Label of an audited pair by exhaustive selection
+//               'U' + run u32 + pair u64              Label of an audited pair by exhaustive selection; quarantined: some rule got no answer
 //               'F' + run u32 + pair u64              Foreseen, of a pair without a label
 //
 // Getters return *out == NULL with OK where there is no such record; what they return is freed with
@@ -79,7 +79,7 @@ status_t record_has_label (store_t *store, uint32_t run, uint64_t pair, bool *ha
 void record_put_label (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Label *label);
 void record_delete_label (store_batch_t *batch, uint32_t run, uint64_t pair);
 status_t record_get_audit (store_t *store, uint32_t run, uint64_t pair, Rulemill__Label **out, fault_t *fault) MUST_USE;
-status_t record_has_audit (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault) MUST_USE;
+status_t record_has_audit (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault) MUST_USE;      // every rule was judged
 void record_put_audit (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Label *label);
 status_t record_get_foreseen (store_t *store, uint32_t run, uint64_t pair, Rulemill__Foreseen **out, fault_t *fault) MUST_USE;
 void record_put_foreseen (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Foreseen *foreseen);

@@ -175,8 +175,12 @@ status_t record_get_audit (store_t *store, uint32_t run, uint64_t pair, Rulemill
 
 status_t record_has_audit (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault)
 {
-    record_key_t key = label_key ('U', run, pair);
-    return record_has (store, TABLE_LABELS, &key, has, fault);
+    Rulemill__Label *audit = NULL;
+    status_t status = record_get_audit (store, run, pair, &audit, fault);
+    *has = audit && audit->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
+    if (audit)
+        rulemill__label__free_unpacked (audit, NULL);
+    return status;
 }
 
 void record_put_audit (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Label *label)

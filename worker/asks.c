@@ -86,10 +86,12 @@ void ask_end (ask_t *ask, status_t status, const char *why)
     asks_t *asks = ask->asks;
     judge_question_t *question = ask->question;
     char *raw = ask->raw;
+    uint32_t failed = 1 + ask->rule;
     asks->n--;
     ask->raw = NULL;
     ask_free (ask);
     question->raw = status == OK ? NULL : raw;
+    question->failed = status == OK ? 0 : failed;
     asks->options.sink.done (asks->options.sink.ctx, question, status, why);
     free (raw);
 }

@@ -29,6 +29,7 @@ typedef struct {
     // set by the judge for done and valid in it, where the question ends without its cells
     const char *raw;            // the whole answer that could not be read (answer_raw); NULL: there was none
     bool too_long;              // the conversation is, for the model
+    uint32_t failed;            // 1 + the cell whose answer ended it; 0: it is not said
 } judge_question_t;
 
 // What has become of a request: the bound that was allowed for it, what it spent of that, what the server counted.

@@ -35,6 +35,7 @@ struct asked {
     char *why, *raw;            // of that end
     uint8_t *endpoints;         // members * n_rules, as judge_question_t has them; NULL without repeats
     bool too_long;
+    uint32_t failed;            // as judge_question_t has it
     asked_t *prev, *next;
 };
 
@@ -67,6 +68,7 @@ static void member_done (panel_judge_t *self, asked_t *asked)
     DL_DELETE (self->asked, asked);
     asked->whole->raw = asked->raw;
     asked->whole->too_long = asked->too_long;
+    asked->whole->failed = asked->failed;
     self->face->sink.done (self->face->sink.ctx, asked->whole, asked->status, asked->why);
     asked_free (asked);
 }
@@ -116,6 +118,7 @@ static void take_fault (panel_judge_t *self, part_t *part, status_t status, cons
     free (asked->raw);
     asked->raw = part->question.raw ? mem_string (part->question.raw) : NULL;
     asked->too_long = part->question.too_long;
+    asked->failed = part->question.failed > 0 ? part->question.failed + (uint32_t) (part->layer * self->layers.n_rules) : 0;
     free (asked->why);
     asked->why = spec->n_panel > 0 ? mem_printf ("%.100s: %s", spec->panel [part->member]->name, why ? why : "no answer")
                                    : mem_string (why ? why : "no answer");

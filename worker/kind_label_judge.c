@@ -29,6 +29,12 @@ static void send_body (worker_kind_t *kind, label_item_t *item)
     label_item_labelled (&kind->table, item, keep);
 }
 
+// Is every rule wanted of the item besides its own? No more once that is known to fail.
+static bool is_audited (const label_item_t *item)
+{
+    return item->how == RULEMILL__LABEL_HOW__HOW_AUDIT && item->unaudited == NULL;
+}
+
 // Both sides' cells into kind->cells: what was judged here, and over it what the store has.
 static void gather (worker_kind_t *kind, const label_item_t *item)
 {
@@ -40,7 +46,7 @@ static void gather (worker_kind_t *kind, const label_item_t *item)
         for (size_t i = 0; item->known [side] && i < item->known [side]->n_rule; i++)
             kind->stored [side][item->known [side]->rule [i]] = true;
     }
-    if (item->chosen && item->how != RULEMILL__LABEL_HOW__HOW_AUDIT) {
+    if (item->chosen && !is_audited (item)) {
         memset (kind->need, 0, kind->setup.pool->count * sizeof (bool));
         for (size_t i = 0; i < item->n_chosen; i++)
             kind->need [item->chosen [i]] = true;
@@ -60,6 +66,17 @@ static bool lacks (const worker_kind_t *kind, int side, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (kind->need [i] && !kind->cells [side][i].known)
+            return true;
+    return false;
+}
+
+// Is one of those that are needed of the side one that the judge can't answer?
+static bool is_doomed (const worker_kind_t *kind, int side, const label_response_t *response)
+{
+    if (response->failure == NULL || response->unanswered == NULL)
+        return response->failure != NULL;
+    for (size_t i = 0; i < label_layers_label (&kind->setup.layers); i++)
+        if (kind->need [i] && response->unanswered [i] && !kind->cells [side][i].known)
             return true;
     return false;
 }
@@ -95,11 +112,19 @@ static void label (worker_kind_t *kind, label_item_t *item)
         .n_cells = kind->table.n_cells, .n_label = label_layers_label (layers),
     };
     label_result_pack (&made, &kind->body);
-    if (item->how == RULEMILL__LABEL_HOW__HOW_AUDIT) {
+    if (item->unaudited)
+        label_result_unaudited (policy_name (POLICY_EXHAUSTIVE), item->swapped, item->unaudited, &kind->body);
+    if (is_audited (item)) {
         made.selected_by = policy_name (POLICY_EXHAUSTIVE);
         selection_label (&kind->setup.select, &item->prompt_key, &item->pair_key, kind->combined [0], kind->combined [1], &kind->selected);
         label_result_audit (&made, &kind->body);
     }
+    send_body (kind, item);
+}
+
+static void set_aside (worker_kind_t *kind, label_item_t *item, const label_failure_t *failure)
+{
+    label_result_quarantined (selector (kind, item), item->swapped, failure, &kind->body);
     send_body (kind, item);
 }
 
@@ -114,26 +139,27 @@ bool kind_label_try (worker_kind_t *kind, label_item_t *item)
     if (item->foreseeing)
         return false;
     if (item->failure) {
-        const label_failure_t failure = { .reason = item->failure, .too_long = item->too_long };
-        label_result_quarantined (selector (kind, item), item->swapped, &failure, &kind->body);
-        send_body (kind, item);
+        set_aside (kind, item, &(label_failure_t) { .reason = item->failure, .too_long = item->too_long });
         return true;
     }
     gather (kind, item);
     bool waits = false;
     for (int side = 0; side < 2; side++) {
-        if (!lacks (kind, side, wanted (kind, item->side [side])))
+        label_response_t *response = item->side [side];
+        if (!lacks (kind, side, wanted (kind, response)))
             continue;
         waits = true;
-        const label_response_t *response = item->side [side];
-        if (response->failure && item->side [!side]->asked)
-            return false;           // what is in flight for the other side is kept first
-        if (response->failure) {
-            const label_failure_t failure = { response->failure, response->raw, response->too_long };
-            label_result_quarantined (selector (kind, item), item->swapped, &failure, &kind->body);
-            send_body (kind, item);
-            return true;
+        if (!is_doomed (kind, side, response))
+            continue;
+        if (is_audited (item) && response->unanswered) {
+            item->unaudited = mem_string (response->failure);       // its own rules decide
+            return kind_label_try (kind, item);
         }
+        item->doomed = true;
+        if (item->side [!side]->asked)
+            return false;           // what is in flight for the other side is kept first
+        set_aside (kind, item, &(label_failure_t) { response->failure, response->raw, response->too_long });
+        return true;
     }
     if (!waits)
         label (kind, item);
@@ -149,8 +175,8 @@ static size_t missing_rules (worker_kind_t *kind, label_response_t *response)
     memset (response->need, 0, n * sizeof *response->need);
     for (size_t i = 0; i < response->n_waiting; i++) {
         const label_item_t *item = response->waiting [i];
-        if (item->foreseeing)
-            continue;               // nobody knows yet
+        if (item->foreseeing || item->doomed)
+            continue;               // nobody knows yet, or nobody need know
         int side = item->side [0] == response ? 0 : 1;
         gather (kind, item);
         for (size_t r = 0; r < wanted (kind, response); r++) {
@@ -164,8 +190,8 @@ static size_t missing_rules (worker_kind_t *kind, label_response_t *response)
 
 void kind_label_ask (worker_kind_t *kind, label_response_t *response)
 {
-    if (kind->unfit || response->lease->over || response->lease->revoked || response->asked || response->answered || response->failure
-        || !label_response_wanted (response))
+    if (kind->unfit || response->lease->over || response->lease->revoked || response->asked || response->answered
+        || (response->failure && response->unanswered == NULL) || !label_response_wanted (response))
         return;
     if (missing_rules (kind, response) == 0)
         return;
@@ -232,11 +258,9 @@ static void answered (void *ctx, judge_question_t *question, status_t status, co
     kind->in_flight--;
     if (status == ERR_DENIED && kind->unfit == NULL)
         kind->unfit = mem_string (why && why [0] ? why : "the judge refused this worker");
-    else if (status != OK && status != ERR_LIMIT && status != ERR_DENIED && response->failure == NULL) {
-        response->failure = mem_string (why && why [0] ? why : "the judge gave no answer");
-        response->raw = question->raw ? mem_string (question->raw) : NULL;
-        response->too_long = question->too_long;
-    }
+    else if (status != OK && status != ERR_LIMIT && status != ERR_DENIED)
+        label_response_failed (&kind->table, response, &(label_unanswered_t) {
+            question->failed, why && why [0] ? why : "the judge gave no answer", question->raw, question->too_long });
     response->answered = true;
     response->next_answered = kind->table.answered;
     kind->table.answered = response;

@@ -146,6 +146,16 @@ void label_result_audit (const label_made_t *made, buf_t *out)
     columns_free (&b);
 }
 
+void label_result_unaudited (const char *selected_by, bool swapped, const char *reason, buf_t *out)
+{
+    Rulemill__Label label = label_of (selected_by, swapped);
+    label.outcome = RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
+    label.reason = (char *) (uintptr_t) reason;
+    Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
+    result.audit = &label;
+    wire_pack (&result.base, out);
+}
+
 static void pack_alone (Rulemill__Label *label, buf_t *out)
 {
     Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;

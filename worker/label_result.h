@@ -29,6 +29,9 @@ void label_result_cell (bool side_a, uint32_t place, const cell_t *cell, buf_t *
 // Behind the label of an audited pair: the one by exhaustive selection.
 void label_result_audit (const label_made_t *made, buf_t *out);
 
+// Behind such a label, where the other one could not be made.
+void label_result_unaudited (const char *selected_by, bool swapped, const char *reason, buf_t *out);
+
 // The same for a pair of equal responses, and for one that can't be judged.
 void label_result_identical (const char *selected_by, bool swapped, buf_t *out);
 typedef struct { const char *reason, *raw; bool too_long; } label_failure_t;        // raw NULL: nothing was answered

@@ -84,6 +84,7 @@ static void response_free (label_response_t *response)
     free_texts (response);
     free (response->cells);
     free (response->need);
+    free (response->unanswered);
     free (response->failure);
     free (response->raw);
     free (response->waiting);
@@ -115,11 +116,32 @@ void label_lease_rest (label_table_t *table, label_lease_t *lease)
     free (lease);
 }
 
+void label_response_failed (const label_table_t *table, label_response_t *response, const label_unanswered_t *unanswered)
+{
+    bool whole = unanswered->cell == 0 || unanswered->cell > table->n_cells;
+    if (response->failure && response->unanswered == NULL)
+        return;
+    free (response->failure);
+    free (response->raw);
+    response->failure = mem_string (unanswered->why);
+    response->raw = unanswered->raw ? mem_string (unanswered->raw) : NULL;
+    response->too_long = unanswered->too_long;
+    if (whole) {
+        free (response->unanswered);
+        response->unanswered = NULL;
+        return;
+    }
+    if (response->unanswered == NULL)
+        response->unanswered = mem_zero (table->n_cells, sizeof *response->unanswered);
+    response->unanswered [unanswered->cell - 1] = true;
+}
+
 bool label_response_wanted (const label_response_t *response)
 {
     for (size_t i = 0; i < response->n_waiting; i++) {
         const label_item_t *item = response->waiting [i];
-        if (item->side [item->side [0] == response]->failure == NULL)
+        const label_response_t *other = item->side [item->side [0] == response];
+        if (!item->doomed && (other->failure == NULL || other->unanswered))
             return true;
     }
     return false;
@@ -214,6 +236,7 @@ void label_item_drop (label_table_t *table, label_item_t **item)
     HASH_DEL (table->items, *item);
     free ((*item)->chosen);
     free ((*item)->failure);
+    free ((*item)->unaudited);
     free (*item);
     *item = NULL;
     lease->items--;

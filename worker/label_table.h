@@ -36,7 +36,8 @@ struct label_response {
     judge_question_t question;
     bool asked;                     // it is in flight
     bool answered;                  // it has come back and stands in the table's list
-    char *failure;                  // why the judge can't answer; NULL
+    char *failure;                  // why the judge can't answer, which it said last; NULL
+    bool *unanswered;               // n_cells that it can't answer; NULL where there is a failure: none of them
     char *raw;                      // what it answered then; NULL
     bool too_long;                  // for the judge
     bool gave_up;                   // its repeats can't be judged and are waited for no more
@@ -56,6 +57,8 @@ struct label_item {
     bool swapped;
     bool again;                     // the layers of repeats are needed too
     bool labelled;                  // its result was sent
+    bool doomed;                    // it is to be set aside once what is in flight for it has come
+    char *unaudited;                // why not every rule could be judged of a pair that is audited; NULL
     Rulemill__LabelHow how;
     uint32_t *chosen;               // rules that an adapter foresees for it; NULL where the policy says which
     size_t n_chosen;
@@ -109,6 +112,10 @@ label_item_t *label_item_new (label_table_t *table, label_lease_t *lease, uint64
 // It waits no more. keep: its sides and known cells stay, to be computed from again.
 void label_item_labelled (label_table_t *table, label_item_t *item, bool keep);
 void label_item_drop (label_table_t *table, label_item_t **item);
+
+// The judge has no answer for this cell (1 + its place), or for the whole response (0), and why; raw may be NULL.
+typedef struct { uint32_t cell; const char *why, *raw; bool too_long; } label_unanswered_t;
+void label_response_failed (const label_table_t *table, label_response_t *response, const label_unanswered_t *unanswered);
 
 // Does any item wait for cells of the response that will not be set aside for its other one?
 bool label_response_wanted (const label_response_t *response);

@@ -26,7 +26,7 @@ The script is a JSON object, each key optional:
   ratelimit   {"requests": N, "window_s": S}: x-ratelimit-* headers, 429 past it
   rules       a list of {"when": {...}, "do": NAME, ...}: the first that matches is done instead of an answer
 
-`when`, all of which must hold: from, to (number of the chat, from 1), every (n-th), body (a part of it), path (a part of it; then
+`when`, all of which must hold: from, to (number of the chat, from 1), every (n-th), body (a part of it, or a list of parts), path (a part of it; then
 not only chats), share (of the chats, by the seed), times (at most so often), after_s, until_s (since the first chat).
 
 `do`: bad_request 400, unauthorized 401, not_found 404, timeout 408, too_large 413, rate_limited 429, error 500, loading 503 (each
@@ -139,7 +139,8 @@ class Server:
             return False
         if number < when.get("from", number) or number > when.get("to", number) or number % when.get("every", 1):
             return False
-        if "body" in when and when["body"].encode() not in body:
+        parts = when.get("body", [])
+        if any(part.encode() not in body for part in ([parts] if isinstance(parts, str) else parts)):
             return False
         if self.done_by_rule[index] >= when.get("times", float("inf")):
             return False

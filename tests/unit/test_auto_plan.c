@@ -85,15 +85,57 @@ static void test_small_corpus_grows (void **state)
     fixture_t f = begin (2000, true);
     assert_true (f.record->too_small);
     assert_false (auto_grown (&f.recipe, f.record, 2000, 2000));
-    assert_false (auto_grown (&f.recipe, f.record, 2900, 2900));
+    assert_true (auto_grown (&f.recipe, f.record, 2900, 2900));
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE);
+    assert_non_null (strstr (f.record->reason, "2900 pairs, fewer than 3000"));
     assert_true (auto_grown (&f.recipe, f.record, 50000, 50000));
     assert_int_equal (f.record->stage, RULEMILL__AUTO_STAGE__AUTO_SAMPLE);
-    assert_int_equal (f.record->exhaustive_below, 2000);
+    assert_int_equal (f.record->step, 1);
+    assert_int_equal (f.record->exhaustive_below, 2900);
     assert_float_equal (share_of (f.record->sample_threshold), 0.02, 1e-9);
     assert_int_equal (f.record->pairs, 50000);
     end (&f);
     f = begin (1000, false);            // it costs nothing however large
     assert_false (auto_grown (&f.recipe, f.record, 50000, 50000));
+    end (&f);
+}
+
+// What was declined is looked at again when the corpus has room for the next sample; what was labelled stays exhaustive.
+static void test_declined_and_grown (void **state)
+{
+    (void) state;
+    fixture_t f = begin (10000, true);
+    train (&f, 0.7, 0.6);
+    train (&f, 0.8, 0.7);
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE);
+    assert_non_null (strstr (f.record->reason, "looked at again with 12000 pairs"));
+    assert_false (auto_grown (&f.recipe, f.record, 10000, 10000));
+    assert_true (auto_grown (&f.recipe, f.record, 11000, 11000));
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE);
+    assert_int_equal (auto_block_end (&f.recipe, f.record, 11000), 11000);
+    assert_true (auto_grown (&f.recipe, f.record, 40000, 40000));
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_UNDECIDED);
+    assert_int_equal (f.record->step, 3);
+    assert_int_equal (f.record->exhaustive_below, 11000);
+    assert_float_equal (share_of (f.record->sample_threshold), 0.1, 1e-9);
+    train (&f, 0.95, 0.95);
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_ADAPTER);
+    assert_int_equal (f.record->n_adapter, 1);
+    end (&f);
+}
+
+// A limit's prompts were declined: lifted, the other prompts are looked at again, of all pair numbers.
+static void test_declined_under_a_limit (void **state)
+{
+    (void) state;
+    auto_recipe_t recipe = auto_recipe_default ();
+    fixture_t f = { .recipe = recipe, .record = auto_begin (&recipe, 4000, 50000) };
+    train (&f, 0.7, 0.6);               // 2,000 would be over a third
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE);
+    assert_true (auto_grown (&recipe, f.record, 50000, 50000));
+    assert_int_equal (f.record->step, 2);
+    assert_int_equal (f.record->exhaustive_below, 0);
+    assert_int_equal (f.record->position, 0);
     end (&f);
 }
 
@@ -374,7 +416,8 @@ static void test_reports (void **state)
 int main (void)
 {
     const struct CMUnitTest tests [] = {
-        cmocka_unit_test (test_free_judge), cmocka_unit_test (test_panel), cmocka_unit_test (test_small_corpus), cmocka_unit_test (test_small_corpus_grows), cmocka_unit_test (test_a_trial_before),
+        cmocka_unit_test (test_free_judge), cmocka_unit_test (test_panel), cmocka_unit_test (test_small_corpus), cmocka_unit_test (test_small_corpus_grows), cmocka_unit_test (test_declined_and_grown),
+        cmocka_unit_test (test_declined_under_a_limit), cmocka_unit_test (test_a_trial_before),
         cmocka_unit_test (test_the_share_shrinks), cmocka_unit_test (test_a_limit_is_lifted), cmocka_unit_test (test_state_is_written_and_read),
         cmocka_unit_test (test_sample_doubles_until_flat), cmocka_unit_test (test_never_good_enough), cmocka_unit_test (test_accepted_all_the_same),
         cmocka_unit_test (test_accepted_when_it_is_known), cmocka_unit_test (test_audit_share),
