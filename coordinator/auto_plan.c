@@ -70,6 +70,14 @@ status_t auto_recipe_read (const char *text, auto_recipe_t *out, fault_t *fault)
     return good ? OK : fault_set (fault, ERR_FORMAT, "the recipe of policy auto can't be read: %.200s; use the version of rulemill that began the run", text);
 }
 
+static bool read_count (const json_value_t *object, const char *key, uint64_t *out)
+{
+    int64_t value;
+    bool good = json_int (json_get (object, key), &value) && value >= 0;
+    *out = good ? (uint64_t) value : 0;
+    return good;
+}
+
 static bool read_share (const json_value_t *object, const char *key, double *out)
 {
     return json_double (json_get (object, key), out) && *out >= 0 && *out <= 1;
@@ -82,7 +90,7 @@ status_t auto_trained_read (const char *report, size_t len, auto_trained_t *out,
     *out = (auto_trained_t) { 0 };
     status_t status = json_parse (doc, report, len, &root, fault);
     const json_value_t *agreement = status == OK ? json_get (root, "agreement") : NULL;
-    bool good = status == OK && read_whole (root, "train_pairs", &out->train_pairs) && read_whole (root, "held_out_pairs", &out->held_out_pairs)
+    bool good = status == OK && read_count (root, "train_pairs", &out->train_pairs) && read_count (root, "held_out_pairs", &out->held_out_pairs)
              && read_share (agreement, "value", &out->agreement) && read_share (agreement, "low", &out->low)
              && read_share (agreement, "high", &out->high) && read_share (root, "agreement_half", &out->agreement_half);
     json_doc_destroy (&doc);
@@ -281,6 +289,22 @@ static void take_adapter (const auto_recipe_t *recipe, Rulemill__AutoRecord *rec
     choose (record, RULEMILL__AUTO_CHOICE__AUTO_ADAPTER, &reason);
 }
 
+static void decline (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, const auto_trained_t *trained)
+{
+    buf_t reason = { 0 };
+    bool known = trained->train_pairs > 0 && trained->held_out_pairs > 0;
+    if (known)
+        buf_printf (&reason, "with %" PRIu64 " pairs to learn from, the adapter's labels agree with exhaustive ones in %.1f %% (95 %% interval %.1f "
+                    "to %.1f), under the %.1f wanted", trained->train_pairs, 100 * trained->agreement, 100 * trained->low, 100 * trained->high,
+                    100 * recipe->min_agreement);
+    else
+        buf_printf (&reason, "the sampled pairs are of too few prompts to learn from some and to hold an adapter against others");
+    buf_printf (&reason, ", and a larger sample would be over %.0f %% of the corpus; it is looked at again with %.0f pairs%s",
+                100 * recipe->sample_share, pairs_for (recipe, record->step + 1),
+                known ? ", or --accept-adapter --new-run takes it all the same" : "");
+    choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
+}
+
 void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, const auto_trained_t *trained,
                    const char *report, const uint8_t *digest)
 {
@@ -288,7 +312,8 @@ void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, co
     buf_t said = { 0 };
     buf_add_str (&said, report);
     set_text (&record->sample_report, &said);
-    bool good = trained->agreement >= recipe->min_agreement, enough = good || recipe->accept;
+    bool known = trained->train_pairs > 0 && trained->held_out_pairs > 0, good = known && trained->agreement >= recipe->min_agreement;
+    bool enough = good || (known && recipe->accept);
     bool flat = trained->agreement - trained->agreement_half < recipe->flat_gain;
     bool told = trained->high - trained->low <= FLAT_INTERVAL;       // a few held-out pairs look flat by chance
     bool again = record->choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER;
@@ -300,13 +325,7 @@ void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, co
         take_adapter (recipe, record, trained, report, digest);
         return;
     }
-    buf_t reason = { 0 };
-    buf_printf (&reason, "with %" PRIu64 " pairs to learn from, the adapter's labels agree with exhaustive ones in %.1f %% (95 %% interval %.1f "
-                "to %.1f), under the %.1f wanted, and a larger sample would be over %.0f %% of the corpus; it is looked at again with %.0f pairs, or "
-                "--accept-adapter --new-run takes it all the same",
-                trained->train_pairs, 100 * trained->agreement, 100 * trained->low, 100 * trained->high, 100 * recipe->min_agreement,
-                100 * recipe->sample_share, pairs_for (recipe, record->step + 1));
-    choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
+    decline (recipe, record, trained);
 }
 
 // --- blocks ----------------------------------------------------------------

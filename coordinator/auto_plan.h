@@ -37,7 +37,7 @@ auto_recipe_t auto_recipe_default (void);
 void auto_recipe_write (const auto_recipe_t *recipe, buf_t *out);       // a JSON object in a fixed form
 status_t auto_recipe_read (const char *text, auto_recipe_t *out, fault_t *fault) MUST_USE;
 
-// What a training says of an adapter on prompts that it has not seen: shares, 0 to 1.
+// What a training says of an adapter on prompts that it has not seen: shares, 0 to 1. With no pairs to learn from, or none held out, it says nothing.
 typedef struct {
     double agreement, low, high;    // of its labels with exhaustive ones, 95 % interval by prompt
     double agreement_half;          // of one trained on half of the prompts

@@ -300,7 +300,8 @@ static status_t make_kind (job_t *job, bool dry, kind_t **out, fault_t *fault)
     const kind_label_options_t kind = {
         .store = job->store, .run = job->run.record, .pool = job->run.pool, .limit = o->limit,
         .stored_cells = o->return_cells || o->scores != NULL || strcmp (job->run.record->spec->judge, "replay") == 0,
-        .second_copies = !o->judge_costly, .costs = !spend_is_zero (&o->budget), .judges = o->judges, .n_judges = o->n_judges, .served_adapter = o->served_adapter,
+        .second_copies = !o->judge_costly, .costs = !spend_is_zero (&o->budget) && !o->no_calls, .judges = o->judges, .n_judges = o->n_judges,
+        .served_adapter = o->served_adapter,
         .program = o->program, .dir = o->dir, .dry = dry, .repeats = o->repeats, .repeat_share = o->repeat_share
     };
     return kind_label_new (&kind, out, fault);
@@ -340,7 +341,7 @@ static status_t make_serve (job_t *job, fault_t *fault)
         return status;
     serve_options_t serve = {
         .store = job->store, .hub = job->hub, .kind = job->kind, .run_number = job->run.record->number,
-        .beat_ms = o->beat_ms, .hang_ms = o->hang_ms, .attempts_max = o->attempts_max, .window = o->window_pairs, .budget = o->budget,
+        .beat_ms = o->beat_ms, .hang_ms = o->hang_ms, .attempts_max = o->attempts_max, .window = o->window_pairs, .budget = o->budget, .no_calls = o->no_calls,
         .reconcile_ms = o->judge_costly && o->local_workers == 0 ? RECONCILE_MS : 0,
         .start = start_children, .tick = job_tick, .turn = job_turn, .fds = job_fds, .ctx = job
     };

@@ -86,6 +86,7 @@ typedef struct {
     const char *judge_note;
     const char *currency;           // of its cost, for messages; NULL: none
     spend_t budget;                 // of a judge that costs, over all workers and starts of the run; 0 in a unit: no limit
+    bool no_calls;                  // label what stored cells suffice for, and end with ERR_LIMIT where the judge has to be asked
     uint64_t limit;                 // label a seeded sample of this many prompts; 0: all
 
     // service

@@ -23,6 +23,7 @@ typedef struct {
     uint32_t window;            // items; 0: 262144
     unsigned reconcile_ms;      // no lease before then: workers of an earlier start bring what they did meanwhile; 0: at once
     spend_t budget;             // 0 in a unit: no limit
+    bool no_calls;              // the budget is what is spent already
     // Start local workers; called once, when there is first something to lease. NULL: none of its own. The answer is
     // owned by serve from then on.
     children_t *(*start) (void *ctx);

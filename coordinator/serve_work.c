@@ -172,7 +172,10 @@ status_t work_begin_phase (serve_t *serve, fault_t *fault)
     serve->retry_from = 0;
     serve->retry_open = true;
     serve->in_phase = true;
-    return budget_open (&serve->budget, serve->options.store, serve->options.run_number, &serve->options.budget, fault);
+    status_t status = budget_open (&serve->budget, serve->options.store, serve->options.run_number, &serve->options.budget, fault);
+    if (serve->options.no_calls)
+        serve->budget.limit.unit [SPEND_CALLS] = serve->budget.spent.unit [SPEND_CALLS];
+    return status;
 }
 
 void work_take_back (serve_t *serve)

@@ -325,6 +325,11 @@ static void write_share (const char *key, interval_t share, buf_t *out)
                 none || loose ? 0 : share.low, none ? 0 : loose ? 1 : share.high);
 }
 
+void adapter_train_nothing (buf_t *report)
+{
+    buf_add_str (report, "{\"train_pairs\":0,\"held_out_pairs\":0,\"agreement\":{\"value\":0,\"low\":0,\"high\":1},\"agreement_half\":0}\n");
+}
+
 status_t adapter_train_report (const char *dir, const opened_t *opened, const config_t *config, const buf_t *bytes,
                                const adapter_told_t *told, buf_t *report, fault_t *fault)
 {

@@ -31,6 +31,7 @@ status_t adapter_train (const char *dir, const opened_t *opened, const config_t 
 // The last two are of all pairs that exhaustive selection labelled: what a label's rules take, beside all rules.
 // agreement is that of labels with exhaustive selection's. Where no prompt was kept, all is 0, an interval with one prompt
 // reaches from 0 to 1, and agreement_half is 0 where half of the prompts are none. bytes is the adapter.
+void adapter_train_nothing (buf_t *report);     // the same of a sample from which nothing can be learnt
 status_t adapter_train_report (const char *dir, const opened_t *opened, const config_t *config, const buf_t *bytes,
                                const adapter_told_t *told, buf_t *report, fault_t *fault) MUST_USE;
 

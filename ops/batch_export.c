@@ -6,12 +6,14 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "coordinator/auto_run.h"
 #include "coordinator/kind_label.h"
 #include "ops/batch_cells.h"
 #include "ops/batch_files.h"
+#include "worker/label_read.h"
 #include "worker/label_setup.h"
 
-enum { LOOK_AHEAD = 1024 };
+enum { LOOK_AHEAD = 1024, BLOBS_MAX = 2 + AUTO_RETRAININGS_MAX };
 
 // A response of the prompt in hand.
 typedef struct {
@@ -24,7 +26,9 @@ typedef struct {
     batch_run_t *run;
     store_t *store;
     kind_t *kind;
+    const Rulemill__JudgeSetup *judge;
     label_setup_t setup;
+    bool has_setup;
     bool *need;                     // [n_rules] of the pair in hand
     uint8_t *written;               // a bit for each response and rule
     uint64_t responses;
@@ -34,45 +38,64 @@ typedef struct {
     uint64_t prompt;                // whose pairs are being gathered
     wanted_t *wanted;
     Rulemill__PromptRecord *text;
-    buf_t prefix, body, line;
+    buf_t prefix, body, line, item;
 } export_t;
 
 // --- the run's rules -------------------------------------------------------
 
+static void free_blobs (worker_blob_t *blobs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free ((void *) (uintptr_t) blobs [i].bytes);
+}
+
+// What a worker of the present phase is given: the pool, and the adapters that there are.
+static status_t read_blobs (export_t *self, worker_blob_t blobs [BLOBS_MAX], size_t *n, fault_t *fault)
+{
+    digest_t digests [BLOBS_MAX];
+    size_t count = self->kind->class->blobs (self->kind, digests, BLOBS_MAX);
+    status_t status = OK;
+    for (*n = 0; *n < count && status == OK; ) {
+        buf_t bytes = { 0 };
+        bool found = false;
+        status = record_get_blob (self->store, &digests [*n], &bytes, &found, fault);
+        if (status == OK && !found)
+            status = fault_set (fault, ERR_CORRUPT, "the rule pool or an adapter of the run is missing from the store; restore it from a backup");
+        blobs [*n] = (worker_blob_t) { .digest = digests [*n], .bytes = bytes.data, .len = bytes.len };
+        ++*n;
+    }
+    return status;
+}
+
 static status_t read_setup (export_t *self, fault_t *fault)
 {
-    const Rulemill__RunRecord *run = self->run->opened.run;
-    worker_blob_t blob = { .digest = { { 0 } } };
-    buf_t setup = { 0 }, yaml = { 0 };
-    bool found = false;
-    memcpy (blob.digest.b, run->pool_blob.data, DIGEST_BYTES);      // cmd_open has held its length
-    status_t status = record_get_blob (self->store, &blob.digest, &yaml, &found, fault);
-    blob.bytes = (void *) yaml.data;
-    blob.len = yaml.len;
+    worker_blob_t blobs [BLOBS_MAX];
+    size_t n = 0;
+    buf_t setup = { 0 };
+    status_t status = read_blobs (self, blobs, &n, fault);
     self->kind->class->setup (self->kind, &setup);
     if (status == OK)
-        status = label_setup_read (&self->setup, setup.data, setup.len, &blob, found ? 1 : 0, fault);
+        status = label_setup_read (&self->setup, setup.data, setup.len, blobs, n, fault);
+    self->has_setup = status == OK;
     buf_free (&setup);
-    buf_free (&yaml);
+    free_blobs (blobs, n);
     return status;
 }
 
 static status_t begin (export_t *self, const batch_export_options_t *options, fault_t *fault)
 {
     batch_run_t *run = self->run;
-    const Rulemill__JudgeSetup *judge = &run->judge.message;
+    self->judge = &run->judge.message;
     const kind_label_options_t kind = {
         .store = self->store, .run = run->opened.run, .pool = run->opened.pool, .stored_cells = true, .limit = options->limit,
         .dir = run->dir,
-        .judges = &judge, .n_judges = 1
+        .judges = &self->judge, .n_judges = 1
     };
     if (strcmp (run->opened.run->spec->policy, policy_name (POLICY_ADAPTER)) == 0)
         return fault_set (fault, ERR_USAGE, "the rules of each pair of this run are foreseen while it is labelled, so what to ask is not known before; go on "
                           "with rulemill label --out %s, or begin a run of another policy", run->dir);
     Rulemill__CorpusState *corpus = NULL;
     status_t status = kind_label_new (&kind, &self->kind, fault);
-    if (status == OK)
-        status = read_setup (self, fault);
     if (status == OK)
         status = record_get_corpus (self->store, &corpus, fault);
     if (status != OK)
@@ -102,12 +125,14 @@ static void forget_prompt (export_t *self)
 static void end (export_t *self)
 {
     forget_prompt (self);
-    label_setup_free (&self->setup);
+    if (self->has_setup)
+        label_setup_free (&self->setup);
     kind_label_destroy (&self->kind);
     batch_files_destroy (&self->files);
     buf_free (&self->prefix);
     buf_free (&self->body);
     buf_free (&self->line);
+    buf_free (&self->item);
     free (self->written);
     free (self->need);
 }
@@ -250,6 +275,48 @@ static void want (export_t *self, uint64_t response)
         one->need [i] |= self->need [i];
 }
 
+// The rules that the adapter foresees, as a worker does from the same message.
+static status_t foresee (export_t *self, const label_body_t *body, fault_t *fault)
+{
+    size_t rules = self->run->opened.pool->count;
+    if (self->setup.choice == NULL && body->n_chosen == 0)
+        return fault_set (fault, ERR_USAGE, "this run's adapter is served: it foresees rules while label works, and files can't ask it");
+    if (body->n_chosen > 0) {               // by a served one
+        memset (self->need, 0, rules * sizeof *self->need);
+        for (size_t i = 0; i < body->n_chosen; i++)
+            self->need [body->chosen [i] < rules ? body->chosen [i] : 0] = true;
+        return OK;
+    }
+    uint32_t *chosen = mem_new ((self->setup.select.top + 1) * sizeof *chosen);
+    bool whole = body->adapter < label_choice_count (self->setup.choice) && body->prompt && body->text [0] && body->text [1];
+    size_t n = whole ? label_choice_foresee (self->setup.choice, body->adapter, &body->prompt_key, body->prompt, body->text [0],
+                                             body->text [1], chosen) : 0;
+    memset (self->need, 0, rules * sizeof *self->need);
+    for (size_t i = 0; i < n; i++)
+        self->need [chosen [i]] = true;
+    free (chosen);
+    return whole ? OK : fault_set (fault, ERR_CORRUPT, "a pair's texts or adapter are missing from the store; restore it from a backup");
+}
+
+static status_t need_of (export_t *self, uint64_t item, const content_key_t *key, fault_t *fault)
+{
+    content_key_t none = { { 0 } };
+    selection_need (&self->setup.select, &none, key, self->need);
+    if (self->setup.choice == NULL && self->setup.policy != POLICY_ADAPTER)
+        return OK;
+    label_body_t body;
+    buf_clear (&self->item);
+    status_t status = self->kind->class->body (self->kind, item, true, &self->item, fault);
+    if (status == OK)
+        status = label_body_read (&body, self->item.data, self->item.len, label_layers_cells (&self->setup.layers), fault);
+    if (status != OK)
+        return status;
+    if (body.how != RULEMILL__LABEL_HOW__HOW_AUDIT && label_setup_foresees (&self->setup, body.how))
+        status = foresee (self, &body, fault);
+    label_body_free (&body);
+    return status;
+}
+
 static status_t add_pair (export_t *self, const due_t *due, fault_t *fault)
 {
     if (due->state != DUE_LEASE)
@@ -263,9 +330,11 @@ static status_t add_pair (export_t *self, const due_t *due, fault_t *fault)
     if (status == OK && (pair == NULL || pair->key.len != KEY_BYTES))
         status = fault_set (fault, ERR_CORRUPT, "pair %llu is missing from the store; restore it from a backup", (unsigned long long) due->item);
     if (status == OK) {
-        content_key_t key, prompt = { { 0 } };
+        content_key_t key;
         memcpy (key.b, pair->key.data, KEY_BYTES);
-        selection_need (&self->setup.select, &prompt, &key, self->need);
+        status = need_of (self, due->item, &key, fault);
+    }
+    if (status == OK) {
         self->prompt = due->group;
         want (self, pair->response_a);
         want (self, pair->response_b);
@@ -283,6 +352,14 @@ static status_t add_pairs (export_t *self, const due_t *due, size_t n, fault_t *
     return status;
 }
 
+// The policy auto goes on in phases: what comes after this one is not known yet.
+static void look_at_phase (export_t *self, const phase_t *phase, bool found)
+{
+    auto_state_t state;
+    bool rest = strncmp (phase->name, AUTO_PHASE_REST, strlen (AUTO_PHASE_REST)) == 0;
+    self->report->more_phases = found && kind_label_auto (self->kind, &state) && !(rest && phase->end == phase->items);
+}
+
 static status_t walk (export_t *self, fault_t *fault)
 {
     due_t *due = mem_zero (LOOK_AHEAD, sizeof *due);
@@ -290,6 +367,9 @@ static status_t walk (export_t *self, fault_t *fault)
     bool found = false;
     size_t n = 0;
     status_t status = self->kind->class->phase (self->kind, &phase, &found, fault);
+    if (status == OK)
+        status = read_setup (self, fault);
+    look_at_phase (self, &phase, found);
     for (uint64_t from = phase.low_water; status == OK && found && from < phase.end; ) {
         status = self->kind->class->due (self->kind, &phase, from, due, LOOK_AHEAD, &n, &from, fault);
         if (status == OK)

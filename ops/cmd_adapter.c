@@ -78,9 +78,14 @@ static status_t learn_and_write (const task_t *task, const opened_t *opened, ada
 {
     buf_t bytes = { 0 }, report = { 0 };
     status_t status = adapter_train (task->dir, opened, task->config, &bytes, told, fault);
+    bool nothing = status == ERR_NOT_FOUND && told->lacking == 0 && task->report;     // a sample of hardly any prompts: that is its result
+    if (nothing)
+        status = OK;
     if (status == OK)
         status = write_file (task->out, bytes.data, bytes.len, fault);
-    if (status == OK && task->report)
+    if (status == OK && nothing)
+        adapter_train_nothing (&report);
+    else if (status == OK && task->report)
         status = adapter_train_report (task->dir, opened, task->config, &bytes, told, &report, fault);
     if (status == OK && task->report)
         status = write_file (task->report, report.data, report.len, fault);

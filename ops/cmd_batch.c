@@ -23,7 +23,9 @@ const cli_flag_t cmd_batch_flags [] = {
 static status_t say_exported (const char *dir, const batch_export_report_t *report, const char *folder, fault_t *fault)
 {
     buf_t text = { 0 };
-    if (report->requests == 0)
+    if (report->requests == 0 && report->more_phases)
+        buf_printf (&text, "nothing is missing of this phase of policy auto: rulemill label --out %s --no-calls goes on, then export again\n", dir);
+    else if (report->requests == 0)
         buf_printf (&text, "nothing is missing: rulemill label --out %s makes no call%s\n", dir,
                     report->hopeless ? " but for what could not be read" : "");
     else {
@@ -36,6 +38,8 @@ static status_t say_exported (const char *dir, const batch_export_report_t *repo
         progress_count (&text, report->bytes);
         buf_printf (&text, " bytes: %s/batch-*.jsonl\nthen: rulemill judge batch-import %s RESULTS...\n", folder, dir);
     }
+    if (report->requests > 0 && report->more_phases)
+        buf_printf (&text, "these are of the present phase of policy auto; then rulemill label --out %s --no-calls goes on, then export again\n", dir);
     if (report->hopeless > 0) {
         progress_count (&text, report->hopeless);
         buf_add_str (&text, " left out, as their answers could not be read before; label asks these of the server\n");

@@ -108,7 +108,7 @@ void outcome_lengths (const outcome_t *outcome, uint64_t *longer, uint64_t *shor
 
 bool outcome_budget_out (const outcome_t *outcome)
 {
-    return outcome->status == ERR_LIMIT && !spend_is_zero (&outcome->budget) && outcome->job.last.stage == STAGE_LABEL;
+    return outcome->status == ERR_LIMIT && (outcome->no_calls || !spend_is_zero (&outcome->budget)) && outcome->job.last.stage == STAGE_LABEL;
 }
 
 // Only a judge that is asked over the network changes its mind about its workers.

@@ -15,6 +15,7 @@ typedef struct {
     const char *judge;              // "lexicon"
     const char *judge_note;         // what people read: "lexicon (embedded baseline, ...)", "openai: MODEL"
     spend_t budget;                 // 0 in a unit: no limit
+    bool no_calls;                  // nothing was to be asked
     const char *currency;
     const char *config;             // resolved, YAML
     int64_t began_s, ended_s;       // wall clock

@@ -76,6 +76,9 @@ static status_t budget_out (const outcome_t *outcome, fault_t *fault)
 {
     static const char *const flags [SPEND_UNITS] = { "--max-calls", "--max-tokens", "--max-cost" };
     spend_unit_t unit = outcome->job.last.lacking;
+    if (outcome->no_calls)
+        return fault_set (fault, ERR_STOPPED, "what the store has answers for is labelled in %s; for the rest the judge has to be asked: rulemill "
+                          "judge batch-export %s --to FOLDER, or the same command without --no-calls", outcome->dir, outcome->dir);
     buf_t limit = { 0 };
     if (unit == SPEND_COST) {
         progress_money (&limit, outcome->budget.unit [unit]);
@@ -182,7 +185,7 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
     job_options_t *job = setup_job (setup);
     outcome_t outcome = {
         .dir = job->dir, .judge = setup_config (setup)->judge.name, .judge_note = job->judge_note, .config = job->config,
-        .budget = job->budget, .currency = setup_config (setup)->judge.currency,
+        .budget = job->budget, .no_calls = job->no_calls, .currency = setup_config (setup)->judge.currency,
         .several = job->n_judges > 1 || job->repeat_share > 0
     };
     // What costs nothing is told before the corpus is read.

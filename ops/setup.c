@@ -404,6 +404,7 @@ static status_t fill (setup_t *setup, const cli_t *cli, bool local, fault_t *fau
     if (status == OK && !setup->job.no_export)
         status = named_files_check_sign (setup->config->export.sign, fault);
     setup->job.plan_only = cli_has (cli, "--plan");
+    setup->job.no_calls = cli_has (cli, "--no-calls");
     setup->job.dry_run = cli_has (cli, "--dry-run");
     return status;
 }

@@ -45,6 +45,7 @@ const cli_flag_t setup_job_flags [] = {
     { "--no-export", NULL, "stop after labelling", NULL, false },
     { "--dry-run", NULL, "read the corpus and say what labelling would ask, use and cost; begin and judge nothing", NULL, false },
     { "--plan", NULL, "the same, and begin the run (for judge batch-export)", NULL, false },
+    { "--no-calls", NULL, "label by what the store has of the judge's answers, and stop where it has to be asked", NULL, false },
     { "--json", NULL, "the summary as one JSON object", NULL, false },
     { "--quiet", NULL, "no progress and no notes, errors alone", NULL, false },
     { 0 }

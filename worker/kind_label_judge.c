@@ -193,7 +193,7 @@ void kind_label_ask (worker_kind_t *kind, label_response_t *response)
     if (kind->unfit || response->lease->over || response->lease->revoked || response->asked || response->answered
         || (response->failure && response->unanswered == NULL) || !label_response_wanted (response))
         return;
-    if (missing_rules (kind, response) == 0)
+    if (missing_rules (kind, response) == 0 || label_lease_is_out (response->lease))
         return;
     response->question = (judge_question_t) {
         .prompt = response->prompt->text, .response = response->text, .need = response->need,

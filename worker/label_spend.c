@@ -21,6 +21,15 @@ judge_leave_t label_lease_leave (label_lease_t *lease, const spend_t *bound)
     return JUDGE_MAY;
 }
 
+bool label_lease_is_out (label_lease_t *lease)
+{
+    if (!lease->granted || lease->left.unit [SPEND_CALLS] > 0 || lease->flying > 0)
+        return false;
+    lease->need = spend_of (1, 0, 0);
+    lease->over = true;
+    return true;
+}
+
 // What a request did not use of its bound is there for others.
 void label_lease_used (label_lease_t *lease, const judge_used_t *used)
 {

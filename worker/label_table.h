@@ -132,6 +132,8 @@ void label_lease_grant (label_lease_t *lease, const spend_t *grant);    // the f
 // May a request that uses at most bound be sent? The bound is taken down then. Where too little is left, what is in flight is
 // waited for; where nothing is, the lease is over.
 judge_leave_t label_lease_leave (label_lease_t *lease, const spend_t *bound);
+// Nothing may be asked as no call is left and none is in flight: it is over, and nobody need look for the judge.
+bool label_lease_is_out (label_lease_t *lease);
 void label_lease_used (label_lease_t *lease, const judge_used_t *used);
 
 #endif

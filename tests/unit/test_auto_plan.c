@@ -271,6 +271,25 @@ static void test_accepted_all_the_same (void **state)
     end (&f);
 }
 
+// A sample of hardly any prompts says nothing of an adapter: not even an accepting user takes it.
+static void test_nothing_to_say (void **state)
+{
+    (void) state;
+    static const char none [] = "{\"train_pairs\":0,\"held_out_pairs\":0,\"agreement\":{\"value\":0,\"low\":0,\"high\":1},\"agreement_half\":0}";
+    fixture_t f = begin (4000, true);
+    f.recipe.accept = true;
+    f.recipe.min_agreement = 0;
+    auto_trained_t trained;
+    fault_t fault = { 0 };
+    assert_int_equal (auto_trained_read (none, sizeof none - 1, &trained, &fault), OK);
+    auto_sampled (f.record);
+    auto_trained (&f.recipe, f.record, &trained, none, digest_1);
+    assert_int_equal (f.record->choice, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE);
+    assert_int_equal (f.record->n_adapter, 0);
+    assert_non_null (strstr (f.record->reason, "too few prompts"));
+    end (&f);
+}
+
 // A few held-out pairs seem to say that more data does not help: a worse adapter than wanted is not taken on their word.
 static void test_accepted_when_it_is_known (void **state)
 {
@@ -405,7 +424,7 @@ static void test_reports (void **state)
     assert_float_equal (trained.low, 0.85, 1e-12);
     assert_int_equal (trained.train_pairs, 800);
     static const char *const bad [] = {
-        "", "{}", "[]", "{\"train_pairs\":800,\"held_out_pairs\":0,\"agreement\":{\"value\":0.9,\"low\":0.8,\"high\":1},\"agreement_half\":0.8}",
+        "", "{}", "[]", "{\"train_pairs\":800,\"held_out_pairs\":-1,\"agreement\":{\"value\":0.9,\"low\":0.8,\"high\":1},\"agreement_half\":0.8}",
         "{\"train_pairs\":800,\"held_out_pairs\":200,\"agreement\":{\"value\":1.5,\"low\":0.8,\"high\":1},\"agreement_half\":0.8}",
         "{\"train_pairs\":800,\"held_out_pairs\":200,\"agreement\":0.9,\"agreement_half\":0.8}",
     };
@@ -420,7 +439,7 @@ int main (void)
         cmocka_unit_test (test_declined_under_a_limit), cmocka_unit_test (test_a_trial_before),
         cmocka_unit_test (test_the_share_shrinks), cmocka_unit_test (test_a_limit_is_lifted), cmocka_unit_test (test_state_is_written_and_read),
         cmocka_unit_test (test_sample_doubles_until_flat), cmocka_unit_test (test_never_good_enough), cmocka_unit_test (test_accepted_all_the_same),
-        cmocka_unit_test (test_accepted_when_it_is_known), cmocka_unit_test (test_audit_share),
+        cmocka_unit_test (test_nothing_to_say), cmocka_unit_test (test_accepted_when_it_is_known), cmocka_unit_test (test_audit_share),
         cmocka_unit_test (test_blocks_and_retraining), cmocka_unit_test (test_last_block_decides_nothing),
         cmocka_unit_test (test_interval), cmocka_unit_test (test_recipe_text), cmocka_unit_test (test_reports),
     };
