@@ -305,20 +305,29 @@ bool asks_hungry (const asks_t *asks)
     return asks->n - asks->n_waiting < places + places / 8;
 }
 
+// The sooner of two times to wait, of which -1 is never.
+static int64_t sooner (int64_t a, int64_t b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 bool asks_step (asks_t *asks, int timeout_ms)
 {
     int64_t wait = wake_waiting (asks);
     if (asks->denied)
         deny_all (asks);
-    int64_t closed = send_ready (asks);
-    int64_t pause = timeout_ms;
-    if (wait >= 0 && wait < pause)
-        pause = wait;
-    if (closed >= 0 && closed < pause)
-        pause = closed;
+    int64_t pause = sooner (timeout_ms, sooner (wait, send_ready (asks)));
     if (asks->n > 0)
         http_step (asks->options.http, (int) pause);
     if (!asks->denied)
-        send_ready (asks);
+        asks->closed_ms = send_ready (asks);
     return asks->n > 0;
+}
+
+int64_t asks_timer_ms (const asks_t *asks)
+{
+    int64_t now = clock_ms (NULL), soonest = sooner (asks->closed_ms, http_timer_ms (asks->options.http));
+    for (const ask_t *ask = asks->waiting; ask; ask = ask->next)
+        soonest = sooner (soonest, ask->wait_until_ms > now ? ask->wait_until_ms - now : 0);
+    return soonest;
 }

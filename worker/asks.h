@@ -43,6 +43,9 @@ void asks_add (asks_t *asks, judge_question_t *question);
 // Send what may be sent, take what has come, for at most timeout_ms. False: nothing is in hand.
 bool asks_step (asks_t *asks, int timeout_ms);
 
+// How long asks_step has nothing to do unless a socket has (http_fd), as of its last call. -1: until one has.
+int64_t asks_timer_ms (const asks_t *asks);
+
 // Are there about as few questions in hand as places at the servers? More would be asked at once; rules of one response are not.
 bool asks_hungry (const asks_t *asks);
 

@@ -37,6 +37,7 @@ struct ask {
 
 struct asks {
     asks_options_t options;
+    int64_t closed_ms;          // how long nothing more could be sent when that was tried last; -1: until something ends
     json_doc_t *doc;
     ask_t *ready;               // may be sent, in this order
     ask_t *waiting;             // until a time

@@ -172,6 +172,11 @@ int http_fd (const http_t *http)
     return http_sockets_fd (http->sockets);
 }
 
+int64_t http_timer_ms (const http_t *http)
+{
+    return isinf (http->timer_s) ? -1 : (int64_t) ceil (fmin (fmax (http->timer_s - http_now_s (), 0), 3600) * 1e3);
+}
+
 static void take_out (http_t *http, http_call_t *call)
 {
     curl_multi_remove_handle (http->multi, call->easy);

@@ -63,6 +63,7 @@ void http_cancel (http_t *http, uint64_t request);      // done is not called
 // in flight. done may begin and cancel requests.
 unsigned http_step (http_t *http, int timeout_ms);
 int http_fd (const http_t *http);                       // readable when a socket of a request is ready
+int64_t http_timer_ms (const http_t *http);             // until http_step has something to do that no socket tells of; -1: never
 void http_destroy (http_t **http);                      // cancels what is in flight
 
 #endif

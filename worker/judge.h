@@ -63,7 +63,10 @@ typedef struct {
     void (*share) (judge_t *judge, unsigned workers);   // how many share its limits; 0: it has no part in them. NULL: there are none
     bool (*hungry) (const judge_t *judge);              // more questions could be asked now than there are. NULL: never
     void (*close) (judge_t *judge);
-    int (*fd) (const judge_t *judge);                   // readable when step has something to do at once; NULL: never known
+    // For who has several to wait for: readable when step has something to do at once, and after how many ms it has something to do
+    // that fd does not tell of (-1: never), as of its last call. NULL: never known.
+    int (*fd) (const judge_t *judge);
+    int64_t (*timer_ms) (const judge_t *judge);
 } judge_class_t;
 
 struct judge {

@@ -144,6 +144,11 @@ static int openai_fd (const judge_t *judge)
     return http_fd (((const self_t *) judge->self)->http);
 }
 
+static int64_t openai_timer_ms (const judge_t *judge)
+{
+    return asks_timer_ms (((const self_t *) judge->self)->asks);
+}
+
 static void openai_share (judge_t *judge, unsigned workers)
 {
     upstream_share (((self_t *) judge->self)->upstream, workers);
@@ -156,5 +161,5 @@ static bool openai_hungry (const judge_t *judge)
 
 const judge_class_t judge_openai_class = {
     .name = "openai", .costly = true, .open = openai_open, .ask = openai_ask, .step = openai_step,
-    .share = openai_share, .hungry = openai_hungry, .close = openai_close, .fd = openai_fd,
+    .share = openai_share, .hungry = openai_hungry, .close = openai_close, .fd = openai_fd, .timer_ms = openai_timer_ms,
 };

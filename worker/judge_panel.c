@@ -14,8 +14,7 @@
 #include "worker/judge.h"
 #include "worker/label_layers.h"
 
-// Members have timers of their own, which none of their sockets tells of: this is how late one may be.
-enum { WAIT_MS = 10, WORD_MS = 30000 };
+enum { WORD_MS = 30000, UNKNOWN_MS = 10 };      // UNKNOWN_MS: for a member that does not tell what it waits for
 
 typedef struct asked asked_t;
 typedef struct panel_judge panel_judge_t;
@@ -39,7 +38,7 @@ struct asked {
     asked_t *prev, *next;
 };
 
-typedef struct { panel_judge_t *panel; judge_t judge; } member_t;
+typedef struct { panel_judge_t *panel; judge_t judge; bool busy; } member_t;     // busy: as of its last step
 
 struct panel_judge {
     judge_t *face;              // whose sink is told
@@ -250,20 +249,27 @@ static void panel_ask (judge_t *judge, judge_question_t *question)
 static void step_all (panel_judge_t *self, int timeout_ms)
 {
     for (size_t m = 0; m < self->layers.panel.n_members; m++)
-        judge_step (&self->member [m].judge, timeout_ms);
+        self->member [m].busy = judge_step (&self->member [m].judge, timeout_ms);
 }
 
-// Until a member has something to do.
+// Until a member has something to do: at a socket, or by a timer of its own. One with nothing in hand would not look at its socket,
+// which may be ready all the same (its server closed a connection that was kept).
 static void wait_for_any (const panel_judge_t *self, int timeout_ms)
 {
     struct pollfd fds [LIMIT_JUDGES];
     nfds_t n = 0;
     for (size_t m = 0; m < self->layers.panel.n_members; m++) {
         const judge_t *judge = &self->member [m].judge;
-        if (judge->class->fd)
+        if (!self->member [m].busy)
+            continue;
+        bool tells = judge->class->fd && judge->class->timer_ms;
+        int64_t timer_ms = tells ? judge->class->timer_ms (judge) : UNKNOWN_MS;
+        if (tells)
             fds [n++] = (struct pollfd) { .fd = judge->class->fd (judge), .events = POLLIN };
+        if (timer_ms >= 0 && timer_ms < timeout_ms)
+            timeout_ms = (int) timer_ms;
     }
-    poll (fds, n, timeout_ms < WAIT_MS ? timeout_ms : WAIT_MS);
+    poll (fds, n, timeout_ms);
 }
 
 static bool panel_step (judge_t *judge, int timeout_ms)
