@@ -13,13 +13,17 @@ static bool returns_cells (const worker_kind_t *kind)
 
 // --- labels ----------------------------------------------------------------------
 
-void kind_label_send (worker_kind_t *kind, const label_item_t *item, bool final)
+static void send_as (worker_kind_t *kind, label_lease_t *lease, uint64_t item, bool final)
 {
-    label_lease_t *lease = item->lease;
     const worker_used_t used = { lease->unsaid.spent, lease->unsaid.usage };
     bool any = !spend_is_zero (&used.spent) || !usage_is_zero (&used.usage);
-    kind->sink.result (kind->sink.ctx, lease->number, item->number, final, kind->body.data, kind->body.len, any ? &used : NULL);
+    kind->sink.result (kind->sink.ctx, lease->number, item, final, kind->body.data, kind->body.len, any ? &used : NULL);
     lease->unsaid = (judge_used_t) { .usage = { 0 } };
+}
+
+void kind_label_send (worker_kind_t *kind, const label_item_t *item, bool final)
+{
+    send_as (kind, item->lease, item->number, final);
 }
 
 static void send_body (worker_kind_t *kind, label_item_t *item)
@@ -229,6 +233,16 @@ void kind_label_drop_items (worker_kind_t *kind, uint64_t lease)
     }
 }
 
+// What was used in vain for a response that nobody waits for.
+static void say_vain (worker_kind_t *kind, label_response_t *response)
+{
+    const judge_used_t *unsaid = &response->lease->unsaid;
+    if (response->n_waiting > 0 || (spend_is_zero (&unsaid->spent) && usage_is_zero (&unsaid->usage)))
+        return;
+    buf_clear (&kind->body);
+    send_as (kind, response->lease, response->last_item, false);
+}
+
 // Give leases back of which nothing is in hand any more and nothing more may be asked, before a worker says that the judge refuses
 // it: so nothing of their grants is lost.
 static void end_leases (worker_kind_t *kind)
@@ -268,18 +282,20 @@ static void answered (void *ctx, judge_question_t *question, status_t status, co
         kind->sink.progress (kind->sink.ctx, true, response->waiting [0]->number);
 }
 
-// A cell that cost something goes to the coordinator at once, with an item that waits for it.
+// A cell that cost something goes to the coordinator at once, with an item that waits for it. Where its lease was revoked, the item may
+// have come again with another one: then with the item that waited last.
 static void cell_came (void *ctx, judge_question_t *question, uint32_t rule)
 {
     worker_kind_t *kind = ctx;
     const label_response_t *response = question->owner;
-    if (!returns_cells (kind) || response->n_waiting == 0)
+    if (!returns_cells (kind))
         return;
-    const label_item_t *item = response->waiting [0];
+    const label_item_t *item = response->n_waiting > 0 ? response->waiting [0] : NULL;
+    uint64_t number = item ? item->number : response->last_item;
     buf_clear (&kind->body);
-    label_result_cell (item->side [0] == response, rule, &question->cells [rule], &kind->body);
-    kind_label_send (kind, item, false);
-    kind->sink.progress (kind->sink.ctx, true, item->number);
+    label_result_cell (item ? item->side [0] == response : response->last_side == 0, rule, &question->cells [rule], &kind->body);
+    send_as (kind, response->lease, number, false);
+    kind->sink.progress (kind->sink.ctx, true, number);
 }
 
 static void request_ended (void *ctx, judge_question_t *question, const judge_used_t *used)
@@ -300,6 +316,7 @@ void kind_label_work_answers (worker_kind_t *kind)
     label_response_t *response;
     while ((response = kind->table.answered) != NULL) {
         kind->table.answered = response->next_answered;
+        say_vain (kind, response);
         for (size_t i = 0; i < response->n_waiting;)
             i += !kind_label_try (kind, response->waiting [i]);
         response->answered = false;

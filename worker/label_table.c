@@ -149,9 +149,12 @@ bool label_response_wanted (const label_response_t *response)
 
 // --- items -------------------------------------------------------------------------
 
-static void wait_for (label_item_t *item, label_response_t *response)
+static void wait_for (label_item_t *item, int side)
 {
+    label_response_t *response = item->side [side];
     response->holders++;
+    response->last_item = item->number;
+    response->last_side = side;
     if (response->n_waiting == response->waiting_cap) {
         response->waiting_cap = response->waiting_cap ? 2 * response->waiting_cap : 4;
         response->waiting = mem_resize (response->waiting, response->waiting_cap * sizeof (label_item_t *));
@@ -187,8 +190,8 @@ label_item_t *label_item_new (label_table_t *table, label_lease_t *lease, uint64
     item->lease = lease;
     item->side [0] = a;
     item->side [1] = b;
-    wait_for (item, a);
-    wait_for (item, b);
+    wait_for (item, 0);
+    wait_for (item, 1);
     HASH_ADD (hh, table->items, number, sizeof item->number, item);
     return item;
 }

@@ -45,6 +45,8 @@ struct label_response {
     // whoever wants it
     label_item_t **waiting;         // items without a label
     size_t n_waiting, waiting_cap;
+    uint64_t last_item;             // that began to wait for it last, and which side of that it is
+    int last_side;
     unsigned holders;               // items that refer to it
     bool kept;                      // for pairs that may still come
     UT_hash_handle hh;

@@ -42,6 +42,7 @@ struct outbox {
     entry_t *unsent, *sent;     // queues, oldest first
     size_t bytes, unsent_bytes;
     uint64_t frames, taken;     // sent so far; the last one that was answered
+    size_t finals;              // items with a final result
 };
 
 outbox_t *outbox_new (void)
@@ -87,6 +88,7 @@ void outbox_add (outbox_t *outbox, outbox_result_t *result)
     entry->used = result->used;
     entry->made_ms = result->made_ms;
     result->body = (buf_t) { 0 };
+    outbox->finals += entry->final && !item->final;
     item->final |= entry->final;
     DL_APPEND2 (item->entries, entry, older, newer);
     DL_APPEND (outbox->unsent, entry);
@@ -112,6 +114,7 @@ static void remove_item (outbox_t *outbox, item_t *item)
 {
     while (item->entries)
         remove_entry (outbox, item->entries);
+    outbox->finals -= item->final;
     HASH_DEL (outbox->items, item);
     free (item);
 }
@@ -137,6 +140,11 @@ bool outbox_full (outbox_t *outbox)
 bool outbox_empty (const outbox_t *outbox)
 {
     return outbox->items == NULL;
+}
+
+bool outbox_on_disk (const outbox_t *outbox)
+{
+    return outbox->unsent == NULL && outbox->finals == 0 && (outbox->sent == NULL || outbox->taken == outbox->frames);
 }
 
 bool outbox_due (const outbox_t *outbox, int64_t now_ms)

@@ -34,6 +34,7 @@ void outbox_destroy (outbox_t **outbox);
 void outbox_add (outbox_t *outbox, outbox_result_t *result);
 bool outbox_full (outbox_t *outbox);        // forgets partial results that were sent, oldest first, before it says so
 bool outbox_empty (const outbox_t *outbox);
+bool outbox_on_disk (const outbox_t *outbox);           // what is in it, partial results alone, was taken
 
 bool outbox_due (const outbox_t *outbox, int64_t now_ms);       // is it time to send?
 bool outbox_pack (outbox_t *outbox, buf_t *frame);      // the next Results frame into frame; false: nothing is unsent

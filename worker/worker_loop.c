@@ -65,9 +65,9 @@ static void settle_down (worker_loop_t *loop, int64_t now)
         return;
     if (!loop->hello_waiting)
         (void) say_results (loop);
-    if (!outbox_empty (loop->outbox) && now - loop->settling_since_ms < SETTLE_MS)
+    if (!outbox_on_disk (loop->outbox) && now - loop->settling_since_ms < SETTLE_MS)
         return;
-    if (!outbox_empty (loop->outbox))
+    if (!outbox_on_disk (loop->outbox))
         log_warn ("%s has not acknowledged the last results; they may have to be computed again", loop->options.endpoint.address);
     give_back_all (loop, false);
     say_bye (loop, "drained");

@@ -93,12 +93,15 @@ static const judge_class_t twin_class = { .name = "twin", .costly = true, .open 
 // --- the executor's side -----------------------------------------------------------
 
 static Rulemill__LabelResult *final;
-static size_t partial_cells;
+static size_t partial_cells, of_old_lease;
+enum { LEASE = 5, NEXT_LEASE = 6 };
+static uint64_t given_lease = LEASE;
 static uint32_t places [ASKED_MAX];
 
 static void on_result (void *ctx, uint64_t lease, uint64_t item, bool last, const void *body, size_t len, const worker_used_t *used)
 {
-    (void) ctx, (void) lease, (void) item, (void) used;
+    (void) ctx, (void) item, (void) used;
+    of_old_lease += lease == LEASE;
     Rulemill__LabelResult *result = rulemill__label_result__unpack (NULL, len, body);
     assert_non_null (result);
     const Rulemill__Cells *cells = result->new_a ? result->new_a : result->new_b;
@@ -164,7 +167,7 @@ static worker_kind_t *opened (unsigned repeats)
 {
     worker_kind_t *kind = NULL;
     fault_t fault = { 0 };
-    n_asked = total = over = partial_cells = 0;
+    n_asked = total = over = partial_cells = of_old_lease = 0;
     failing = OK;
     fail_first = false;
     status_t status = open_run (repeats, MEMBERS, "mean", &kind, &fault);
@@ -226,7 +229,7 @@ static void give (worker_kind_t *kind, bool again, uint32_t *known, size_t n_kno
     const void *bodies [1] = { body.data };
     uint64_t number = 1;
     fault_t fault = { 0 };
-    assert_int_equal (worker_kind_label.begin (kind, 5, &number, bodies, &body.len, 1, &fault), OK);
+    assert_int_equal (worker_kind_label.begin (kind, given_lease, &number, bodies, &body.len, 1, &fault), OK);
     buf_free (&body);
 }
 
@@ -266,6 +269,22 @@ static void test_members_are_averaged (void **state)
     uint64_t digest = selection_cells_digest (need, a, b, MEMBERS * RULES);
     for (int i = 0; i < 8; i++)
         assert_int_equal (final->cells_digest.data [i], (uint8_t) (digest >> (56 - 8 * i)));
+    closed (&kind);
+}
+
+// A worker that was given up is told of a lease that it holds under another number while its requests are on their way.
+static void test_what_is_on_its_way_is_kept_though_the_item_comes_again (void **state)
+{
+    (void) state;
+    worker_kind_t *kind = opened (0);
+    give (kind, false, NULL, 0);
+    worker_kind_label.revoke (kind, LEASE);
+    given_lease = NEXT_LEASE;
+    give (kind, false, NULL, 0);
+    given_lease = LEASE;
+    run_down (kind);
+    assert_int_equal (partial_cells, 2 * 2 * MEMBERS * RULES);
+    assert_int_equal (of_old_lease, 2 * MEMBERS * RULES);
     closed (&kind);
 }
 
@@ -348,6 +367,7 @@ int main (void)
     judge_add (&twin_class);
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_members_are_averaged), cmocka_unit_test (test_known_members_are_not_asked),
+        cmocka_unit_test (test_what_is_on_its_way_is_kept_though_the_item_comes_again),
         cmocka_unit_test (test_repeats_enter_no_label), cmocka_unit_test (test_failures), cmocka_unit_test (test_bad_setups),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -89,6 +89,28 @@ static void another_coordinator_counts_what_was_granted (void **state)
     outbox_destroy (&outbox);
 }
 
+// Partial results stay until their item is settled, but nobody need wait for that.
+static void partial_results_that_were_taken_are_on_disk (void **state)
+{
+    (void) state;
+    outbox_t *outbox = outbox_new ();
+    size_t n;
+    uint64_t calls, handle;
+    assert_true (outbox_on_disk (outbox));
+    add (outbox, 1, false, 1);
+    assert_false (outbox_on_disk (outbox));
+    uint64_t frame = send (outbox, &n, &calls);
+    assert_false (outbox_on_disk (outbox));
+    outbox_taken (outbox, frame);
+    assert_true (outbox_on_disk (outbox) && !outbox_empty (outbox));
+    add (outbox, 1, true, 1);
+    outbox_taken (outbox, send (outbox, &n, &calls));
+    assert_false (outbox_on_disk (outbox));             // a final one waits for its Ack by name
+    assert_true (outbox_settle (outbox, EPOCH, LEASE, 1, &handle));
+    assert_true (outbox_on_disk (outbox) && outbox_empty (outbox));
+    outbox_destroy (&outbox);
+}
+
 // A number that was never given, from a coordinator that errs, changes nothing.
 static void an_answer_to_nothing_is_ignored (void **state)
 {
@@ -112,6 +134,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (what_was_taken_is_sent_again_without_what_it_used),
         cmocka_unit_test (another_coordinator_counts_what_was_granted),
+        cmocka_unit_test (partial_results_that_were_taken_are_on_disk),
         cmocka_unit_test (an_answer_to_nothing_is_ignored),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
