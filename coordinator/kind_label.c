@@ -240,7 +240,7 @@ static void label_setup (kind_t *kind, buf_t *setup)
     message.spec = self->options.run->spec;
     message.pool_blob = self->options.run->pool_blob;
     message.return_cells = self->options.stored_cells;
-    message.judge = (Rulemill__JudgeSetup **) (uintptr_t) self->options.judges;
+    message.judge = (Rulemill__JudgeSetup **) (uintptr_t) self->judges;
     message.n_judge = self->options.n_judges;
     message.repeats = (uint32_t) (self->layers / self->members - 1);
     ProtobufCBinaryData adapters [AUTO_RETRAININGS_MAX + 1];
@@ -331,6 +331,23 @@ static status_t number_layers (label_kind_t *self, fault_t *fault)
     return status;
 }
 
+// What a probe told of the servers' own templates; the rest borrows from the options.
+static status_t describe_judges (label_kind_t *self, fault_t *fault)
+{
+    status_t status = OK;
+    for (size_t m = 0; m < self->options.n_judges && status == OK; m++) {
+        const digest_t identity = run_judge (self->options.run->spec, m, 0);
+        Rulemill__ProbeRecord *probe = NULL;
+        self->judge [m] = *self->options.judges [m];
+        self->judges [m] = &self->judge [m];
+        status = record_get_probe (self->options.store, &identity, &probe, fault);
+        if (status == OK && probe)
+            self->judge [m].template_tokens = probe->prompt_tokens;
+        rulemill__probe_record__free_unpacked (probe, NULL);
+    }
+    return status;
+}
+
 static status_t read_counts (label_kind_t *self, fault_t *fault)
 {
     Rulemill__RunCounts *counts = NULL;
@@ -384,6 +401,8 @@ status_t kind_label_new (const kind_label_options_t *options, kind_t **out, faul
     status_t status = number_rules (self, fault);
     if (status == OK)
         status = number_layers (self, fault);
+    if (status == OK)
+        status = describe_judges (self, fault);
     if (status == OK)
         status = read_counts (self, fault);
     if (status == OK)

@@ -41,6 +41,7 @@ typedef struct {
     // layers (PROTOCOL.md, "The labelling kind"): the members' cells first, then each repeat of them
     size_t members, layers;
     uint32_t *layer_judge;          // [layers] dense numbers of judges in the store
+    Rulemill__JudgeSetup judge [LIMIT_JUDGES], *judges [LIMIT_JUDGES];  // how members are asked, with what the store knows of them
 
     // the pool's rules by their dense numbers in the store, and back
     uint32_t *rule_number;          // [pool->count]

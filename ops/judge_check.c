@@ -101,6 +101,8 @@ static void keep (check_t *check, const char *url, const probe_report_t *report)
     }
     if (report->context > 0 && (record->context_tokens == 0 || (uint64_t) report->context < record->context_tokens))
         record->context_tokens = (uint64_t) report->context;
+    if (report->prompt_tokens > record->prompt_tokens)
+        record->prompt_tokens = report->prompt_tokens;
     if (!report->measured)
         return;
     // The noisiest endpoint is what a margin must cover.

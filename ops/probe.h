@@ -65,6 +65,7 @@ typedef struct {
     double call_s;                  // mean of the answered calls; 0: none
     double cached_share;            // of the prompt tokens, where only the rule was another
     int64_t context;                // tokens; 0: unknown
+    uint64_t prompt_tokens;         // the most that a question was counted as; 0: the server does not say
 } probe_report_t;
 
 // Ask the server at url as configuration says. Without a model in the configuration the first that the server has is asked. OK also

@@ -73,6 +73,8 @@ static void count (probe_t *probe, const spend_t *bound)
     };
     bool idle = probe->reply.outcome == HTTP_UNREACHABLE || status == 503 || (status >= 300 && status < 500 && status != 408);
     spend_t spent = spend_of (1, sum_u64 (answer->prompt_tokens, answer->completion_tokens), used.cost);
+    if (answer->prompt_tokens > probe->report->prompt_tokens)
+        probe->report->prompt_tokens = answer->prompt_tokens;
     if (answer->prompt_tokens == 0 && !idle)
         spent = *bound;
     if (probe->options->usage)

@@ -30,6 +30,7 @@ typedef struct {
     const char *secret;             // NULL: none
     unsigned timeout_ms, tries_max;
     prices_t prices;
+    uint64_t template_tokens;       // that the server's own template may add to a prompt; at least CHAT_OVERHEAD_TOKENS is assumed
     http_t *http;
     upstream_t *upstream;
     judge_sink_t sink;

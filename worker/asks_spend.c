@@ -4,7 +4,7 @@
 void asks_spend_init (asks_t *asks)
 {
     const asks_options_t *o = &asks->options;
-    asks->prompt_over = CHAT_OVERHEAD_TOKENS;
+    asks->prompt_over = o->template_tokens > CHAT_OVERHEAD_TOKENS ? o->template_tokens : CHAT_OVERHEAD_TOKENS;
     asks->answer_max [0] = chat_completion_max (&o->settings, CONSTRAIN_NONE);
     asks->answer_max [1] = chat_completion_max (&o->settings, o->constrain);
 }

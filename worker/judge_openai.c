@@ -68,7 +68,7 @@ static void open_asks (self_t *self, judge_t *judge)
         .urls = (const char *const *) self->urls, .n_urls = self->n_urls, .secret = self->secret,
         .timeout_ms = setup->timeout_ms ? setup->timeout_ms : TIMEOUT_MS,
         .tries_max = setup->tries_max ? setup->tries_max : TRIES_MAX,
-        .prices = { setup->price_prompt, setup->price_cached, setup->price_completion },
+        .prices = { setup->price_prompt, setup->price_cached, setup->price_completion }, .template_tokens = setup->template_tokens,
         .http = self->http, .upstream = self->upstream, .sink = judge->sink
     };
     self->asks = asks_new (&options);

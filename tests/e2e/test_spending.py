@@ -27,6 +27,18 @@ def dry_run(shell, corpus, server, *more):
     return json.loads(shell(*command(corpus, server), "--dry-run", "--json", *more).out)
 
 
+# --- tokens that nobody sees ---------------------------------------------------
+
+@pytest.mark.parametrize("template", [5000, 50000])
+@pytest.mark.parametrize("more", [3, 20])
+def test_a_long_template_of_the_server_s_own_passes_no_limit(shell, serve, job, corpora, template, more):
+    """Requests say nothing of it; the probe's usage does, and so the first of them is bounded rightly."""
+    server = serve(template_tokens=template, delay_ms=20)
+    limit = (PROBE + more) * template + template // 2
+    stopped = shell(*command(corpora(PAIRS), server), "--max-tokens", limit, code=RESUMABLE)
+    assert "--max-tokens" in stopped.err and PROBE * template < tokens_of(server) <= limit
+
+
 # --- calls -------------------------------------------------------------------
 
 @pytest.mark.parametrize("workers", [1, 2, 3])

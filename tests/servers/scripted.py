@@ -23,6 +23,7 @@ The script is a JSON object, each key optional:
   top_logprobs_max, refuse (names of parameters), context_tokens      answered with 400 when passed
   context_told  false: that answer tells no numbers
   bytes_per_token (4)                what the usage is counted by
+  template_tokens (0)                that the server's own template adds to each prompt
   ratelimit   {"requests": N, "window_s": S}: x-ratelimit-* headers, 429 past it
   rules       a list of {"when": {...}, "do": NAME, ...}: the first that matches is done instead of an answer
 
@@ -401,7 +402,7 @@ class Connection(Misbehaviour, asyncio.Protocol):
         p = shapes.probabilities(server.seed, self.response, self.rule_text)
         if server.script.get("noise"):
             p = shapes.noisy(p, server.script["noise"], f"{server.seed}/{self.number}")
-        prompt = max(1, len(self.text) // server.script.get("bytes_per_token", 4))
+        prompt = max(1, len(self.text) // server.script.get("bytes_per_token", 4)) + server.script.get("template_tokens", 0)
         cached = server.cached_tokens(self.text, self.rule_text)
         server.counts.update(prompt_tokens=prompt, cached_tokens=cached, completion_tokens=1)
         used = shapes.usage(prompt, 1, cached)
