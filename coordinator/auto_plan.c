@@ -20,7 +20,7 @@ static const double FLAT_INTERVAL = 0.05;
 auto_recipe_t auto_recipe_default (void)
 {
     return (auto_recipe_t) {
-        .costly = true, .learns = true, .sample_pairs = 1000, .sample_share = 1.0 / 3, .min_agreement = 0.90, .flat_gain = 0.01, .audit_share = -1,
+        .costly = true, .sample_pairs = 1000, .sample_share = 1.0 / 3, .min_agreement = 0.90, .flat_gain = 0.01, .audit_share = -1,
         .block_pairs = AUTO_BLOCK_PAIRS
     };
 }
@@ -32,9 +32,9 @@ static const char *truth (bool value)
 
 void auto_recipe_write (const auto_recipe_t *recipe, buf_t *out)
 {
-    buf_printf (out, "{\"costly\":%s,\"learns\":%s,\"sample_pairs\":%" PRIu64 ",\"sample_share\":%.6f,\"min_agreement\":%.6f,"
+    buf_printf (out, "{\"costly\":%s,\"sample_pairs\":%" PRIu64 ",\"sample_share\":%.6f,\"min_agreement\":%.6f,"
                 "\"flat_gain\":%.6f,\"audit_share\":%.6f,\"accept\":%s,\"block_pairs\":%" PRIu64, truth (recipe->costly),
-                truth (recipe->learns), recipe->sample_pairs, recipe->sample_share, recipe->min_agreement, recipe->flat_gain,
+                recipe->sample_pairs, recipe->sample_share, recipe->min_agreement, recipe->flat_gain,
                 recipe->audit_share, truth (recipe->accept), recipe->block_pairs);
     if (recipe->training)
         buf_printf (out, ",\"training\":%s", recipe->training);
@@ -63,7 +63,6 @@ status_t auto_recipe_read (const char *text, auto_recipe_t *out, fault_t *fault)
     if (good) {
         out->accept = json_is (json_get (root, "accept"), JSON_TRUE);
         out->costly = json_is (json_get (root, "costly"), JSON_TRUE);
-        out->learns = json_is (json_get (root, "learns"), JSON_TRUE);
         out->training = NULL;
     }
     json_doc_destroy (&doc);
@@ -163,9 +162,6 @@ Rulemill__AutoRecord *auto_begin (const auto_recipe_t *recipe, uint64_t asked, u
     record->pairs_in_all = pairs;
     if (!recipe->costly) {
         buf_printf (&reason, "the judge costs nothing for each rule: all rules cost as much as a few");
-        choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
-    } else if (!recipe->learns) {
-        buf_printf (&reason, "an adapter is not learnt from what a panel of judges says");
         choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
     } else if (!fits (recipe, record, 1))
         choose_for_size (recipe, record);

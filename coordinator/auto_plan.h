@@ -22,7 +22,6 @@ enum { AUTO_AUDITED_MIN = 200, AUTO_RETRAININGS_MAX = 2, AUTO_BLOCK_PAIRS = 1638
 // What decides an `auto` run besides its policy's numbers; a part of the run's name (RunSpec.recipe).
 typedef struct {
     bool costly;                // each rule costs; else there is nothing to save
-    bool learns;                // an adapter can be learnt from the judge's cells (not from a panel's)
     const char *training;       // how it is learnt, a JSON object; written, not read. NULL: nothing is said
     uint64_t sample_pairs;      // of the first sample (1000)
     double sample_share;        // a sample has at most this share of the corpus's pairs (1/3)

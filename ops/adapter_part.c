@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "coordinator/run_cells.h"
 
 static const double validation_share = 0.1;
 
@@ -30,6 +31,7 @@ selection_spec_t adapter_selection (const Rulemill__RunSpec *run, const rulepool
 judged_walk_t *adapter_pairs (store_t *store, const Rulemill__RunRecord *run, const digest_t *digests, size_t n_rules)
 {
     judged_walk_t *walk = judged_walk_new (store, run, digests, n_rules);
+    judged_walk_cells (walk, run_cells_get);
     if (strcmp (run->spec->policy, "auto") == 0 || strcmp (run->spec->policy, "adapter") == 0)
         judged_walk_only (walk, "exhaustive");
     return walk;
@@ -64,9 +66,6 @@ status_t adapter_no_pairs (const char *dir, const Rulemill__RunRecord *run, uint
 {
     if (lacking == 0)
         return fault_set (fault, ERR_NOT_FOUND, "%s: the run has no label for a pair of two texts; label first, with --policy exhaustive", dir);
-    if (run->spec->n_panel > 0)
-        return fault_set (fault, ERR_NOT_FOUND, "%s: the run's judges are several, whose scores are kept apart; take a run of one judge "
-                          "with --run", dir);
     if (strcmp (run->spec->judge, "lexicon") == 0)
         return fault_set (fault, ERR_NOT_FOUND, "%s: the lexicon judge keeps no scores; label with --set judge.store_cells=true --new-run", dir);
     return fault_set (fault, ERR_NOT_FOUND, "%s: none of %" PRIu64 " labelled pairs has the judge's word on every rule; label with "

@@ -11,15 +11,21 @@ typedef struct { const char *name; double used, exhaustive; } saving_t;
 
 enum { SAVINGS = 5 };
 
+// Each judge of a panel is asked for a cell, and of a share of the prompts once more for each repeat.
+static double asked_times (const outcome_t *outcome)
+{
+    return (outcome->judges > 1 ? (double) outcome->judges : 1) * (1 + outcome->repeats * outcome->repeat_share);
+}
+
 static size_t savings (const outcome_t *outcome, saving_t out [SAVINGS])
 {
     const Rulemill__RunCounts *c = &outcome->job.counts;
     const dataset_report_t *d = &outcome->job.dataset;
     if (c->sample_cells == 0 || d->cells_all == 0)
         return 0;
-    double times = (double) d->cells_all / (double) c->sample_cells, coin = 1e12;
+    double all = (double) d->cells_all * asked_times (outcome), times = all / (double) c->sample_cells, coin = 1e12;
     size_t n = 0;
-    out [n++] = (saving_t) { "cells", (double) c->cells_judged, (double) d->cells_all };
+    out [n++] = (saving_t) { "cells", (double) c->cells_judged, all };
     if (c->calls > 0) {
         out [n++] = (saving_t) { "prompt tokens computed", (double) (c->prompt_tokens - c->cached_tokens),
                                  times * (double) (c->sample_prompt_tokens - c->sample_cached_tokens) };
@@ -50,8 +56,8 @@ static double bound (const outcome_t *outcome, double *all, double *chosen)
     double sampled = sampled_share (outcome), exhaustive = sampled + (1 - sampled) * a->audited;
     if (a->choice == RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE)
         exhaustive = 1;
-    *all = exhaustive * (double) outcome->job.dataset.cells_all;
-    *chosen = (1 - exhaustive) * (double) outcome->job.dataset.cells_selected;
+    *all = exhaustive * (double) outcome->job.dataset.cells_all * asked_times (outcome);
+    *chosen = (1 - exhaustive) * (double) outcome->job.dataset.cells_selected * asked_times (outcome);
     return *all + *chosen;
 }
 
@@ -95,9 +101,9 @@ static void add_savings (const outcome_t *outcome, buf_t *out)
     double sampled, chosen;
     bound (outcome, &sampled, &chosen);
     buf_printf (out, "%-11sexpected of its shares: ", "");
-    progress_count (out, (uint64_t) sampled);
+    progress_count (out, (uint64_t) (sampled + 0.5));
     buf_add_str (out, " cells of sampled and audited prompts, ");
-    progress_count (out, (uint64_t) chosen);
+    progress_count (out, (uint64_t) (chosen + 0.5));
     buf_add_str (out, " of the others\n");
 }
 

@@ -91,7 +91,7 @@ static status_t begin (export_t *self, const batch_export_options_t *options, fa
         .dir = run->dir,
         .judges = &self->judge, .n_judges = 1
     };
-    if (strcmp (run->opened.run->spec->policy, policy_name (POLICY_ADAPTER)) == 0)
+    if (*run->opened.run->spec->adapter_model != '\0')
         return fault_set (fault, ERR_USAGE, "the rules of each pair of this run are foreseen while it is labelled, so what to ask is not known before; go on "
                           "with rulemill label --out %s, or begin a run of another policy", run->dir);
     Rulemill__CorpusState *corpus = NULL;
@@ -279,14 +279,6 @@ static void want (export_t *self, uint64_t response)
 static status_t foresee (export_t *self, const label_body_t *body, fault_t *fault)
 {
     size_t rules = self->run->opened.pool->count;
-    if (self->setup.choice == NULL && body->n_chosen == 0)
-        return fault_set (fault, ERR_USAGE, "this run's adapter is served: it foresees rules while label works, and files can't ask it");
-    if (body->n_chosen > 0) {               // by a served one
-        memset (self->need, 0, rules * sizeof *self->need);
-        for (size_t i = 0; i < body->n_chosen; i++)
-            self->need [body->chosen [i] < rules ? body->chosen [i] : 0] = true;
-        return OK;
-    }
     uint32_t *chosen = mem_new ((self->setup.select.top + 1) * sizeof *chosen);
     bool whole = body->adapter < label_choice_count (self->setup.choice) && body->prompt && body->text [0] && body->text [1];
     size_t n = whole ? label_choice_foresee (self->setup.choice, body->adapter, &body->prompt_key, body->prompt, body->text [0],
@@ -302,7 +294,7 @@ static status_t need_of (export_t *self, uint64_t item, const content_key_t *key
 {
     content_key_t none = { { 0 } };
     selection_need (&self->setup.select, &none, key, self->need);
-    if (self->setup.choice == NULL && self->setup.policy != POLICY_ADAPTER)
+    if (self->setup.choice == NULL)
         return OK;
     label_body_t body;
     buf_clear (&self->item);

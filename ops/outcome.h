@@ -23,6 +23,8 @@ typedef struct {
     outcome_reason_t reasons [OUTCOME_REASONS_MAX];     // of rows set aside; the largest counts first
     size_t n_reasons;
     bool several;                   // judges, or answers of one
+    size_t judges;                  // behind HTTP
+    double repeats, repeat_share;   // times that a share of the cells is judged over
     char *agreement_lines, *agreement_json;     // of several judges or repeats (ops/agreement.h), owned; NULL: there are none
 } outcome_t;
 

@@ -186,7 +186,7 @@ status_t run_job (const cli_t *cli, bool local, int *exit_code, fault_t *fault)
     outcome_t outcome = {
         .dir = job->dir, .judge = setup_config (setup)->judge.name, .judge_note = job->judge_note, .config = job->config,
         .budget = job->budget, .no_calls = job->no_calls, .currency = setup_config (setup)->judge.currency,
-        .several = job->n_judges > 1 || job->repeat_share > 0
+        .judges = job->n_judges, .repeats = job->repeats, .repeat_share = job->repeat_share, .several = job->n_judges > 1 || job->repeat_share > 0
     };
     // What costs nothing is told before the corpus is read.
     bool plans = job->plan_only || job->dry_run;

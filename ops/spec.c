@@ -102,7 +102,7 @@ static status_t set_recipe (const config_t *config, spec_t *out, fault_t *fault)
     buf_t training = { 0 };
     write_training (config, &training);
     auto_recipe_t recipe = {
-        .costly = spec_costly (config), .learns = out->message.n_panel == 0, .training = training.data, .sample_pairs = config->automatic.sample_pairs, .sample_share = config->automatic.sample_share,
+        .costly = spec_costly (config), .training = training.data, .sample_pairs = config->automatic.sample_pairs, .sample_share = config->automatic.sample_share,
         .min_agreement = config->automatic.min_agreement, .flat_gain = config->automatic.flat_gain,
         .accept = config->automatic.accept_adapter, .block_pairs = config->automatic.block_pairs
     };

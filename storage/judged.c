@@ -17,6 +17,7 @@ struct judged_walk {
     side_t side [2];
     judged_t judged;
     uint64_t lacking;
+    judged_cells_fn *cells_of;  // NULL: of the run's one judge
     const char *only;           // NULL: whatever a label was selected by
 };
 
@@ -79,7 +80,8 @@ static status_t load_side (judged_walk_t *walk, const dataset_item_t *item, int 
     status_t status = record_get_pair_cells (walk->store, item->number, walk->run->judge, number, &stored, fault);
     side->own = stored != NULL;
     if (status == OK && stored == NULL)
-        status = record_get_cells (walk->store, response, walk->run->judge, &stored, fault);
+        status = walk->cells_of ? walk->cells_of (walk->store, walk->run, response, &stored, fault)
+                                : record_get_cells (walk->store, response, walk->run->judge, &stored, fault);
     if (status == OK)
         status = spread (walk, stored, side, fault);
     if (stored)
@@ -90,6 +92,11 @@ static status_t load_side (judged_walk_t *walk, const dataset_item_t *item, int 
 void judged_walk_only (judged_walk_t *walk, const char *selected_by)
 {
     walk->only = selected_by;
+}
+
+void judged_walk_cells (judged_walk_t *walk, judged_cells_fn *cells_of)
+{
+    walk->cells_of = cells_of;
 }
 
 static status_t is_candidate (const judged_walk_t *walk, const dataset_item_t *item, bool *is, fault_t *fault)

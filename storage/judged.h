@@ -28,6 +28,11 @@ void judged_walk_destroy (judged_walk_t **walk);
 // those have all cells depends on what else was judged in the store.
 void judged_walk_only (judged_walk_t *walk, const char *selected_by);
 
+// From now on a response's cells are what this says, with rules as the store numbers them, and not those of the run's one judge: a panel's are kept apart.
+// *out is NULL where there are none; it is freed.
+typedef status_t judged_cells_fn (store_t *store, const Rulemill__RunRecord *run, uint64_t response, Rulemill__Cells **out, fault_t *fault);
+void judged_walk_cells (judged_walk_t *walk, judged_cells_fn *cells_of);
+
 // The next one, valid until the next call; *out is NULL behind the last one.
 status_t judged_walk_next (judged_walk_t *walk, const judged_t **out, fault_t *fault) MUST_USE;
 

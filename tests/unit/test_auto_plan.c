@@ -53,17 +53,6 @@ static void test_free_judge (void **state)
     end (&f);
 }
 
-static void test_panel (void **state)
-{
-    (void) state;
-    auto_recipe_t recipe = auto_recipe_default ();
-    recipe.learns = false;
-    Rulemill__AutoRecord *record = auto_begin (&recipe, 1000000, 1000000);
-    assert_int_equal (record->choice, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE);
-    assert_non_null (strstr (record->reason, "panel"));
-    rulemill__auto_record__free_unpacked (record, NULL);
-}
-
 static void test_small_corpus (void **state)
 {
     (void) state;
@@ -435,7 +424,7 @@ static void test_reports (void **state)
 int main (void)
 {
     const struct CMUnitTest tests [] = {
-        cmocka_unit_test (test_free_judge), cmocka_unit_test (test_panel), cmocka_unit_test (test_small_corpus), cmocka_unit_test (test_small_corpus_grows), cmocka_unit_test (test_declined_and_grown),
+        cmocka_unit_test (test_free_judge), cmocka_unit_test (test_small_corpus), cmocka_unit_test (test_small_corpus_grows), cmocka_unit_test (test_declined_and_grown),
         cmocka_unit_test (test_declined_under_a_limit), cmocka_unit_test (test_a_trial_before),
         cmocka_unit_test (test_the_share_shrinks), cmocka_unit_test (test_a_limit_is_lifted), cmocka_unit_test (test_state_is_written_and_read),
         cmocka_unit_test (test_sample_doubles_until_flat), cmocka_unit_test (test_never_good_enough), cmocka_unit_test (test_accepted_all_the_same),
