@@ -69,10 +69,14 @@ void ask_used (ask_t *ask, const http_answer_t *http, const answer_t *answer)
     learn (&asks->completion_over, answer->completion_tokens, ask->completion_max);
 }
 
-// A refused request was not worked on, one that found nobody was not sent; any other may have been answered.
+// A request that found nobody was not sent. A refused one is a call that was not worked on; any other may have been answered.
 void ask_lost (ask_t *ask, const http_answer_t *http, upstream_result_t result)
 {
-    bool idle = result == UPSTREAM_OVERLOADED || result == UPSTREAM_REFUSED || http->outcome == HTTP_UNREACHABLE;
+    if (result == UPSTREAM_UNREACHABLE) {
+        ask_unsent (ask);
+        return;
+    }
+    bool idle = result == UPSTREAM_OVERLOADED || result == UPSTREAM_REFUSED;
     judge_used_t used = { .usage = { .calls = 1, .refused = result == UPSTREAM_OVERLOADED, .ms = ms_of (http) } };
     used.spent = idle ? spend_of (1, 0, 0) : bound_of (ask);
     tell (ask, &used);

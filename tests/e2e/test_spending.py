@@ -53,6 +53,13 @@ def test_a_limit_of_calls_is_used_to_the_last_one_and_never_passed(shell, serve,
     assert "budget" in again.err and server.calls() == calls
 
 
+def test_a_request_that_finds_nobody_is_no_call(shell, serve, job):
+    server = serve(delay_ms=3)
+    both = ["--set", f'judge.urls=["{server.url}", "http://127.0.0.1:9/v1"]', "--set", 'judge.weights=["1", "9"]']
+    job(server, *both, "--max-calls", CELLS + PROBE)
+    assert len(labels(shell)) == PAIRS and server.calls() == report(shell)["calls"]["calls"] == CELLS + PROBE
+
+
 def test_a_limit_that_is_enough_is_no_limit(shell, serve, job):
     server = serve()
     job(server, "--max-calls", CELLS + PROBE)
