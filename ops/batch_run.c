@@ -18,8 +18,9 @@ static status_t read_judge (batch_run_t *run, fault_t *fault)
         return fault_set (fault, ERR_USAGE, "%s judges with \"%s\", which needs no batches; name a run whose judge is openai with --run",
                           name, record->spec ? record->spec->judge : "");
     if (record->spec->n_panel > 0)
-        return fault_set (fault, ERR_USAGE, "%s judges with a panel of %zu; batches are written for one judge at a time: label with each of "
-                          "them by itself through batches first, a panel then uses their cells", name, record->spec->n_panel);
+        return fault_set (fault, ERR_USAGE, "%s judges with a panel of %zu, and batches are of one judge at a time: for each, begin a run of its "
+                          "own (rulemill label --out %s --judge openai --config ITS-FILE --new-run --plan), export and import that; the panel "
+                          "then uses the cells", name, record->spec->n_panel, run->dir);
     run->config = config_new ();
     status_t status = config_inherit (run->config, "stored configuration", record->config, "", fault);
     if (status == OK)

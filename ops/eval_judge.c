@@ -223,7 +223,8 @@ status_t eval_judge_cells (const eval_judge_t *options, cell_t *cells, eval_judg
     spec_t spec = { .weights = { 0 } };
     status_t status = http ? fault_of_setting (judge_members_load (options->config, &judges, fault), fault) : OK;
     if (status == OK && judges.panel)
-        status = fault_set (fault, ERR_USAGE, "a panel can't be held against answers of people; evaluate its judges one by one");
+        status = fault_set (fault, ERR_USAGE, "a panel can't be held against answers of people; evaluate its judges one by one: --judge openai "
+                            "--config %s, and so on", options->config->judge.panel.items [0]);
     if (status == OK)
         status = fault_of_setting (spec_build (options->config, http ? &judges : NULL, NULL, options->pool, &spec, fault), fault);
     if (status == OK)

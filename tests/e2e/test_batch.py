@@ -7,7 +7,7 @@ import random
 import pytest
 
 from conftest import COMPLETE, RESUMABLE, SET_ASIDE, USAGE, FAILED, Shell
-from judging import CELLS, PAIRS, RULES, TEXTS, Server, labels, report, write_rules
+from judging import CELLS, PAIRS, RULES, TEXTS, Server, labels, report, serve, write_rules  # noqa: F401
 import shapes
 
 SEED = 3
@@ -191,3 +191,32 @@ def test_what_can_be_mended_is_said(shell, planned, corpora):
     assert "another folder" in shell("judge", "batch-export", "job", "--to", "requests", code=USAGE).err
     assert shell("judge", "batch-import", "job", "missing.jsonl", code=FAILED).err
     assert len(export(shell, "few", "--limit", 3)[2]) == 3 * 2 * RULES
+
+
+def test_a_panel_labels_by_what_batches_said_to_each_of_its_judges(shell, serve, corpora):
+    write_rules(shell, TEXTS)
+    server = serve(model="one")
+    for name in ("one", "two"):
+        shell.path(f"{name}.yaml").write_text(json.dumps({"judge": {"urls": [server.url], "model": name}}))
+    begin = ["label", corpora(PAIRS), "--out", "job", "--rules", "rules.yaml", "--policy", "all"]
+    shell(*begin, "--panel", "one.yaml,two.yaml", "--plan", code=RESUMABLE)
+    refused = shell("judge", "batch-export", "job", "--to", "requests", code=USAGE).err
+    assert "--out job --judge openai --config ITS-FILE --new-run --plan" in refused
+    for name in ("one", "two"):
+        shell(*begin, "--judge", "openai", "--config", f"{name}.yaml", "--new-run", "--plan", code=RESUMABLE)
+        _, _, requests = export(shell, name)
+        assert len(requests) == CELLS and {request["body"]["model"] for request in requests} == {name}
+        imported(shell, shell.write(f"{name}.jsonl", lines([answered(request) for request in requests])))
+    done = shell(*begin, "--panel", "one.yaml,two.yaml")
+    assert "panel of 2" in done.out and len(labels(shell)) == PAIRS and server.calls() == 0
+
+
+def test_judge_eval_says_how_a_panel_is_measured(shell):
+    shell.write("rows.jsonl", [{"id": "a", "prompt": "p", "completion": "c", "propositions": {"x": True}}])
+    for name in ("one", "two"):
+        shell.path(f"{name}.yaml").write_text(json.dumps({"judge": {"urls": [DEAD], "model": name}}))
+    shell.path("map.yaml").write_text("version: 1\npropositions:\n  - {proposition: x, rule: rule-0}\n")
+    write_rules(shell, TEXTS)
+    refused = shell("judge", "eval", "rows.jsonl", "--rules", "rules.yaml", "--map", "map.yaml", "--out", "kept", "--judge", "openai",
+                    "--set", "judge.panel=[one.yaml, two.yaml]", code=USAGE).err
+    assert "--judge openai --config one.yaml" in refused
