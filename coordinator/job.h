@@ -37,7 +37,8 @@ typedef struct {
     double eta_s;                   // -1: unknown
     uint64_t rows, rows_rejected, pairs, duplicates;            // corpus
     uint64_t labelled, ties, quarantined, excluded_prompts;     // run
-    uint64_t too_long;              // of the quarantined: for the judge
+    uint64_t too_long;              // of the quarantined: for the judge, or for a served adapter
+    uint64_t adapter_calls, shortened;  // requests to a served adapter, and pairs whose texts were too long for it
     uint64_t cut_responses, cut_turns;  // cut as they were too long for the judge, and the turns left out
     uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused, cost;     // to a judge behind HTTP, over all starts
     char currency [16];             // of cost

@@ -44,6 +44,8 @@ static status_t answer_status (job_t *job, buf_t *out)
     json_member_count (out, "too_long", s->too_long);
     json_member_count (out, "cut_responses", s->cut_responses);
     json_member_count (out, "cut_turns", s->cut_turns);
+    json_member_count (out, "adapter_calls", s->adapter_calls);
+    json_member_count (out, "shortened_pairs", s->shortened);
     json_member_count (out, "calls", s->calls);
     json_member_count (out, "prompt_tokens", s->prompt_tokens);
     json_member_count (out, "cached_tokens", s->cached_tokens);

@@ -50,6 +50,8 @@ static void read_serve (job_t *job)
     s->too_long = counts->too_long;
     s->cut_responses = counts->cut_responses;
     s->cut_turns = counts->cut_turns;
+    s->adapter_calls = counts->adapter_calls;
+    s->shortened = counts->shortened;
     s->calls = counts->calls;
     s->prompt_tokens = counts->prompt_tokens;
     s->cached_tokens = counts->cached_tokens;

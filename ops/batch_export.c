@@ -91,9 +91,9 @@ static status_t begin (export_t *self, const batch_export_options_t *options, fa
         .dir = run->dir,
         .judges = &self->judge, .n_judges = 1
     };
-    if (*run->opened.run->spec->adapter_model != '\0')
-        return fault_set (fault, ERR_USAGE, "the rules of each pair of this run are foreseen while it is labelled, so what to ask is not known before; go on "
-                          "with rulemill label --out %s, or begin a run of another policy", run->dir);
+    if (*run->opened.run->spec->adapter_model)
+        return fault_set (fault, ERR_USAGE, "the rules of each pair of this run are foreseen by a served adapter while it is labelled, so what to ask is not "
+                          "known before; go on with rulemill label --out %s, or begin a run with another policy or an adapter's file", run->dir);
     Rulemill__CorpusState *corpus = NULL;
     status_t status = kind_label_new (&kind, &self->kind, fault);
     if (status == OK)
@@ -294,7 +294,7 @@ static status_t need_of (export_t *self, uint64_t item, const content_key_t *key
 {
     content_key_t none = { { 0 } };
     selection_need (&self->setup.select, &none, key, self->need);
-    if (self->setup.choice == NULL)
+    if (self->setup.choice == NULL && self->setup.policy != POLICY_ADAPTER)
         return OK;
     label_body_t body;
     buf_clear (&self->item);

@@ -57,6 +57,8 @@ static void take_answer (const json_value_t *members, standing_t *out)
     at->too_long = json_count_of (members, "too_long");
     at->cut_responses = json_count_of (members, "cut_responses");
     at->cut_turns = json_count_of (members, "cut_turns");
+    at->adapter_calls = json_count_of (members, "adapter_calls");
+    at->shortened = json_count_of (members, "shortened_pairs");
     at->calls = json_count_of (members, "calls");
     at->prompt_tokens = json_count_of (members, "prompt_tokens");
     at->cached_tokens = json_count_of (members, "cached_tokens");
@@ -216,6 +218,8 @@ static status_t read_run (store_t *store, const char *dir, const char *name, job
         at->too_long = counts->too_long;
         at->cut_responses = counts->cut_responses;
         at->cut_turns = counts->cut_turns;
+        at->adapter_calls = counts->adapter_calls;
+        at->shortened = counts->shortened;
         at->calls = counts->calls;
         at->prompt_tokens = counts->prompt_tokens;
         at->cached_tokens = counts->cached_tokens;
@@ -323,6 +327,8 @@ void standing_json (const standing_t *standing, buf_t *out)
     json_member_count (out, "too_long", at->too_long);
     json_member_count (out, "cut_responses", at->cut_responses);
     json_member_count (out, "cut_turns", at->cut_turns);
+    json_member_count (out, "adapter_calls", at->adapter_calls);
+    json_member_count (out, "shortened_pairs", at->shortened);
     json_member_count (out, "calls", at->calls);
     json_member_count (out, "prompt_tokens", at->prompt_tokens);
     json_member_count (out, "cached_tokens", at->cached_tokens);
@@ -402,6 +408,21 @@ static void add_calls (const job_snapshot_t *at, buf_t *out)
         buf_printf (out, "cut        %" PRIu64 " conversations too long for the judge lost %" PRIu64 " earlier turns\n", at->cut_responses, at->cut_turns);
 }
 
+static void add_adapter (const job_snapshot_t *at, buf_t *out)
+{
+    if (at->adapter_calls == 0)
+        return;
+    buf_add_str (out, "adapter    ");
+    progress_count (out, at->adapter_calls);
+    buf_add_str (out, at->adapter_calls == 1 ? " request to the served adapter" : " requests to the served adapter");
+    if (at->shortened > 0) {
+        buf_add_str (out, "; ");
+        progress_count (out, at->shortened);
+        buf_add_str (out, " pairs were too long for it and shortened");
+    }
+    buf_add_char (out, '\n');
+}
+
 static void add_labels (const job_snapshot_t *at, buf_t *out)
 {
     buf_add_str (out, "labels     ");
@@ -414,7 +435,7 @@ static void add_labels (const job_snapshot_t *at, buf_t *out)
     if (at->too_long > 0) {
         buf_add_str (out, " (");
         progress_count (out, at->too_long);
-        buf_add_str (out, " too long for the judge)");
+        buf_add_str (out, at->adapter_calls > 0 ? " too long for the judge or the adapter)" : " too long for the judge)");
     }
     if (at->excluded_prompts > 0) {
         buf_add_str (out, ", ");
@@ -450,5 +471,6 @@ void standing_text (const standing_t *standing, const char *dir, buf_t *out)
         auto_show_price (&at->automatic.price, "price", at->currency, out);
     }
     add_calls (at, out);
+    add_adapter (at, out);
     add_runs (standing, out);
 }

@@ -84,7 +84,7 @@ static void add_labels (const outcome_t *outcome, buf_t *out)
         if (counts->too_long > 0) {
             buf_add_str (out, " (");
             progress_count (out, counts->too_long);
-            buf_add_str (out, " too long for the judge)");
+            buf_add_str (out, counts->adapter_calls > 0 ? " too long for the judge or the adapter)" : " too long for the judge)");
         }
         buf_printf (out, " set aside; why stands in quarantine.jsonl, again with rulemill retry %s\n", outcome->dir);
     }

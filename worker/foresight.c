@@ -239,6 +239,12 @@ static void look (foresight_t *self)
         free (bases [i]);
 }
 
+// The sooner of two times to wait, of which -1 is never.
+static int64_t sooner (int64_t a, int64_t b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 void foresight_step (foresight_t *self, int timeout_ms)
 {
     if (self->n > 0 && !self->looked)
@@ -246,14 +252,18 @@ void foresight_step (foresight_t *self, int timeout_ms)
     int64_t wait = wake_waiting (self);
     if (self->denied.code != OK)
         deny_all (self);
-    int64_t closed = send_ready (self), pause = timeout_ms;
-    if (wait >= 0 && wait < pause)
-        pause = wait;
-    if (closed >= 0 && closed < pause)
-        pause = closed;
+    int64_t pause = sooner (timeout_ms, sooner (wait, send_ready (self)));
     if (self->n > 0)
         http_step (self->http, (int) pause);
-    send_ready (self);
+    self->closed_ms = send_ready (self);
+}
+
+int64_t foresight_timer_ms (const foresight_t *self)
+{
+    int64_t now = clock_ms (NULL), soonest = sooner (self->closed_ms, http_timer_ms (self->http));
+    for (const asked_pair_t *pair = self->waiting; pair; pair = pair->next)
+        soonest = sooner (soonest, pair->wait_until_ms > now ? pair->wait_until_ms - now : 0);
+    return soonest;
 }
 
 // --- the whole ---------------------------------------------------------------

@@ -60,6 +60,7 @@ size_t foresight_in_hand (const foresight_t *foresight);        // pairs that ar
 bool foresight_hungry (const foresight_t *foresight);           // more would be asked about at once; true for NULL
 void foresight_share (foresight_t *foresight, unsigned workers);    // as upstream_share; NULL: nothing
 int foresight_fd (const foresight_t *foresight);                // readable when foresight_step has something to do at once
+int64_t foresight_timer_ms (const foresight_t *foresight);      // after how long it has that fd does not tell of, as of its last call; -1: never
 
 // --- one request, for who asks by itself ---
 

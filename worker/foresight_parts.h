@@ -49,6 +49,7 @@ struct foresight {
     flight_t *flying;
     size_t n;                       // pairs in all three
     bool looked;                    // whether an endpoint can be reached
+    int64_t closed_ms;              // how long nothing more could be sent when that was tried last; -1: until something ends
     fault_t denied;                 // why nothing more is asked; code OK: it is
     int64_t said_ms;                // when trouble was last logged
 };

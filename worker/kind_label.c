@@ -84,9 +84,9 @@ static void label_revoke (worker_kind_t *kind, uint64_t lease)
     kind_label_drop_items (kind, lease);
 }
 
-// The judge and a served adapter have timers of their own, which none of their sockets tells of: this is how late one may be.
-enum { WAIT_MS = 10 };
+enum { UNKNOWN_MS = 10 };       // how late a judge may be that does not tell what it waits for
 
+// Until the judge or the served adapter has something to do: at a socket, or by a timer of its own.
 static void step_both (worker_kind_t *kind, int timeout_ms)
 {
     size_t before = foresight_in_hand (kind->foresight);
@@ -97,11 +97,16 @@ static void step_both (worker_kind_t *kind, int timeout_ms)
     judge_step (&kind->judge, 0);
     if (foresight_in_hand (kind->foresight) != before || kind->table.answered)
         return;
+    const judge_class_t *class = kind->judge.class;
+    bool tells = class->fd && class->timer_ms;
+    int64_t wait_ms [2] = { foresight_timer_ms (kind->foresight), tells ? class->timer_ms (&kind->judge) : UNKNOWN_MS };
+    for (int i = 0; i < 2; i++)
+        if (wait_ms [i] >= 0 && wait_ms [i] < timeout_ms)
+            timeout_ms = (int) wait_ms [i];
     struct pollfd fds [2] = { { .fd = foresight_fd (kind->foresight), .events = POLLIN } };
-    nfds_t n = 1;
-    if (kind->judge.class->fd)
-        fds [n++] = (struct pollfd) { .fd = kind->judge.class->fd (&kind->judge), .events = POLLIN };
-    poll (fds, n, timeout_ms < WAIT_MS ? timeout_ms : WAIT_MS);
+    if (tells)
+        fds [1] = (struct pollfd) { .fd = class->fd (&kind->judge), .events = POLLIN };
+    poll (fds, 1 + tells, timeout_ms);
 }
 
 static bool label_step (worker_kind_t *kind, int timeout_ms)

@@ -111,7 +111,8 @@ def test_the_rules_of_both_orders_mean_are_judged(shell, serve, adapt, label):
     assert max(sizes) > 2 and len(sizes) < PAIRS and all(size % 2 == 0 for size in sizes)
     assert {(body["model"], body["use_activation"]) for _path, body in adapter.requests} == {("tester", False)}
     assert report(shell)["served_adapter"] == {"calls": len(sizes) - 1, "shortened_pairs": 0}
-    assert "requests to the served adapter" in done.out
+    assert "requests to the served adapter" in done.out and "requests to the served adapter" in shell("status", "job").out
+    assert json.loads(shell("status", "job", "--json").out)["adapter_calls"] == len(sizes) - 1
     manifest = json.loads(shell.path("job/dataset/manifest.json").read_text())
     assert manifest["adapter"]["served_model"] == "tester"
     assert {row["adapter"] for row in rows} == {manifest["adapter"]["digest"]}
@@ -208,7 +209,7 @@ def test_a_key_refused_in_mid_run_stops_the_job(shell, serve, adapt, label, undi
 
 def test_another_model_in_mid_run_stops_the_job(shell, serve, adapt, label, undisturbed):
     judge, adapter = serve(), adapt()
-    label(judge, adapter, "--max-calls", PROBE + 40, code=RESUMABLE)
+    label(judge, adapter, "--limit", 5)
     adapter.outputs = 50
     stopped = label(judge, adapter, code=RESUMABLE)
     assert "it gives 50 numbers" in stopped.err
@@ -236,7 +237,8 @@ def test_a_pair_that_is_too_long_is_set_aside_alone(shell, serve, adapt, label, 
     aside = quarantined(shell)
     assert len(aside) == 1 and "too long for it" in json.dumps(aside) and "adapter.text_bytes_max" in json.dumps(aside)
     assert len(rows_of(shell)) == PAIRS - 1 and judge.calls() == PROBE + CALLS - 2 * TOP, "it was not judged"
-    assert "too long" in done.out
+    assert "1 too long for the judge or the adapter" in done.out
+    assert "1 too long for the judge or the adapter" in shell("status", "job").out
     adapter.refuse = None
     shell("retry", "job")
     label(judge, adapter)
@@ -292,11 +294,21 @@ def test_the_same_dataset_after_kills(shell, serve, adapt, label, undisturbed, c
     assert len({row["pair_key"] for row in rows}) == len(rows) == PAIRS
 
 
+def test_a_job_that_goes_on_while_it_is_away_says_so(shell, serve, adapt, label, undisturbed):
+    judge, adapter, back = serve(), adapt(), adapt()
+    label(judge, adapter, "--limit", 5)
+    adapter.stop()
+    stopped = label(judge, adapter, code=RESUMABLE)
+    assert "none of the served adapter's endpoints can be reached" in stopped.err and "same command" in stopped.err
+    label(judge, back)
+    assert shell.digests("job") == undisturbed
+
+
 def test_a_server_that_has_moved_makes_no_other_run(shell, serve, adapt, label, undisturbed):
     judge, adapter, elsewhere = serve(), adapt(), adapt()
-    label(judge, adapter, "--max-calls", PROBE + 40, code=RESUMABLE)
+    label(judge, adapter, "--limit", 5)
     adapter.stop()
-    shell("label", "--out", "job", "--adapter", elsewhere.url("classify"), "--max-calls", 10000)
+    shell("label", "--out", "job", "--adapter", elsewhere.url("classify"))
     assert shell.digests("job") == undisturbed and elsewhere.requests
     wrong = shell("label", "--out", "job", "--adapter", elsewhere.url("pooling"), code=None)
     assert wrong.returncode != COMPLETE and "by another operation" in wrong.err
@@ -388,7 +400,7 @@ def test_a_dry_run_asks_nothing(shell, serve, adapt, label):
 def test_batches_are_refused_since_nobody_knows_what_to_ask(shell, serve, adapt, label):
     label(serve(), adapt(), "--plan", code=RESUMABLE)
     refused = shell("judge", "batch-export", "job", "--to", "requests", code=USAGE)
-    assert "foreseen while it is labelled" in refused.err
+    assert "foreseen by a served adapter while it is labelled" in refused.err
 
 
 @pytest.fixture
