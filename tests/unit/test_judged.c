@@ -94,6 +94,39 @@ static void test_only (void **state)
     fixture_free (f);
 }
 
+// As of a panel, whose cells stand elsewhere: what it says holds, but not for pairs with cells of their own.
+static status_t of_others (store_t *store, const Rulemill__RunRecord *run, uint64_t response, Rulemill__Cells **out, fault_t *fault)
+{
+    status_t status = record_get_cells (store, response, run->judge, out, fault);
+    for (size_t i = 0; *out && i < (*out)->n_rule; i++)
+        (*out)->score [i] += 5;
+    return status;
+}
+
+// An audit that lacks an answer is none: its pair has not the judge's word on every rule.
+static void test_cells_of_others_and_failed_audits (void **state)
+{
+    (void) state;
+    fixture_t *f = fixture_filled ();
+    for (uint64_t response = 0; response < f->responses; response++)
+        add_cells (f, response, 1, 1, false);
+    Rulemill__Label failed = RULEMILL__LABEL__INIT, audit = RULEMILL__LABEL__INIT;
+    failed.outcome = RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
+    audit.outcome = RULEMILL__OUTCOME__OUTCOME_A;
+    record_put_audit (f->batch, f->run->number, 0, &failed);
+    record_put_audit (f->batch, f->run->number, 1, &audit);
+    save (f);
+    judged_walk_t *walk = walk_of (f);
+    judged_walk_only (walk, "adapter");                         // none but what was audited
+    judged_walk_cells (walk, of_others);
+    const judged_t *judged = next (walk);
+    assert_int_equal (judged->item->number, 1);
+    assert_int_equal (judged->a [0].score, 6);
+    assert_null (next (walk));
+    judged_walk_destroy (&walk);
+    fixture_free (f);
+}
+
 static void test_cells_that_disagree (void **state)
 {
     (void) state;
@@ -120,7 +153,7 @@ int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_what_is_judged), cmocka_unit_test (test_own_cells), cmocka_unit_test (test_only),
-        cmocka_unit_test (test_cells_that_disagree)
+        cmocka_unit_test (test_cells_of_others_and_failed_audits), cmocka_unit_test (test_cells_that_disagree)
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
