@@ -35,6 +35,7 @@ void hex_encode (const uint8_t *bytes, size_t len, char *out);
 // The reverse; false unless text is exactly 2 * len hexadecimal digits.
 bool hex_decode (const char *text, uint8_t *out, size_t len);
 
+// Are all bytes the same? Not in constant time: digests here are no secrets.
 bool digest_equal (const digest_t *a, const digest_t *b);
 bool content_key_equal (const content_key_t *a, const content_key_t *b);
 

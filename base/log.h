@@ -14,6 +14,7 @@ typedef enum { LOG_QUIET, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG } log_level_t
 void log_setup (log_level_t level, const char *name);
 log_level_t log_level (void);
 
+// A line each, where the level lets it pass; format as for printf, without a newline.
 void log_error (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
 void log_warn (const char *format, ...) __attribute__ ((format (printf, 1, 2)));
 void log_info (const char *format, ...) __attribute__ ((format (printf, 1, 2)));

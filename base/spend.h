@@ -15,6 +15,7 @@
 typedef enum { SPEND_CALLS, SPEND_TOKENS, SPEND_COST, SPEND_UNITS } spend_unit_t;
 typedef struct { uint64_t unit [SPEND_UNITS]; } spend_t;
 
+// Of all three kinds.
 spend_t spend_of (uint64_t calls, uint64_t tokens, uint64_t cost);
 spend_t spend_unlimited (void);
 

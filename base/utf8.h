@@ -9,6 +9,7 @@
 // there is none.
 size_t utf8_char (const char *text, size_t left);
 
+// Is all of the text (up to its '\0') UTF-8?
 bool utf8_valid (const char *text);
 
 #endif

@@ -1,7 +1,6 @@
 #include "coordinator/job_run.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"

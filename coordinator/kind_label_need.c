@@ -1,6 +1,5 @@
 // Which cells a pair needs, and which of them the store has.
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "coordinator/kind_label_parts.h"

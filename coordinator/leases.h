@@ -71,6 +71,7 @@ uint64_t leases_next_cost (leases_t *leases, const lease_price_t *price);
 // Make a second copy of the oldest lease that has none, is not holder's and is older than age_ms. NULL: there is none.
 lease_t *leases_copy (leases_t *leases, void *holder, int64_t age_ms, int64_t now_ms);
 
+// By its number; NULL: there is none.
 lease_t *leases_find (const leases_t *leases, uint64_t number);
 lease_t *leases_oldest (const leases_t *leases);
 

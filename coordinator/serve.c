@@ -1,8 +1,6 @@
 #include "coordinator/serve.h"
 
-#include <inttypes.h>
 #include <openssl/rand.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -68,6 +68,7 @@ void serve_retry (serve_t *serve);
 // know that somebody is there and say it again later.
 void serve_idle (hub_t *hub, int timeout_ms, const int *fds, size_t n_fds);
 
+// The store, the hub and the kind stay the caller's.
 void serve_destroy (serve_t **serve);
 
 #endif

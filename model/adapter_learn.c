@@ -1,8 +1,6 @@
 #include <assert.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "model/adapter_learn_parts.h"

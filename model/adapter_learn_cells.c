@@ -1,5 +1,4 @@
 // Form `cells`: first what the judge will say of each response, then what that is worth.
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

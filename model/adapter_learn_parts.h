@@ -31,6 +31,8 @@ void learn_tell (const learnt_t *learnt, size_t done);
 // Fit all heads by ridge regression; target is told ctx, and so is done.
 void learn_ridge (learnt_t *learnt, ridge_t *ridge, ridge_target_fn *target, ridge_done_fn *done, void *ctx);
 
+// Fit all heads at once, by which of two rules has the larger value (a linear support vector machine over their differences).
+// ERR_LIMIT: too many features for so many rules. Sets learnt->rows; 0: memory was short.
 status_t learn_rank (learnt_t *learnt, const examples_t *examples, fault_t *fault) MUST_USE;
 void learn_cells (learnt_t *learnt, const examples_t *examples);
 

@@ -1,7 +1,5 @@
 // Form `rank`: one model of all rules at once, on differences: weights (x, r) - weights (x, s), r being worth more than s.
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "base/rng.h"

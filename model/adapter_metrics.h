@@ -20,6 +20,8 @@
 enum { CHOOSERS_MAX = 7 };
 
 typedef enum { METRIC_OVERLAP, METRIC_PRECISION, METRIC_TOP, METRIC_CAPTURED, METRIC_AGREEMENT, METRIC_GIVEN, METRICS } metric_t;
+
+// As reports call it.
 const char *metric_name (metric_t metric);
 
 // One pair as all choosers see it; a and b: n_rules cells, all known.

@@ -72,6 +72,7 @@ void features_mean (features_t *out, const features_t *a, const features_t *b, u
 void features_distance (features_t *out, const features_t *a, const features_t *b, uint32_t offset);
 void features_difference (features_t *out, const features_t *a, const features_t *b, uint32_t offset);
 
+// The sum of the products of what both have.
 double features_dot (const features_t *a, const features_t *b);
 
 // A length in bytes as about log2 (1 + bytes) / 16, made of whole numbers and one division.

@@ -1,7 +1,6 @@
 #include "ops/adapter_check.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"

@@ -1,7 +1,5 @@
 #include "ops/adapter_eval.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -1,6 +1,5 @@
 // What is shown of the judges' agreement: lines of a job's summary, a table of the rules, JSON.
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/json.h"
 #include "ops/agreement.h"

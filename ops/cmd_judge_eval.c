@@ -1,6 +1,5 @@
 #include "ops/cmd_judge_eval.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,7 +1,6 @@
 // Recorded cells of single responses, addressed by the rows' numbers.
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/cell.h"
 #include "base/json.h"

@@ -1,5 +1,4 @@
 // What labels show by themselves.
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <string.h>
 
 #include "ops/probe_parts.h"
 #include "worker/chat_setup.h"

@@ -1,7 +1,6 @@
 #include "ops/reward_rows.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/limits.h"
 #include "base/mem.h"

@@ -1,7 +1,5 @@
 #include "ops/reward_train.h"
 
-#include <stdlib.h>
-
 #include "base/bounded.h"
 #include "base/mem.h"
 #include "ops/write_file.h"

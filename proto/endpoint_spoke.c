@@ -1,8 +1,6 @@
 // The worker's DEALER. ZMQ_IMMEDIATE is on: nothing is queued for a connection that is not there, so a coordinator
 // that comes back does not find an hour of stale messages; the worker says Hello to it instead.
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>

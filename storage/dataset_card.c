@@ -1,7 +1,6 @@
 #include "storage/dataset_card.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/json.h"
 #include "storage/dataset_manifest.h"

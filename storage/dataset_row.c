@@ -1,6 +1,5 @@
 #include "storage/dataset_row.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"

@@ -1,7 +1,6 @@
 #include "storage/pair_choice.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 

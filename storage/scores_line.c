@@ -1,7 +1,6 @@
 #include "storage/scores_line.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/limits.h"
 

@@ -1,7 +1,5 @@
 #include "storage/store_options.h"
 
-#include <stdlib.h>
-
 #include "base/limits.h"
 
 enum {

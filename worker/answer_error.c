@@ -1,7 +1,5 @@
 #include "worker/chat.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"

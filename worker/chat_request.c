@@ -1,6 +1,5 @@
 #include "worker/chat_parts.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/cell.h"

@@ -1,6 +1,5 @@
 // The executor's thread: takes commands one by one, lets the kind go on with what is in flight in between.
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include <utlist.h>
 

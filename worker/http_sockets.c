@@ -1,6 +1,5 @@
 #include "worker/http_sockets.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>

@@ -1,5 +1,4 @@
 // The real judge: any OpenAI-compatible chat endpoint; see worker/chat.h for what is asked, worker/asks.h for how.
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 #include "worker/outbox.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <uthash.h>
 #include <utlist.h>
 

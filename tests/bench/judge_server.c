@@ -4,7 +4,6 @@
 // may be dead (connections closed, nobody listening) for a while. Once a second it writes what it could have answered and what it
 // did. All times count from the first chat. One thread, epoll; a delay that is the same for all makes the timer a queue.
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <netinet/in.h>

@@ -1,6 +1,5 @@
 #include "tests/unit/scripted_worker.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"

@@ -5,7 +5,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "tests/unit/adapter_fixture.h"

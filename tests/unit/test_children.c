@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>

@@ -1,123 +1,21 @@
 // The two sockets: who gets in, who does not, and what neither can do to the other.
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <cmocka.h>
+
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 #include <zmq.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
-#include "proto/endpoint.h"
-
-typedef struct {
-    char dir [64];
-    char admitted [96], own [96], server_key [128], server_pub [128], worker_key [128], worker_pub [160];
-    char ipc [128];
-    hub_t *hub;
-    buf_t frame;
-    peer_id_t from;
-    char user [KEY_TEXT];
-} scene_t;
-
-#define PATH(field, ...) snprintf (scene->field, sizeof scene->field, __VA_ARGS__)
-
-static int set_up (void **state)
-{
-    scene_t *scene = mem_zero (1, sizeof *scene);
-    curve_keys_t keys;
-    snprintf (scene->dir, sizeof scene->dir, "/tmp/rulemill-hub-XXXXXX");
-    assert_non_null (mkdtemp (scene->dir));
-    PATH (admitted, "%s/admitted", scene->dir);
-    PATH (own, "%s/own", scene->dir);
-    PATH (server_key, "%s/coordinator.key", scene->own);
-    PATH (server_pub, "%s/coordinator.pub", scene->own);
-    PATH (worker_key, "%s/worker.key", scene->admitted);
-    PATH (worker_pub, "%s/worker.pub", scene->admitted);
-    PATH (ipc, "ipc://%s/hub", scene->dir);
-    assert_int_equal (keys_generate (scene->own, "coordinator", &keys, NULL), OK);
-    assert_int_equal (keys_generate (scene->admitted, "worker", &keys, NULL), OK);
-    *state = scene;
-    return 0;
-}
-
-static int remove_one (const char *path, const struct stat *info, int type, struct FTW *where)
-{
-    (void) info;
-    (void) type;
-    (void) where;
-    return remove (path);
-}
-
-static int tear_down (void **state)
-{
-    scene_t *scene = *state;
-    hub_close (&scene->hub);
-    buf_free (&scene->frame);
-    int rc = nftw (scene->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    free (scene);
-    return rc;
-}
-
-static void open_hub (scene_t *scene, bool curve)
-{
-    fault_t fault = { 0 };
-    hub_options_t options = { .address = curve ? "tcp://127.0.0.1:*" : scene->ipc };
-    if (curve) {
-        options.server_key = scene->server_key;
-        options.worker_keys = scene->admitted;
-    }
-    if (hub_open (&options, &scene->hub, &fault) != OK)
-        fail_msg ("%s", fault.text);
-}
-
-static spoke_t *open_spoke (scene_t *scene, const char *server_pub, const char *worker_key)
-{
-    spoke_t *spoke;
-    fault_t fault = { 0 };
-    spoke_options_t options = { hub_address (scene->hub), server_pub, worker_key };
-    if (spoke_open (&options, &spoke, &fault) != OK)
-        fail_msg ("%s", fault.text);
-    return spoke;
-}
-
-// For what takes a moment, on a machine that may be busy.
-enum { PATIENCE_MS = 60000 };
-
-static bool hear (scene_t *scene, int timeout_ms)
-{
-    bool got = false;
-    int64_t until_ms = clock_ms (NULL) + timeout_ms;
-    while (!got && clock_ms (NULL) < until_ms)
-        assert_int_equal (hub_receive (scene->hub, 50, NULL, 0, &got, &scene->from, scene->user, &scene->frame, NULL), OK);
-    return got;
-}
-
-static status_t say (spoke_t *spoke, const char *text)
-{
-    buf_t frame = { 0 };
-    buf_add_str (&frame, text);
-    status_t status = ERR_BUSY;
-    for (int i = 0; status == ERR_BUSY && i < 100; i++) {
-        bool got;
-        buf_t in = { 0 };
-        status = spoke_send (spoke, &frame, NULL);
-        if (status == ERR_BUSY && spoke_receive (spoke, 20, -1, &got, &in, NULL) != OK)
-            i = 100;
-        buf_free (&in);
-    }
-    buf_free (&frame);
-    return status;
-}
+#include "tests/unit/hub_scene.h"
 
 static void test_there_and_back (void **state)
 {
@@ -128,7 +26,7 @@ static void test_there_and_back (void **state)
     assert_int_equal (info.st_mode & 0777, 0600);
     spoke_t *spoke = open_spoke (scene, NULL, NULL);
     assert_int_equal (say (spoke, "hello"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     assert_string_equal (scene->frame.data, "hello");
     assert_int_equal (scene->from.len, 16);
     assert_string_equal (scene->user, "");
@@ -182,11 +80,11 @@ static void test_unknown_peer (void **state)
     // one that has gone
     spoke_t *spoke = open_spoke (scene, NULL, NULL);
     assert_int_equal (say (spoke, "hello"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     spoke_close (&spoke);
     status_t status = OK;
     for (int i = 0; status == OK && i < 100; i++) {
-        hear (scene, 20);
+        hub_hears (scene, 20);
         status = hub_send (scene->hub, &scene->from, &scene->frame, &fault);
     }
     assert_int_equal (status, ERR_NOT_FOUND);
@@ -198,7 +96,7 @@ static void test_full_peer_does_not_block (void **state)
     open_hub (scene, false);
     spoke_t *spoke = open_spoke (scene, NULL, NULL);
     assert_int_equal (say (spoke, "hello"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     buf_t big = { 0 };
     buf_reserve (&big, 100000);
     memset (big.data, 'x', 100000);
@@ -256,103 +154,10 @@ static void test_ipc_path_in_use (void **state)
     assert_int_equal (hub_open (&options, &second, &fault), ERR_BUSY);
     spoke_t *spoke = open_spoke (scene, NULL, NULL);        // the first still listens
     assert_int_equal (say (spoke, "hello"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     spoke_close (&spoke);
     hub_close (&scene->hub);
     open_hub (scene, false);                                // a left-over file is no hindrance
-}
-
-static void test_admitted_key (void **state)
-{
-    scene_t *scene = *state;
-    char key [KEY_TEXT];
-    open_hub (scene, true);
-    spoke_t *spoke = open_spoke (scene, scene->server_pub, scene->worker_key);
-    assert_int_equal (say (spoke, "hello"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
-    assert_int_equal (keys_load_public (scene->worker_pub, key, NULL), OK);
-    assert_string_equal (scene->user, key);
-    assert_int_equal (hub_denied (scene->hub), 0);
-    spoke_close (&spoke);
-}
-
-static void test_unknown_key_gets_nothing (void **state)
-{
-    scene_t *scene = *state;
-    curve_keys_t keys;
-    char stranger [160];
-    open_hub (scene, true);
-    assert_int_equal (keys_generate (scene->own, "stranger", &keys, NULL), OK);
-    snprintf (stranger, sizeof stranger, "%s/stranger.key", scene->own);
-    spoke_t *spoke = open_spoke (scene, scene->server_pub, stranger);
-    status_t status = OK;
-    fault_t fault = { 0 };
-    bool got;
-    buf_t in = { 0 }, out = { 0 };
-    buf_add_str (&out, "let me in");
-    for (int i = 0; status == OK && i < 100; i++) {
-        if (spoke_send (spoke, &out, NULL) == OK)
-            buf_add_str (&out, "!");
-        assert_false (hear (scene, 20));
-        status = spoke_receive (spoke, 20, -1, &got, &in, &fault);
-    }
-    assert_int_equal (status, ERR_DENIED);
-    assert_non_null (strstr (fault.text, ".pub"));
-    assert_false (hear (scene, 500));
-    buf_free (&out);
-    spoke_close (&spoke);
-}
-
-static void test_clear_text_is_not_let_in (void **state)
-{
-    scene_t *scene = *state;
-    open_hub (scene, true);
-    spoke_t *spoke = open_spoke (scene, NULL, NULL);
-    buf_t out = { 0 }, in = { 0 };
-    bool got;
-    buf_add_str (&out, "let me in");
-    for (int i = 0; i < 20; i++) {
-        if (spoke_send (spoke, &out, NULL) == OK)
-            buf_add_str (&out, "!");
-        assert_false (hear (scene, 50));
-        assert_int_equal (spoke_receive (spoke, 20, -1, &got, &in, NULL), OK);
-        assert_false (got);
-    }
-    assert_false (spoke_connected_anew (spoke));
-    assert_true (spoke_trouble (spoke) [0] != '\0');
-    buf_free (&out);
-    spoke_close (&spoke);
-}
-
-static void test_wrong_server_key (void **state)
-{
-    scene_t *scene = *state;
-    open_hub (scene, true);
-    spoke_t *spoke = open_spoke (scene, scene->worker_pub, scene->worker_key);
-    buf_t out = { 0 };
-    buf_add_str (&out, "is it you?");
-    for (int i = 0; i < 20; i++) {
-        if (spoke_send (spoke, &out, NULL) == OK)
-            buf_add_str (&out, "!");
-        assert_false (hear (scene, 30));
-    }
-    buf_free (&out);
-    spoke_close (&spoke);
-}
-
-static void test_key_taken_out_stops_working (void **state)
-{
-    scene_t *scene = *state;
-    open_hub (scene, true);
-    spoke_t *spoke = open_spoke (scene, scene->server_pub, scene->worker_key);
-    assert_int_equal (say (spoke, "one"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
-    unlink (scene->worker_pub);
-    usleep (2000 * 1000);
-    assert_int_equal (say (spoke, "two"), OK);      // the connection still stands
-    assert_false (hear (scene, 500));
-    assert_int_equal (hub_denied (scene->hub), 1);
-    spoke_close (&spoke);
 }
 
 // A raw client, for what a spoke would never do.
@@ -382,20 +187,20 @@ static void test_oversize_message (void **state)
     open_hub (scene, false);
     spoke_t *spoke = open_spoke (scene, NULL, NULL);
     assert_int_equal (say (spoke, "before"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     raw_t raw = raw_connect (scene, NULL);
     size_t len = LIMIT_MESSAGE_BYTES + 1;
     char *bytes = mem_zero (1, len);
     assert_int_equal (zmq_send (raw.socket, bytes, len, 0), (int) len);
-    assert_false (hear (scene, 1000));
+    assert_false (hub_hears (scene, 1000));
     assert_int_equal (say (spoke, "after"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     assert_string_equal (scene->frame.data, "after");
     raw_close (&raw);
     // the largest there may be
     raw = raw_connect (scene, NULL);
     assert_int_equal (zmq_send (raw.socket, bytes, len - 1, 0), (int) len - 1);
-    assert_true (hear (scene, 10000));
+    assert_true (hub_hears (scene, 10000));
     assert_int_equal (scene->frame.len, len - 1);
     raw_close (&raw);
     free (bytes);
@@ -411,9 +216,9 @@ static void test_many_parts_are_an_empty_frame (void **state)
     zmq_send (raw.socket, "b", 1, ZMQ_SNDMORE);
     zmq_send (raw.socket, "c", 1, 0);
     zmq_send (raw.socket, "whole", 5, 0);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     assert_int_equal (scene->frame.len, 0);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     assert_int_equal (scene->frame.len, 5);
     raw_close (&raw);
 }
@@ -424,10 +229,10 @@ static void test_routing_id_is_not_taken_over (void **state)
     open_hub (scene, false);
     raw_t first = raw_connect (scene, "same");
     zmq_send (first.socket, "1", 1, 0);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     raw_t second = raw_connect (scene, "same");
     zmq_send (second.socket, "2", 1, 0);
-    hear (scene, 500);
+    hub_hears (scene, 500);
     peer_id_t same = { .len = 4, .id = "same" };
     buf_clear (&scene->frame);
     buf_add_str (&scene->frame, "for the first");
@@ -460,7 +265,7 @@ static void test_hub_comes_back (void **state)
     open_hub (scene, false);
     spoke_t *spoke = open_spoke (scene, NULL, NULL);
     assert_int_equal (say (spoke, "one"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     await_connection (spoke);
     hub_close (&scene->hub);
     buf_t in = { 0 };
@@ -470,7 +275,7 @@ static void test_hub_comes_back (void **state)
     open_hub (scene, false);
     await_connection (spoke);
     assert_int_equal (say (spoke, "two"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     assert_string_equal (scene->frame.data, "two");
     buf_free (&in);
     spoke_close (&spoke);
@@ -482,41 +287,34 @@ static void test_renewed_spoke_has_another_name (void **state)
     open_hub (scene, true);
     spoke_t *spoke = open_spoke (scene, scene->server_pub, scene->worker_key);
     assert_int_equal (say (spoke, "one"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     peer_id_t before = scene->from;
     await_connection (spoke);
     assert_int_equal (spoke_renew (spoke, NULL), OK);
     await_connection (spoke);
     assert_int_equal (say (spoke, "two"), OK);
-    assert_true (hear (scene, PATIENCE_MS));
+    assert_true (hub_hears (scene, PATIENCE_MS));
     assert_string_equal (scene->frame.data, "two");
     assert_int_equal (scene->from.len, 16);
     assert_memory_not_equal (scene->from.id, before.id, 16);
     spoke_close (&spoke);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
-
 int main (void)
 {
     endpoint_setup ();
     const struct CMUnitTest tests [] = {
-        TEST (test_there_and_back),
-        TEST (test_waiting_ends_early),
-        TEST (test_unknown_peer),
-        TEST (test_full_peer_does_not_block),
-        TEST (test_addresses),
-        TEST (test_ipc_path_in_use),
-        TEST (test_admitted_key),
-        TEST (test_unknown_key_gets_nothing),
-        TEST (test_clear_text_is_not_let_in),
-        TEST (test_wrong_server_key),
-        TEST (test_key_taken_out_stops_working),
-        TEST (test_oversize_message),
-        TEST (test_many_parts_are_an_empty_frame),
-        TEST (test_routing_id_is_not_taken_over),
-        TEST (test_hub_comes_back),
-        TEST (test_renewed_spoke_has_another_name),
+        SCENE_TEST (test_there_and_back),
+        SCENE_TEST (test_waiting_ends_early),
+        SCENE_TEST (test_unknown_peer),
+        SCENE_TEST (test_full_peer_does_not_block),
+        SCENE_TEST (test_addresses),
+        SCENE_TEST (test_ipc_path_in_use),
+        SCENE_TEST (test_oversize_message),
+        SCENE_TEST (test_many_parts_are_an_empty_frame),
+        SCENE_TEST (test_routing_id_is_not_taken_over),
+        SCENE_TEST (test_hub_comes_back),
+        SCENE_TEST (test_renewed_spoke_has_another_name),
     };
     int failed = cmocka_run_group_tests (tests, NULL, NULL);
     endpoint_teardown ();

@@ -4,8 +4,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,4 @@
 // Lines of plain, gzip and zstd files: places, hashes, limits, damage.
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

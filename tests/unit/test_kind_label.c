@@ -5,7 +5,6 @@
 #include <cmocka.h>
 
 #include <stdint.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "proto/wire.h"

@@ -5,7 +5,6 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "coordinator/kind_label_plan.h"

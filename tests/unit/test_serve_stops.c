@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
 

@@ -4,9 +4,6 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <stdlib.h>
-#include <string.h>
-
 #include "ops/number.h"
 #include "worker/label_table.h"
 
