@@ -103,15 +103,18 @@ def test_the_store_has_one_writer_and_none_after_a_kill(shell, corpus):
 
 
 def test_workers_outlive_a_coordinator_that_comes_back(shell, corpora):
-    corpus = corpora(4000)
+    corpus = corpora(20000)
     socket = f"ipc://{shell.path('socket')}"
     command = ["coordinator", corpus, "--out", "job", "--listen", socket, *SMALL_STEPS]
     coordinator = shell.start(*command)
     shell.wait_for_job(coordinator, "job", lambda status: status["stage"] == "label")
     worker = shell.start("worker", socket)
     shell.wait_for_job(coordinator, "job", lambda status: status["workers"] == 1)
+    os.kill(worker.pid, signal.SIGSTOP)      # something must be left to do, or the worker would wait for more
     interrupt(coordinator, signal.SIGKILL)
+    assert shell.status("job")["labelled"] < 20000
     coordinator = shell.start(*command)
+    os.kill(worker.pid, signal.SIGCONT)
     out, err = coordinator.communicate(timeout=PATIENCE_S)
     assert coordinator.returncode == COMPLETE, err
     assert worker.wait(timeout=PATIENCE_S) == COMPLETE
