@@ -28,6 +28,7 @@ size_t adapter_turns (const Rulemill__Conversation *conversation, adapter_text_t
 // Stored cells as selection knows them.
 void adapter_cells (const cell_value_t *from, size_t n_rules, cell_t *to);
 
+// A key as it stands in a record.
 content_key_t adapter_key (const ProtobufCBinaryData *bytes);
 
 // ERR_NOT_FOUND: no pair of the run has the word of its judge on all rules; says what to do.

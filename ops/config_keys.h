@@ -31,6 +31,7 @@ void config_value_clear (config_t *config, const config_key_t *key);    // gives
 // A share, or "auto": -1. ERR_USAGE.
 status_t config_share (const char *who, const char *text, double *share, fault_t *fault) MUST_USE;
 
+// How many pairs a prompt gives: a number, or 0 for "all" and "best-vs-rest". ERR_USAGE.
 status_t config_pairs (const char *who, const char *text, uint64_t *count, fault_t *fault) MUST_USE;
 
 #endif

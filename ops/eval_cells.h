@@ -24,6 +24,7 @@ status_t eval_cells_close (eval_cells_t **cells, fault_t *fault);
 // False where it is not known.
 bool eval_cells_find (const eval_cells_t *cells, const content_key_t *response, const digest_t *rule, cell_t *out);
 
+// Written to the file before it returns (a kill does not lose it). ERR_IO.
 status_t eval_cells_add (eval_cells_t *cells, const content_key_t *response, const digest_t *rule, const cell_t *cell, fault_t *fault) MUST_USE;
 
 #endif

@@ -20,6 +20,7 @@ void evaluate_count (evaluate_rows_t *rows, unsigned model);
 uint64_t evaluate_unreadable (evaluate_rows_t *rows, unsigned model);
 uint64_t evaluate_ties (evaluate_rows_t *rows, unsigned model);
 
+// The table for a person, and the same figures for a script.
 void evaluate_text (const evaluation_t *evaluation, buf_t *out);
 void evaluate_json (const evaluation_t *evaluation, buf_t *out);
 
