@@ -21,7 +21,7 @@ status_t batch_files_add (batch_files_t *files, const buf_t *line, fault_t *faul
 status_t batch_files_end (batch_files_t *files, fault_t *fault) MUST_USE;
 void batch_files_destroy (batch_files_t **files);       // drops a file that is not complete
 
-// Files begun so far, and bytes in all of them.
+// Files that are complete, and bytes in all of them.
 uint64_t batch_files_count (const batch_files_t *files);
 uint64_t batch_files_bytes (const batch_files_t *files);
 

@@ -109,8 +109,13 @@ def label_a_little(shell, process, job, count):
     """Let a job's workers run in small steps until it has more than count labels, so that it is caught in the middle.
 
     They run on when this returns how many there are."""
+    def running_workers():
+        workers = workers_of(process)
+        assert workers or process.poll() is None, f"the job ended too soon: {process.communicate()}"
+        return workers
+
     while True:
-        workers = wait_for("workers", lambda: workers_of(process))
+        workers = wait_for("workers", running_workers)
         send(workers, signal.SIGSTOP)
         try:
             time.sleep(0.3)     # what a job tells of itself is up to a quarter of a second old

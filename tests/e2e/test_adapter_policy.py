@@ -70,10 +70,10 @@ def test_the_same_dataset_whatever_the_workers(shell, serve, label, undisturbed,
 
 
 def test_the_same_dataset_after_kills(shell, serve, label, undisturbed):
-    server = serve(delay_ms=20)
+    server = serve(delay_ms=200)
     killed = 0
     for count in (5, 20):
-        process = shell.start(*label(server))
+        process = shell.start(*label(server), "--set", "judge.places_max=2")    # slow enough to be caught in the middle
         label_a_little(shell, process, "job", count)
         workers = workers_of(process)
         code = interrupt(process, signal.SIGKILL)[0]
