@@ -124,13 +124,14 @@ def test_a_sampled_pair_needs_all_rules(shell, serve, corpora, undisturbed):
 
 # While the sample is judged a retry takes its pairs up at once, so that they are learnt from.
 def test_a_retry_while_the_sample_is_judged(shell, serve, corpora, undisturbed):
-    pair = next(pairs_of(undisturbed, "sampled"))
-    server = serve(rules=trouble(corpora, pair, ["rule-0"]) + [{"when": {"from": 1000}, "do": "never"}])
+    pair = min(pairs_of(undisturbed, "sampled"), key=lambda pair: pair["place"]["line"])
+    silence = {"when": {"from": 2000}, "do": "never"}       # two thirds of the sample; the pair's turn is early
+    server = serve(rules=trouble(corpora, pair, ["rule-0"]) + [silence])
     steps = asked(shell, server, corpora)
     process = shell.start(*steps)
     shell.wait_for_job(process, "job", lambda status: status["quarantined"] == 1)
     assert shell.status("job")["auto"]["choice"] == "undecided"
-    server.obey({"when": {"from": 1000}, "do": "never"})
+    server.obey(silence)
     assert "1 pair" in shell("retry", "job").out
     shell.wait_for_job(process, "job", lambda status: status["quarantined"] == 0)
     process.kill()
