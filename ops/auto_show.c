@@ -79,10 +79,30 @@ static void add_audit (const auto_state_t *a, buf_t *out)
     buf_add_char (out, '\n');
 }
 
+// A judge that is only treated as costly judges no cell of its own: there the shares say what it would have cost.
+static void add_expected (const outcome_t *outcome, const char *head, buf_t *out)
+{
+    double sampled, chosen;
+    if (bound (outcome, &sampled, &chosen) <= 0)
+        return;
+    buf_printf (out, "%-11sexpected of its shares: ", head);
+    progress_count (out, (uint64_t) (sampled + 0.5));
+    buf_add_str (out, " cells of sampled and audited prompts, ");
+    progress_count (out, (uint64_t) (chosen + 0.5));
+    buf_add_str (out, " of the others");
+    if (*head) {
+        buf_add_str (out, ", instead of ");
+        progress_count (out, (uint64_t) ((double) outcome->job.dataset.cells_all * asked_times (outcome) + 0.5));
+    }
+    buf_add_char (out, '\n');
+}
+
 static void add_savings (const outcome_t *outcome, buf_t *out)
 {
     saving_t all [SAVINGS];
-    size_t n = outcome->job.automatic.choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER ? savings (outcome, all) : 0;
+    if (outcome->job.automatic.choice != RULEMILL__AUTO_CHOICE__AUTO_ADAPTER)
+        return;
+    size_t n = savings (outcome, all);
     for (size_t i = 0; i < n; i++) {
         buf_printf (out, "%-11s%s ", i ? "" : "Saved", all [i].name);
         if (all [i].used < 100)
@@ -96,15 +116,7 @@ static void add_savings (const outcome_t *outcome, buf_t *out)
             buf_printf (out, " (1/%.1f)", all [i].exhaustive / all [i].used);
         buf_add_char (out, '\n');
     }
-    if (n == 0)
-        return;
-    double sampled, chosen;
-    bound (outcome, &sampled, &chosen);
-    buf_printf (out, "%-11sexpected of its shares: ", "");
-    progress_count (out, (uint64_t) (sampled + 0.5));
-    buf_add_str (out, " cells of sampled and audited prompts, ");
-    progress_count (out, (uint64_t) (chosen + 0.5));
-    buf_add_str (out, " of the others\n");
+    add_expected (outcome, n ? "" : "Cells", out);
 }
 
 // "2,000,000 cells"

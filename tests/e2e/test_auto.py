@@ -71,6 +71,8 @@ def test_an_accepted_adapter_labels_the_rest(shell, corpus):
     said = report(shell)["auto"]
     assert said["choice"] == "adapter" and "taken all the same as asked" in said["reason"]
     assert said["adapters"] >= 1 and "adapter" in done.out
+    cells = said["cells"]
+    assert f"{cells['expected_chosen']:,} of the others, instead of {cells['all']:,}\n" in done.out, "what if it did cost"
     found = rows(shell)
     assert len(found) == 1500
     by = {name: [row for row in found if row["selected_by"] == name] for name in ("exhaustive", "adapter")}
