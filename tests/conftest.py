@@ -59,6 +59,11 @@ class Shell:
         data = self.path(*parts).read_bytes()
         return [json.loads(line) for line in data.split(b"\n") if line]
 
+    def labelled(self, job="job"):
+        """All rows of a job's dataset that have a label."""
+        names = ("train.jsonl", "validation.jsonl", "ties.jsonl")
+        return [row for name in names if self.path(job, "dataset", name).exists() for row in self.rows(job, "dataset", name)]
+
     def status(self, job):
         """What `status --json` says, None where there is no store yet or it is just being opened or closed."""
         done = self("status", job, "--json", code=None)

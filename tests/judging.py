@@ -101,9 +101,7 @@ def report(shell):
 
 def labels(shell):
     """Of each pair, what is preferred and by which scores."""
-    names = [name for name in ("train.jsonl", "validation.jsonl", "ties.jsonl") if shell.path("job/dataset", name).exists()]
-    rows = [row for name in names for row in shell.rows("job/dataset", name)]
-    return {row["pair_key"]: (row.get("chosen"), row["score_margin"], row["rules"]) for row in rows}
+    return {row["pair_key"]: (row.get("chosen"), row["score_margin"], row["rules"]) for row in shell.labelled()}
 
 
 def quarantined(shell):

@@ -46,16 +46,11 @@ def undisturbed(learnt, corpora):
     return learnt.digests("job")
 
 
-def rows_of(shell):
-    names = [name for name in ("train.jsonl", "validation.jsonl", "ties.jsonl") if shell.path("job/dataset", name).exists()]
-    return [row for name in names for row in shell.rows("job/dataset", name)]
-
-
 def test_two_calls_for_each_foreseen_rule(shell, serve, label):
     server = serve()
     shell(*label(server))
     assert server.calls() == report(shell)["calls"]["calls"] == PROBE + CALLS
-    rows = rows_of(shell)
+    rows = shell.labelled()
     assert len(rows) == PAIRS
     assert {row["selected_by"] for row in rows} == {"adapter"} and max(row["n_rules"] for row in rows) == TOP
     assert {row["adapter"] for row in rows} != {None}

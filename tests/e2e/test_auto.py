@@ -28,11 +28,6 @@ def manifest(shell):
     return json.loads(shell.path("job/dataset/manifest.json").read_text())
 
 
-def rows(shell):
-    names = [name for name in ("train.jsonl", "validation.jsonl", "ties.jsonl") if shell.path("job/dataset", name).exists()]
-    return [row for name in names for row in shell.rows("job/dataset", name)]
-
-
 @pytest.fixture(scope="module")
 def corpus(corpora):
     return corpora(500, 3)      # 1,500 pairs
@@ -45,11 +40,11 @@ def test_a_judge_that_costs_nothing_is_asked_everything(shell, corpus):
     assert "costs nothing for each rule" in done.out
     said = report(shell)["auto"]
     assert said["choice"] == "exhaustive" and said["sampled_share"] == 0
-    assert {row["selected_by"] for row in rows(shell)} == {"exhaustive"}
+    assert {row["selected_by"] for row in shell.labelled()} == {"exhaustive"}
     assert manifest(shell)["auto"]["choice"] == "exhaustive"
-    labels = {row["pair_key"]: (row.get("chosen"), row["score_margin"], row["rules"]) for row in rows(shell)}
+    labels = {row["pair_key"]: (row.get("chosen"), row["score_margin"], row["rules"]) for row in shell.labelled()}
     shell(*label(corpus, "--new-run", policy="exhaustive"))
-    assert labels == {row["pair_key"]: (row.get("chosen"), row["score_margin"], row["rules"]) for row in rows(shell)}
+    assert labels == {row["pair_key"]: (row.get("chosen"), row["score_margin"], row["rules"]) for row in shell.labelled()}
 
 
 def test_a_small_corpus_is_judged_exhaustively(shell, corpora):
@@ -63,7 +58,7 @@ def test_an_adapter_that_is_too_often_wrong_is_not_used(shell, corpus):
     done = shell(*costly(corpus, "--set", "auto.min_agreement=1"))
     assert "under the 100.0 wanted" in done.out and "--accept-adapter" in done.out
     assert report(shell)["auto"]["choice"] == "exhaustive"
-    assert {row["selected_by"] for row in rows(shell)} == {"exhaustive"}
+    assert {row["selected_by"] for row in shell.labelled()} == {"exhaustive"}
 
 
 def test_an_accepted_adapter_labels_the_rest(shell, corpus):
@@ -73,7 +68,7 @@ def test_an_accepted_adapter_labels_the_rest(shell, corpus):
     assert said["adapters"] >= 1 and "adapter" in done.out
     cells = said["cells"]
     assert f"{cells['expected_chosen']:,} of the others, instead of {cells['all']:,}\n" in done.out, "what if it did cost"
-    found = rows(shell)
+    found = shell.labelled()
     assert len(found) == 1500
     by = {name: [row for row in found if row["selected_by"] == name] for name in ("exhaustive", "adapter")}
     assert len(by["exhaustive"]) + len(by["adapter"]) == 1500
@@ -164,11 +159,11 @@ def test_stopped_while_it_trains_it_goes_on(shell, corpus, undisturbed):
 def test_a_limit_is_lifted(shell, corpus):
     steps = costly(corpus, "--accept-adapter")
     shell(*steps, "--limit", 250)
-    before = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    before = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in shell.labelled()}
     assert len(before) == 750 and report(shell)["auto"]["choice"] == "adapter"
     sampled = report(shell)["auto"]["sampled_share"]
     shell(*steps)
-    after = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    after = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in shell.labelled()}
     assert len(after) == 1500
     assert before.items() <= after.items()
     said = report(shell)["auto"]
@@ -186,10 +181,10 @@ def test_rows_added_later_change_no_label(shell, corpora, corpus, undisturbed):
     shell.write("grown.jsonl", b"\n".join(data[:400]) + b"\n")
     steps = [arg if arg != corpus else "grown.jsonl" for arg in costly(corpus, "--accept-adapter", "--set", "judge.unknown_ids=skip")]
     shell(*steps)
-    before = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    before = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in shell.labelled()}
     shell.write("grown.jsonl", b"\n".join(data[:450]) + b"\n")
     shell(*steps)
-    after = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    after = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in shell.labelled()}
     assert len(after) > len(before)
     assert before.items() <= after.items()
 
@@ -221,7 +216,7 @@ def test_a_run_is_looked_at(shell, corpus):
 
 def test_a_pair_says_why_these_rules(shell, corpus):
     shell(*costly(corpus, "--accept-adapter"))
-    by = {name: [row["id"] for row in rows(shell) if row["selected_by"] == name] for name in ("exhaustive", "adapter")}
+    by = {name: [row["id"] for row in shell.labelled() if row["selected_by"] == name] for name in ("exhaustive", "adapter")}
     text = shell("inspect", "job", by["exhaustive"][0]).out
     assert "All rules were judged" in text and "Audited" not in text
     said = [json.loads(shell("inspect", "job", pair, "--json").out) for pair in by["adapter"][::3][:150]]
@@ -238,7 +233,7 @@ def test_a_pair_says_why_these_rules(shell, corpus):
 def test_audited_pairs_tell_of_the_rules(shell, corpus):
     shell(*costly(corpus, "--accept-adapter"))
     judged = json.loads(shell("report", "job", "--json").out)["judged_pairs"]
-    exhaustive = sum(row["selected_by"] == "exhaustive" for row in rows(shell))
+    exhaustive = sum(row["selected_by"] == "exhaustive" for row in shell.labelled())
     assert judged == exhaustive + report(shell)["auto"]["audited_pairs"]
 
 
@@ -246,10 +241,10 @@ def test_audited_pairs_tell_of_the_rules(shell, corpus):
 def test_a_trial_before_the_whole(shell, corpus):
     steps = costly(corpus, "--accept-adapter")
     shell(*steps, "--limit", 60)
-    trial = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    trial = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in shell.labelled()}
     assert {by for by, _ in trial.values()} == {"exhaustive"} and report(shell)["auto"]["choice"] == "exhaustive"
     shell(*steps)
-    whole = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    whole = {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in shell.labelled()}
     assert len(whole) == 1500 and trial.items() <= whole.items()
     assert report(shell)["auto"]["choice"] == "adapter"
     assert report(shell)["auto"]["pairs_by_adapter"] > 900
@@ -297,7 +292,7 @@ def test_a_given_adapter_says_which_rules_are_judged(shell, corpus):
     shell(*label(corpus, policy="exhaustive"))
     shell("adapter", "train", "job", "--out", "rules.adapter", "--set", "adapter.memory_mb=256")
     shell(*label(corpus, "--new-run", "--adapter", "rules.adapter", policy="adapter"))
-    found = rows(shell)
+    found = shell.labelled()
     assert {row["selected_by"] for row in found} == {"adapter"}
     digest = manifest(shell)["spec"]["adapter"]
     assert {row["adapter"] for row in found} == {digest}

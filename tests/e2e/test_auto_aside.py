@@ -21,9 +21,7 @@ def asked(shell, server, corpora, *more):
 
 
 def labels(shell):
-    names = [name for name in ("train.jsonl", "validation.jsonl", "ties.jsonl") if shell.path("job/dataset", name).exists()]
-    rows = [row for name in names for row in shell.rows("job/dataset", name)]
-    return {row["id"]: (row["selected_by"], row["adapter"], row["score_margin"], row["rules"]) for row in rows}
+    return {row["id"]: (row["selected_by"], row["adapter"], row["score_margin"], row["rules"]) for row in shell.labelled()}
 
 
 @pytest.fixture(scope="module")

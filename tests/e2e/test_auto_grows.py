@@ -3,7 +3,7 @@
 import pytest
 
 from judging import report
-from test_auto import manifest, rows
+from test_auto import manifest
 
 PAIRS_EACH = 3
 SMALL = ["--set", "auto.sample_pairs=60", "--set", "auto.sample_share=0.3", "--set", "auto.block_pairs=256", "--set", "auto.audit_share=0.1",
@@ -25,7 +25,7 @@ def label(shell, corpora):
 
 
 def labels(shell):
-    return {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in rows(shell)}
+    return {row["pair_key"]: (row["selected_by"], row["score_margin"]) for row in shell.labelled()}
 
 
 def test_a_declined_adapter_gets_another_chance(shell, label):
@@ -55,4 +55,4 @@ def test_a_corpus_of_one_prompt(shell):
                               for row in range(20)])
     done = shell("label", "one.jsonl", "--out", "job", "--policy", "auto", "--accept-adapter", *SMALL, "--set", "judge.store_cells=true")
     assert "of too few prompts to learn from" in done.out
-    assert report(shell)["auto"]["choice"] == "exhaustive" and len(rows(shell)) == 300
+    assert report(shell)["auto"]["choice"] == "exhaustive" and len(shell.labelled()) == 300

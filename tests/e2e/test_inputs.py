@@ -19,11 +19,6 @@ def label(shell, *args, code=COMPLETE, **kwargs):
     return shell("label", *args, "--workers", 1, code=code, **kwargs)
 
 
-def exported(shell, job="job"):
-    return [row for name in ("train.jsonl", "validation.jsonl", "ties.jsonl") if shell.path(job, "dataset", name).exists()
-            for row in shell.rows(job, "dataset", name)]
-
-
 def test_two_files_of_one_name_give_distinct_ids(shell):
     for n, folder in enumerate(("east", "west", "other")):
         shell.path(folder).mkdir()
@@ -31,7 +26,7 @@ def test_two_files_of_one_name_give_distinct_ids(shell):
     files = ("east/rows.jsonl", "west/rows.jsonl", "other/more.jsonl")
     label(shell, *files, "--out", "job")
     names = ["rows.jsonl", "2/rows.jsonl", "more.jsonl"]
-    assert sorted(row["id"] for row in exported(shell)) == sorted(f"{name}:{line}" for name in names for line in (1, 2, 3))
+    assert sorted(row["id"] for row in shell.labelled()) == sorted(f"{name}:{line}" for name in names for line in (1, 2, 3))
     again = shell.rows("job", "dataset", "duplicates.jsonl")
     assert {(row["id"], row["file"], row["line"], row["pair_id"]) for row in again} == {(f"{name}:4", name, 4, "rows.jsonl:1") for name in names}
     assert [file["name"] for file in json.loads(shell.path("job/dataset/manifest.json").read_text())["inputs"]] == names
@@ -51,7 +46,7 @@ def test_a_name_that_is_no_text_is_escaped_everywhere(shell):
     for file in [*folder.iterdir(), folder.parent / "report.json"]:
         file.read_text(encoding="utf-8")
     assert json.loads((folder / "manifest.json").read_text())["inputs"][0]["name"] == "odd %FF name.jsonl"
-    assert {row["id"] for row in exported(shell)} == {"odd %FF name.jsonl:1", "odd %FF name.jsonl:2"}
+    assert {row["id"] for row in shell.labelled()} == {"odd %FF name.jsonl:1", "odd %FF name.jsonl:2"}
     assert shell.rows("job", "dataset", "quarantine.jsonl")[0]["file"] == "odd %FF name.jsonl"
     json.loads((folder.parent / "report.json").read_text())
     assert shell.status("job")["labelled"] == 2

@@ -37,14 +37,9 @@ def told(shell, *more):
     return json.loads(shell("report", "job", "--json", *more).out)
 
 
-def labelled(shell):
-    names = [name for name in ("train.jsonl", "validation.jsonl", "ties.jsonl") if shell.path("job/dataset", name).exists()]
-    return [row for name in names for row in shell.rows("job/dataset", name)]
-
-
 def test_labels(shell):
     label(shell)
-    report, rows = told(shell), labelled(shell)
+    report, rows = told(shell), shell.labelled()
     assert report["labelled"] == len(rows) == 90 and report["prompts"] == 30
     assert report["triples"] == 30 and report["cyclic_triples"] == 0
     models = {model["model"]: model for model in report["models"]}
@@ -59,7 +54,7 @@ def test_labels(shell):
 
 def test_rules(shell):
     label(shell, "--set", "judge.store_cells=true")
-    report, rows = told(shell), labelled(shell)
+    report, rows = told(shell), shell.labelled()
     rules = {rule["id"]: rule for rule in report["rules"]}
     assert report["judged_pairs"] == 90 and list(rules) == RULES
     selected = Counter(rule["id"] for row in rows for rule in row["rules"])

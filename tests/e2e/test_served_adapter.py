@@ -52,11 +52,6 @@ def arguments(corpora, judge, adapter, route="classify", workers=2):
     return [*command(corpora(PAIRS), judge, workers), "--adapter", adapter.url(route), "--adapter-model", "tester"]
 
 
-def rows_of(shell):
-    names = [name for name in ("train.jsonl", "validation.jsonl", "ties.jsonl") if shell.path("job/dataset", name).exists()]
-    return [row for name in names for row in shell.rows("job/dataset", name)]
-
-
 def texts_of(row):
     """The two responses of an exported row."""
     sides = ("chosen", "rejected") if "chosen" in row else ("response_a", "response_b")
@@ -91,7 +86,7 @@ def test_the_rules_of_both_orders_mean_are_judged(shell, serve, adapt, label):
     judge, adapter = serve(), adapt()
     done = label(judge, adapter)
     assert judge.calls() == PROBE + CALLS == report(shell)["calls"]["calls"]
-    rows = rows_of(shell)
+    rows = shell.labelled()
     assert len(rows) == PAIRS and {row["selected_by"] for row in rows} == {"adapter"}
     for row in rows:
         best = best_rules("s", RULES, *texts_of(row), TOP)
@@ -123,7 +118,7 @@ def test_pooling_is_asked_for_one_list_of_logits(shell, serve, adapt, label, und
     adapter = adapt()
     label(serve(), adapter, route="pooling")
     assert all(body["task"] == "classify" for _path, body in adapter.requests)
-    rows = rows_of(shell)
+    rows = shell.labelled()
     assert all({rule["id"] for rule in row["rules"]} <= {f"rule-{n}" for n in best_rules("s", RULES, *texts_of(row), TOP)} for row in rows)
     # other numbers, so another adapter
     assert shell.digests("job") != undisturbed
@@ -227,7 +222,7 @@ def test_a_pair_without_numbers_is_set_aside_alone(shell, serve, adapt, label, c
     label(serve(), adapter, "--set", "adapter.tries=2", code=SET_ASIDE)
     aside = quarantined(shell)
     assert len(aside) == 1 and "the served adapter: gave up after 2 tries" in json.dumps(aside)
-    assert len(rows_of(shell)) == PAIRS - 1
+    assert len(shell.labelled()) == PAIRS - 1
 
 
 def test_a_pair_that_is_too_long_is_set_aside_alone(shell, serve, adapt, label, corpora):
@@ -236,13 +231,13 @@ def test_a_pair_that_is_too_long_is_set_aside_alone(shell, serve, adapt, label, 
     done = label(judge, adapter, code=SET_ASIDE)
     aside = quarantined(shell)
     assert len(aside) == 1 and "too long for it" in json.dumps(aside) and "adapter.text_bytes_max" in json.dumps(aside)
-    assert len(rows_of(shell)) == PAIRS - 1 and judge.calls() == PROBE + CALLS - 2 * TOP, "it was not judged"
+    assert len(shell.labelled()) == PAIRS - 1 and judge.calls() == PROBE + CALLS - 2 * TOP, "it was not judged"
     assert "1 too long for the judge or the adapter" in done.out
     assert "1 too long for the judge or the adapter" in shell("status", "job").out
     adapter.refuse = None
     shell("retry", "job")
     label(judge, adapter)
-    assert len(rows_of(shell)) == PAIRS and judge.calls() == PROBE + CALLS
+    assert len(shell.labelled()) == PAIRS and judge.calls() == PROBE + CALLS
 
 
 def test_long_texts_are_shortened_in_the_middle_of_each_part(shell, serve, adapt, label):
@@ -265,7 +260,7 @@ def test_what_was_foreseen_is_kept(shell, serve, adapt, label):
     begun = {response for response, _rule in asked_rules(judge)}
     label(judge, adapt(seed="another mind"))
     minds = {}
-    for row in rows_of(shell):
+    for row in shell.labelled():
         mind = "s" if digest(texts_of(row)[0]) in begun or digest(texts_of(row)[1]) in begun else "another mind"
         minds.setdefault(mind, []).append(row)
     assert minds.keys() == {"s", "another mind"} and sum(map(len, minds.values())) == PAIRS
@@ -290,7 +285,7 @@ def test_the_same_dataset_after_kills(shell, serve, adapt, label, undisturbed, c
     assert killed > 0
     label(judge, adapter)
     assert shell.digests("job") == undisturbed
-    rows = rows_of(shell)
+    rows = shell.labelled()
     assert len({row["pair_key"] for row in rows}) == len(rows) == PAIRS
 
 
@@ -363,7 +358,7 @@ def test_a_judge_that_answers_at_once_may_have_one_too(shell, adapt, label, corp
     adapter = adapt()
     shell("label", corpora(PAIRS), "--out", "job", "--judge", "lexicon", "--rules", "rules.yaml", "--top", TOP, "--adapter",
           adapter.url("classify"), "--adapter-model", "tester", "--set", "adapter.requests_per_minute=100000")
-    assert len(rows_of(shell)) == PAIRS and len(adapter.texts) == 2 * (PAIRS + 1)
+    assert len(shell.labelled()) == PAIRS and len(adapter.texts) == 2 * (PAIRS + 1)
 
 
 def test_a_configuration_may_name_it(shell, serve, adapt, label, corpora, undisturbed):
@@ -414,7 +409,7 @@ def judged(shell, corpora):
 def test_it_is_measured_as_a_file_is(shell, adapt, judged):
     adapter = adapt()
     figures = json.loads(judged(adapter.url("classify"), "--json").out)
-    rows = rows_of(shell)
+    rows = shell.labelled()
     ids = [rule["id"] for rule in json.loads(shell.path("job/dataset/manifest.json").read_text())["rules"]]
     wanted = [{rule["id"] for rule in row["rules"]} for row in rows]
     found = [{ids[n] for n in best_rules("s", RULES, *texts_of(row), TOP)} & rules for row, rules in zip(rows, wanted)]

@@ -92,11 +92,10 @@ def ask_all(template, conversation, response, sums):
 
 def responses(shell):
     """Conversation and response, as texts, of each side of each pair that was labelled."""
-    for name in ("train.jsonl", "validation.jsonl", "ties.jsonl"):
-        for row in shell.rows("job/dataset", name) if shell.path("job/dataset", name).exists() else ():
-            conversation = "\n".join(f"{turn['role']}: {turn['content']}" for turn in row["prompt"])
-            for side in (row[key] for key in (("chosen", "rejected") if "chosen" in row else ("response_a", "response_b"))):
-                yield conversation, side if isinstance(side, str) else side[-1]["content"]
+    for row in shell.labelled():
+        conversation = "\n".join(f"{turn['role']}: {turn['content']}" for turn in row["prompt"])
+        for side in (row[key] for key in (("chosen", "rejected") if "chosen" in row else ("response_a", "response_b"))):
+            yield conversation, side if isinstance(side, str) else side[-1]["content"]
 
 
 def ask(text):
