@@ -1,7 +1,7 @@
 // json: reading JSON text into a tree, and writing it.
 //
 // Reading is RapidJSON's SAX reader (json_read.cpp is the shim): whole texts of
-// RFC 8259, iterative, so depth costs no stack. Numbers stay the text that they
+// RFC 8259, recursive, JSON_DEPTH_MAX levels at most. Numbers stay the text that they
 // were, so no digit is lost and none is out of range; strings may hold NUL and
 // carry their length. Rejected with their offset: anything that is not JSON, invalid
 // UTF-8, a lone surrogate, a key that stands twice in an object, depth over

@@ -241,7 +241,7 @@ static status_t take_run (job_t *job, fault_t *fault)
     if (status == OK)
         status = job_run_find (job->store, o, job->exclude, &number, fault);
     job->begins = status == OK && number == 0;
-    if (job->begins && o->before_run && !o->plan_only && !o->dry_run)
+    if (job->begins && o->before_run && !o->plan_only && !o->dry_run && !o->no_calls)
         status = job_stage (job, STAGE_PROBE, stage_probe, fault);
     if (status == OK)
         status = o->dry_run ? job_run_draft (job->store, o, job->exclude, number, &job->run, fault)

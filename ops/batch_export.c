@@ -355,7 +355,7 @@ static void look_at_phase (export_t *self, const phase_t *phase, bool found)
 static status_t walk (export_t *self, fault_t *fault)
 {
     due_t *due = mem_zero (LOOK_AHEAD, sizeof *due);
-    phase_t phase;
+    phase_t phase = { 0 };
     bool found = false;
     size_t n = 0;
     status_t status = self->kind->class->phase (self->kind, &phase, &found, fault);

@@ -92,7 +92,8 @@ static status_t set_value (const write_t *write, size_t at, size_t indent, fault
     size_t from = (size_t) (strchr (text->data + at, ':') - text->data) + 1, to = value_end (text, from), next = next_line (text, at);
     size_t first = from + indent_of (text, from);
     bool block = first < to && strchr ("|>", text->data [first]);
-    bool more = next < text->len && !is_bare (text, next) && (indent_of (text, next) > indent || text->data [next + indent] == '-');
+    size_t deep = next < text->len && !is_bare (text, next) ? indent_of (text, next) : 0;
+    bool more = next < text->len && !is_bare (text, next) && (deep > indent || (deep == indent && text->data [next + deep] == '-'));
     if (block || more)
         return refuse (write, at, fault);
     char *value = mem_printf (" %s", write->line->value);

@@ -53,7 +53,7 @@ status_t out_file_open (out_file_t *out, const char *path, FILE *otherwise, faul
 static bool finish (out_file_t *out, bool good)
 {
     if (out->file == stdout)
-        return fflush (stdout) == 0 && good;
+        return fflush (stdout) == 0 && !ferror (stdout) && good;
     good = good && fflush (out->file) == 0 && (out->aside == NULL || fsync (fileno (out->file)) == 0);
     if (good && ferror (out->file)) {       // stdio has not kept which
         good = false;

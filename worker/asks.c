@@ -91,7 +91,7 @@ void ask_end (ask_t *ask, status_t status, const char *why)
     ask->raw = NULL;
     ask_free (ask);
     question->raw = status == OK ? NULL : raw;
-    question->failed = status == OK ? 0 : failed;
+    question->failed = status == OK || question->too_long ? 0 : failed;     // what is too long is so for every rule
     asks->options.sink.done (asks->options.sink.ctx, question, status, why);
     free (raw);
 }

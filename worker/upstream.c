@@ -189,7 +189,8 @@ int upstream_choose_but (upstream_t *upstream, int avoid)
     for (size_t e = 0; e < upstream->n; e++) {
         server_t *server = &upstream->servers [e];
         double load = (server->busy + 1) / server->weight;
-        bool ahead = server->weight > STANDBY && server->asked > asked + AHEAD / server->weight;
+        // Who must not go to one endpoint is held to no share: the others' may be full, with nothing else left to even them out.
+        bool ahead = avoid < 0 && server->weight > STANDBY && server->asked > asked + AHEAD / server->weight;
         if ((int) e != avoid && load < least && !ahead && breaker_allows (&server->breaker, now_ms, &wait_ms) && pause_ms (server, now_ms) == 0 &&
             places_free (&server->places, server->busy, now_ms, &wait_ms)) {
             best = (int) e;

@@ -43,9 +43,9 @@ void upstream_destroy (upstream_t **upstream);
 void upstream_share (upstream_t *upstream, unsigned workers);
 
 // The endpoint that a new response should be judged at (its rules stay there): the one with the most free places by weight
-// among those whose breaker is closed or that may be probed. -1: none can take one now.
+// among those whose breaker is closed or that may be probed, and that are not ahead of their share. -1: none can take one now.
 int upstream_choose (upstream_t *upstream);
-int upstream_choose_but (upstream_t *upstream, int avoid);      // not counting this one; -1: counting all
+int upstream_choose_but (upstream_t *upstream, int avoid);      // not this one, and by no share; -1: as above
 
 // May endpoint e be sent a request of about `tokens` tokens now? If so a place is taken. *wait_ms: when to ask again (-1: when a
 // request there has ended). tokens are put down until the request ends.

@@ -26,6 +26,18 @@ def planned(shell, corpora):
     return begin
 
 
+def test_no_calls_are_no_calls_at_the_start_of_a_run_either(shell, serve, corpora):
+    write_rules(shell, TEXTS)
+    job = ["label", corpora(PAIRS), "--out", "job", "--rules", "rules.yaml", "--model", "tester", "--top", 2, "--policy", "exhaustive"]
+    done = shell(*job, "--judge", DEAD, "--no-calls", code=RESUMABLE)
+    assert "0 of" in done.err and "probe" not in done.err
+    server = serve()
+    shell(*job, "--judge", server.url, "--new-run")
+    calls = server.calls()
+    shell(*job[:-1], "discrepancy", "--judge", server.url, "--new-run", "--no-calls")
+    assert server.calls() == calls and len(labels(shell)) == PAIRS
+
+
 def export(shell, to, *more):
     done = shell("judge", "batch-export", "job", "--to", to, *more)
     files = sorted(shell.path(to).glob("batch-*.jsonl"))

@@ -304,6 +304,23 @@ static void weights_share_new_work (void **state)
     upstream_destroy (&hand.upstream);
 }
 
+// A repeat must not go where the first answer came from; it may not wait for requests there that nobody has to make.
+static void what_must_go_elsewhere_goes_whatever_the_shares (void **state)
+{
+    (void) state;
+    hand_t hand;
+    int64_t wait_ms;
+    const double weights [2] = { 3, 1 };
+    hand_start (&hand, (upstream_options_t) { .places_first = 8, .places_max = 8 }, weights, 2);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal (upstream_choose_but (hand.upstream, 0), 1);
+        assert_true (take (&hand, 1, &wait_ms));
+        hand.now_ms += 100;
+        ended (&hand, 1, UPSTREAM_OK);
+    }
+    upstream_destroy (&hand.upstream);
+}
+
 // All places are in use, and whichever is free first is an endpoint's of small weight as often as not: shares hold all the same.
 static void weights_hold_where_all_places_are_in_use (void **state)
 {
@@ -372,6 +389,7 @@ int main (void)
         cmocka_unit_test (retries_are_a_share_of_first_tries),
         cmocka_unit_test (weights_share_new_work),
         cmocka_unit_test (weights_hold_where_all_places_are_in_use),
+        cmocka_unit_test (what_must_go_elsewhere_goes_whatever_the_shares),
         cmocka_unit_test (a_dead_endpoint_has_no_claim_to_its_share),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
