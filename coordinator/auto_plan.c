@@ -211,6 +211,7 @@ static void begin_again (const auto_recipe_t *recipe, Rulemill__AutoRecord *reco
     record->exhaustive_below = whole ? pairs_before : 0;
     record->too_small = false;
     record->position = record->exhaustive_below - record->exhaustive_below % recipe->block_pairs;
+    record->asked_threshold = UINT64_MAX;
     record->choice = RULEMILL__AUTO_CHOICE__AUTO_UNDECIDED;
     begin_step (recipe, record, record->step + 1);
 }
@@ -238,11 +239,6 @@ bool auto_grown (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint
     }
     if (record->step == 0)
         return false;
-    if (record->n_adapter > 0 && pairs == record->pairs_in_all) {      // a limit is lifted: blocks are gone through again
-        record->position = 0;
-        reset_sums (&record->audit);
-        reset_sums (&record->audit_all);
-    }
     record->pairs = asked;
     record->pairs_in_all = pairs;
     uint64_t sample = threshold_of ((double) step_pairs (recipe, record->step) / (double) asked);
@@ -251,6 +247,18 @@ bool auto_grown (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint
     uint64_t audit = record->n_adapter > 0 ? audit_threshold (recipe, record) : 0;
     if (audit < record->audit_threshold)
         record->audit_threshold = audit;
+    return true;
+}
+
+bool auto_lifted (Rulemill__AutoRecord *record, uint64_t threshold)
+{
+    if (record->n_adapter == 0 || record->position == 0 || threshold <= record->asked_threshold)
+        return false;
+    record->position = 0;
+    reset_sums (&record->audit);
+    reset_sums (&record->audit_all);
+    reset_sums (&record->audit_tail);
+    record->adapter [record->n_adapter - 1]->from_pair = 0;     // those before it were found too often wrong
     return true;
 }
 
@@ -374,13 +382,17 @@ static bool is_too_wrong (const auto_recipe_t *recipe, const Rulemill__AuditSums
     return auto_sums_interval (sums, Z_99, &share, &low, &high) && high < recipe->min_agreement;
 }
 
-bool auto_block_done (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t end, const Rulemill__AuditSums *audited)
+bool auto_block_done (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t end, uint64_t threshold,
+                      const auto_audits_t *audited)
 {
     if (record->choice != RULEMILL__AUTO_CHOICE__AUTO_ADAPTER || end != record->position + recipe->block_pairs)
         return false;
+    if (record->position == 0 || threshold < record->asked_threshold)
+        record->asked_threshold = threshold;
     record->position = end;
-    auto_sums_join (record->audit, audited);
-    auto_sums_join (record->audit_all, audited);
+    auto_sums_join (record->audit, &audited->in_use);
+    auto_sums_join (record->audit_all, &audited->all);
+    reset_sums (&record->audit_tail);           // its pairs are among these
     if (!is_too_wrong (recipe, record->audit) || record->n_adapter > AUTO_RETRAININGS_MAX)
         return false;
     record->stage = RULEMILL__AUTO_STAGE__AUTO_TRAIN;

@@ -64,11 +64,21 @@ void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, co
 // the first one that would be.
 double auto_exhaustive_share (const auto_recipe_t *recipe, const Rulemill__AutoRecord *record);
 
+// Prompts whose group's hash is at most this are asked for, by the present limit (UINT64_MAX: all). Where it is more than blocks below the
+// position were gone through for, they are gone through again: the adapter in use labels what they have no label for, and all audits are
+// counted anew. True: the record has changed.
+bool auto_lifted (Rulemill__AutoRecord *record, uint64_t threshold);
+
 // The end of the block that begins at record->position, in a corpus of so many pairs.
 uint64_t auto_block_end (const auto_recipe_t *recipe, const Rulemill__AutoRecord *record, uint64_t pairs);
 
-// Pairs below end are labelled, and these of them were audited. A whole block moves the position; true: train again.
-bool auto_block_done (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t end, const Rulemill__AuditSums *audited);
+// Audited pairs: all, and those of them whose label is of the adapter in use, by which alone it is judged.
+typedef struct { Rulemill__AuditSums all, in_use; } auto_audits_t;
+
+// Pairs from the position up to end are labelled, of the prompts up to this hash, and these of them were audited. A whole block moves the
+// position; true: train again.
+bool auto_block_done (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t end, uint64_t threshold,
+                      const auto_audits_t *audited);
 
 void auto_sums_add (Rulemill__AuditSums *sums, uint64_t pairs, uint64_t alike);     // one prompt's
 void auto_sums_join (Rulemill__AuditSums *sums, const Rulemill__AuditSums *more);

@@ -201,17 +201,33 @@ static status_t begin_training (auto_run_t *self, fault_t *fault)
 
 // --- audits ----------------------------------------------------------------
 
-typedef struct { uint64_t prompt, pairs, alike; bool any; } cluster_t;
+// A prompt's audited pairs: all, and those that the adapter in use has labelled.
+typedef struct { uint64_t pairs, alike; } audited_t;
+typedef struct { uint64_t prompt; bool any; audited_t all, in_use; } cluster_t;
 
-static void close_cluster (cluster_t *cluster, Rulemill__AuditSums *sums)
+static void close_audited (const audited_t *audited, Rulemill__AuditSums *sums)
 {
-    if (cluster->pairs > 0)
-        auto_sums_add (sums, cluster->pairs, cluster->alike);
+    if (audited->pairs > 0)
+        auto_sums_add (sums, audited->pairs, audited->alike);
+}
+
+static void close_cluster (cluster_t *cluster, auto_audits_t *audits)
+{
+    close_audited (&cluster->all, &audits->all);
+    close_audited (&cluster->in_use, &audits->in_use);
     *cluster = (cluster_t) { 0 };
 }
 
+static void count_audit (const Rulemill__Label *label, const Rulemill__Label *audit, audited_t *audited, Rulemill__AuditSums *sums)
+{
+    bool failed = audit->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
+    audited->pairs += !failed;
+    audited->alike += !failed && label->outcome == audit->outcome;
+    sums->failed += failed;
+}
+
 static status_t add_audit (auto_run_t *self, uint64_t item, const Rulemill__Label *audit, cluster_t *cluster,
-                           Rulemill__AuditSums *sums, fault_t *fault)
+                           auto_audits_t *audits, fault_t *fault)
 {
     Rulemill__PairRecord *pair = NULL;
     Rulemill__Label *label = NULL;
@@ -220,13 +236,12 @@ static status_t add_audit (auto_run_t *self, uint64_t item, const Rulemill__Labe
         status = record_get_label (self->options.store, self->options.run->number, item, &label, fault);
     if (status == OK && pair && label && label->outcome != RULEMILL__OUTCOME__OUTCOME_QUARANTINED) {
         if (cluster->any && cluster->prompt != pair->prompt)
-            close_cluster (cluster, sums);
-        bool failed = audit->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
+            close_cluster (cluster, audits);
         cluster->any = true;
         cluster->prompt = pair->prompt;
-        cluster->pairs += !failed;
-        cluster->alike += !failed && label->outcome == audit->outcome;
-        sums->failed += failed;
+        count_audit (label, audit, &cluster->all, &audits->all);
+        if (label->adapter == self->record->n_adapter)
+            count_audit (label, audit, &cluster->in_use, &audits->in_use);
     }
     if (pair)
         rulemill__pair_record__free_unpacked (pair, NULL);
@@ -236,8 +251,9 @@ static status_t add_audit (auto_run_t *self, uint64_t item, const Rulemill__Labe
 }
 
 // The audited pairs from `from` up to `end`.
-static status_t sum_audits (auto_run_t *self, uint64_t from, uint64_t end, Rulemill__AuditSums *sums, fault_t *fault)
+static status_t sum_audits (auto_run_t *self, uint64_t from, uint64_t end, auto_audits_t *audits, fault_t *fault)
 {
+    *audits = (auto_audits_t) { RULEMILL__AUDIT_SUMS__INIT, RULEMILL__AUDIT_SUMS__INIT };
     cluster_t cluster = { 0 };
     status_t status = OK;
     store_iter_t *iter = record_walk_audits (self->options.store, self->options.run->number, from);
@@ -246,30 +262,39 @@ static status_t sum_audits (auto_run_t *self, uint64_t from, uint64_t end, Rulem
         if (audit == NULL)
             status = fault->code;
         else
-            status = add_audit (self, record_pair_at (iter), audit, &cluster, sums, fault);
+            status = add_audit (self, record_pair_at (iter), audit, &cluster, audits, fault);
         if (audit)
             rulemill__label__free_unpacked (audit, NULL);
     }
     if (status == OK)
         status = store_iter_status (iter, fault);
     store_iter_destroy (&iter);
-    close_cluster (&cluster, sums);
+    close_cluster (&cluster, audits);
+    return status;
+}
+
+// Of the pairs behind the last whole block.
+static status_t sum_tail (auto_run_t *self, uint64_t end, fault_t *fault)
+{
+    auto_audits_t audits;
+    status_t status = sum_audits (self, self->record->position, end, &audits, fault);
+    self->tail = audits.all;
     return status;
 }
 
 status_t auto_run_audits (auto_run_t *self, fault_t *fault)
 {
-    rulemill__audit_sums__init (&self->tail);
-    return self->record ? sum_audits (self, self->record->position, UINT64_MAX, &self->tail, fault) : OK;
+    return self->record ? sum_tail (self, UINT64_MAX, fault) : OK;
 }
 
 static status_t end_block (auto_run_t *self, uint64_t end, fault_t *fault)
 {
-    Rulemill__AuditSums sums = RULEMILL__AUDIT_SUMS__INIT;
-    status_t status = sum_audits (self, self->record->position, end, &sums, fault);
+    auto_audits_t audits;
+    status_t status = sum_audits (self, self->record->position, end, &audits, fault);
     if (status != OK)
         return status;
-    if (auto_block_done (&self->recipe, self->record, end, &sums))
+    rulemill__audit_sums__init (&self->tail);
+    if (auto_block_done (&self->recipe, self->record, end, self->corpus.threshold, &audits))
         log_warn ("auto: the adapter's labels agree with audited ones too seldom; it is trained again with what was audited");
     return save (self, NULL, NULL, fault);
 }
@@ -283,8 +308,7 @@ static bool is_same (const Rulemill__AuditSums *a, const Rulemill__AuditSums *b)
 static status_t keep_tail (auto_run_t *self, uint64_t end, fault_t *fault)
 {
     Rulemill__AutoRecord *r = self->record;
-    rulemill__audit_sums__init (&self->tail);
-    status_t status = sum_audits (self, r->position, end, &self->tail, fault);
+    status_t status = sum_tail (self, end, fault);
     if (status != OK || (r->audit_tail ? is_same (r->audit_tail, &self->tail) : self->tail.pairs + self->tail.failed == 0))
         return status;
     if (r->audit_tail == NULL)
@@ -361,7 +385,8 @@ status_t auto_run_phase (auto_run_t *self, const auto_corpus_t *corpus, phase_t 
     self->corpus = *corpus;
     if (begins)
         self->record = auto_begin (&self->recipe, asked, pairs);
-    bool decides = begins || auto_grown (&self->recipe, self->record, asked, pairs), changed = set_price (self) || decides;
+    bool lifted = !begins && auto_lifted (self->record, corpus->threshold);
+    bool decides = begins || auto_grown (&self->recipe, self->record, asked, pairs) || lifted, changed = set_price (self) || decides;
     if (self->options.dry) {
         *phase = (phase_t) { .end = pairs, .items = pairs, .name = "plan" };
         *found = pairs > 0;

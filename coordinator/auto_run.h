@@ -30,8 +30,9 @@ typedef struct auto_run auto_run_t;
 status_t auto_run_open (const auto_run_options_t *options, auto_run_t **out, fault_t *fault) MUST_USE;
 void auto_run_close (auto_run_t **self);
 
-// A corpus, and how much of it is to be labelled: `limit` of its prompts, a share of all (0 and 1: all).
-typedef struct { uint64_t pairs, responses, limit; double share; } auto_corpus_t;
+// A corpus, and how much of it is to be labelled: `limit` of its prompts, a share of all (0 and 1: all), those whose group's hash is at
+// most threshold (UINT64_MAX: all).
+typedef struct { uint64_t pairs, responses, limit, threshold; double share; } auto_corpus_t;
 
 // The next phase; *found false: all is done.
 status_t auto_run_phase (auto_run_t *self, const auto_corpus_t *corpus, phase_t *phase, bool *found, fault_t *fault) MUST_USE;
@@ -46,7 +47,7 @@ auto_how_t auto_run_how (const auto_run_t *self, uint64_t pair, const content_ke
 // Are all pairs labelled exhaustively, whatever their prompt?
 bool auto_run_all_exhaustive (const auto_run_t *self);
 
-// The adapter of a pair that is labelled through one: its place in the record's list.
+// The adapter of a pair that has no label yet and is labelled through one: its place in the record's list.
 uint32_t auto_run_adapter (const auto_run_t *self, uint64_t pair);
 
 const Rulemill__AutoRecord *auto_run_record (const auto_run_t *self);     // NULL before the first phase

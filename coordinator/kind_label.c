@@ -53,10 +53,11 @@ static status_t auto_phase (label_kind_t *self, phase_t *phase, bool *found, fau
     status_t status = pairs_end (self, &corpus.pairs, fault);
     corpus.responses = self->responses;
     corpus.limit = self->options.limit < self->prompts ? self->options.limit : 0;
-    self->threshold = UINT64_MAX;
+    self->threshold = corpus.threshold = UINT64_MAX;
     if (status == OK && corpus.limit > 0) {
         corpus.share = (double) corpus.limit / (double) self->prompts;
         status = label_limit_threshold (self, &self->threshold, fault);
+        corpus.threshold = self->threshold;
         if (status == OK)
             status = label_limit_count (self, corpus.pairs, fault);
     }

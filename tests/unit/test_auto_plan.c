@@ -154,26 +154,6 @@ static void test_the_share_shrinks (void **state)
     end (&f);
 }
 
-// The blocks are gone through again for the prompts that a limit left out, and all audits are counted.
-static void test_a_limit_is_lifted (void **state)
-{
-    (void) state;
-    fixture_t f = { .recipe = auto_recipe_default () };
-    f.recipe.costly = true;
-    f.record = auto_begin (&f.recipe, 50000, 100000);
-    train (&f, 0.95, 0.95);
-    f.record->position = f.recipe.block_pairs;
-    f.record->audit_all->pairs = f.record->audit->pairs = 77;
-    assert_true (auto_grown (&f.recipe, f.record, 60000, 120000));      // rows were added: what is decided stays decided
-    assert_int_equal (f.record->audit_all->pairs, 77);
-    assert_true (auto_grown (&f.recipe, f.record, 120000, 120000));
-    assert_int_equal (f.record->position, 0);
-    assert_int_equal (f.record->audit_all->pairs, 0);
-    assert_int_equal (f.record->audit->pairs, 0);
-    assert_false (auto_grown (&f.recipe, f.record, 120000, 120000));
-    end (&f);
-}
-
 static void test_state_is_written_and_read (void **state)
 {
     (void) state;
@@ -313,12 +293,115 @@ static void test_audit_share (void **state)
     end (&f);
 }
 
-static Rulemill__AuditSums audits (uint64_t prompts, uint64_t pairs_each, uint64_t alike_each)
+static Rulemill__AuditSums sums_of (uint64_t prompts, uint64_t pairs_each, uint64_t alike_each)
 {
     Rulemill__AuditSums sums = RULEMILL__AUDIT_SUMS__INIT;
     for (uint64_t i = 0; i < prompts; i++)
         auto_sums_add (&sums, pairs_each, alike_each);
     return sums;
+}
+
+// All of them labelled by the adapter in use.
+static auto_audits_t audits (uint64_t prompts, uint64_t pairs_each, uint64_t alike_each)
+{
+    Rulemill__AuditSums sums = sums_of (prompts, pairs_each, alike_each);
+    return (auto_audits_t) { sums, sums };
+}
+
+// A whole block of all prompts.
+static bool block_done (fixture_t *f, uint64_t end, const auto_audits_t *audited)
+{
+    return auto_block_done (&f->recipe, f->record, end, UINT64_MAX, audited);
+}
+
+// A part of the prompts, by their hashes.
+enum { PART = 1000, MORE = 2000 };
+
+// A run of a part of the prompts that has trained twice and whose adapter in use is of the second block on.
+static fixture_t limited (void)
+{
+    fixture_t f = { .recipe = auto_recipe_default () };
+    f.record = auto_begin (&f.recipe, 50000, 100000);
+    train (&f, 0.95, 0.95);
+    auto_audits_t wrong = audits (300, 1, 0), right = audits (50, 1, 1);
+    assert_true (auto_block_done (&f.recipe, f.record, AUTO_BLOCK_PAIRS, PART, &wrong));
+    train (&f, 0.95, 0.95);
+    assert_false (auto_block_done (&f.recipe, f.record, 2 * AUTO_BLOCK_PAIRS, PART, &right));
+    assert_int_equal (f.record->adapter [1]->from_pair, AUTO_BLOCK_PAIRS);
+    return f;
+}
+
+// The blocks are gone through again for the prompts that a limit left out: through the adapter in use, which its own audits judge.
+static void test_a_limit_is_lifted (void **state)
+{
+    (void) state;
+    fixture_t f = limited ();
+    assert_false (auto_lifted (f.record, PART));
+    assert_false (auto_lifted (f.record, PART - 1));
+    assert_true (auto_lifted (f.record, MORE));
+    assert_int_equal (f.record->position, 0);
+    assert_int_equal (f.record->adapter [0]->from_pair, 0);
+    assert_int_equal (f.record->adapter [1]->from_pair, 0);
+    assert_int_equal (f.record->audit->pairs, 0);
+    assert_int_equal (f.record->audit_all->pairs, 0);
+    assert_false (auto_lifted (f.record, MORE));            // it is being gone through
+    auto_audits_t both = audits (40, 1, 1);
+    both.all = sums_of (340, 1, 0);
+    assert_false (auto_block_done (&f.recipe, f.record, AUTO_BLOCK_PAIRS, MORE, &both));    // those that are wrong are the first one's
+    assert_int_equal (f.record->audit->pairs, 40);
+    assert_int_equal (f.record->audit_all->pairs, 340);
+    assert_false (auto_lifted (f.record, MORE));
+    assert_true (auto_lifted (f.record, UINT64_MAX));
+    end (&f);
+}
+
+// Rows are added, too: some blocks have been gone through for fewer prompts than others, and the least counts.
+static void test_a_limit_is_lifted_and_rows_are_added (void **state)
+{
+    (void) state;
+    fixture_t f = limited ();
+    auto_audits_t none = audits (0, 0, 0);
+    assert_true (auto_grown (&f.recipe, f.record, 60000, 130000));
+    assert_false (auto_lifted (f.record, PART / 2));        // as many prompts of more are a smaller share: what is decided stays decided
+    assert_int_equal (f.record->audit_all->pairs, 350);
+    assert_false (auto_block_done (&f.recipe, f.record, 3 * AUTO_BLOCK_PAIRS, PART / 2, &none));
+    assert_true (auto_lifted (f.record, PART));
+    assert_int_equal (f.record->position, 0);
+    end (&f);
+}
+
+// Nothing that was asked for before there was an adapter is gone through again.
+static void test_a_limit_is_lifted_before_there_is_an_adapter (void **state)
+{
+    (void) state;
+    fixture_t f = begin (2000, true);
+    f.recipe.block_pairs = 1000;
+    assert_true (auto_grown (&f.recipe, f.record, 100000, 100000));
+    assert_int_equal (f.record->position, 2000);
+    assert_false (auto_lifted (f.record, UINT64_MAX));
+    train (&f, 0.95, 0.95);
+    assert_int_equal (f.record->n_adapter, 1);
+    assert_false (auto_lifted (f.record, UINT64_MAX));
+    end (&f);
+}
+
+// What was audited behind the last whole block is among its audits once it is whole.
+static void test_the_tail_is_counted_once (void **state)
+{
+    (void) state;
+    fixture_t f = begin (100000, true);
+    train (&f, 0.95, 0.95);
+    auto_audits_t some = audits (60, 1, 1);
+    f.record->audit_tail = rulemill__audit_sums__unpack (NULL, 0, (const uint8_t *) "");
+    f.record->audit_tail->pairs = 7;
+    assert_false (block_done (&f, AUTO_BLOCK_PAIRS, &some));
+    assert_int_equal (f.record->audit_all->pairs, 60);
+    assert_int_equal (f.record->audit_tail->pairs, 0);
+    f.record->audit_tail->pairs = 7;
+    f.record->asked_threshold = PART;
+    assert_true (auto_lifted (f.record, MORE));
+    assert_int_equal (f.record->audit_tail->pairs, 0);
+    end (&f);
 }
 
 static void test_blocks_and_retraining (void **state)
@@ -328,19 +411,19 @@ static void test_blocks_and_retraining (void **state)
     train (&f, 0.95, 0.95);
     uint64_t end_1 = auto_block_end (&f.recipe, f.record, 100000);
     assert_int_equal (end_1, AUTO_BLOCK_PAIRS);
-    Rulemill__AuditSums few = audits (100, 1, 0), bad = audits (200, 1, 1);
-    assert_false (auto_block_done (&f.recipe, f.record, end_1, &few));          // too few to say
+    auto_audits_t few = audits (100, 1, 0), bad = audits (200, 1, 1);
+    assert_false (block_done (&f, end_1, &few));          // too few to say
     assert_int_equal (f.record->position, AUTO_BLOCK_PAIRS);
-    assert_true (auto_block_done (&f.recipe, f.record, 2 * AUTO_BLOCK_PAIRS, &bad));    // 200 of 300
+    assert_true (block_done (&f, 2 * AUTO_BLOCK_PAIRS, &bad));    // 200 of 300
     train (&f, 0.8, 0.8);
     assert_int_equal (f.record->n_adapter, 2);
     assert_int_equal (f.record->adapter [1]->from_pair, 2 * AUTO_BLOCK_PAIRS);
     assert_int_equal (f.record->audit->pairs, 0);                               // the new one starts afresh
     assert_int_equal (f.record->audit_all->pairs, 300);
-    Rulemill__AuditSums wrong = audits (300, 1, 0);
-    assert_true (auto_block_done (&f.recipe, f.record, 3 * AUTO_BLOCK_PAIRS, &wrong));
+    auto_audits_t wrong = audits (300, 1, 0);
+    assert_true (block_done (&f, 3 * AUTO_BLOCK_PAIRS, &wrong));
     train (&f, 0.8, 0.8);
-    assert_false (auto_block_done (&f.recipe, f.record, 4 * AUTO_BLOCK_PAIRS, &wrong));     // twice is all
+    assert_false (block_done (&f, 4 * AUTO_BLOCK_PAIRS, &wrong));     // twice is all
     assert_int_equal (f.record->n_adapter, 3);
     end (&f);
 }
@@ -351,10 +434,10 @@ static void test_last_block_decides_nothing (void **state)
     (void) state;
     fixture_t f = begin (20000, true);
     train (&f, 0.95, 0.95);
-    Rulemill__AuditSums none = audits (0, 0, 0), bad = audits (300, 1, 0);
-    assert_false (auto_block_done (&f.recipe, f.record, AUTO_BLOCK_PAIRS, &none));
+    auto_audits_t none = audits (0, 0, 0), bad = audits (300, 1, 0);
+    assert_false (block_done (&f, AUTO_BLOCK_PAIRS, &none));
     assert_int_equal (auto_block_end (&f.recipe, f.record, 20000), 20000);
-    assert_false (auto_block_done (&f.recipe, f.record, 20000, &bad));
+    assert_false (block_done (&f, 20000, &bad));
     assert_int_equal (f.record->position, AUTO_BLOCK_PAIRS);
     assert_int_equal (f.record->audit->pairs, 0);
     end (&f);
@@ -374,7 +457,7 @@ static void test_interval (void **state)
     assert_float_equal (share, 0.75, 1e-12);
     assert_float_equal (low, 0.75 - 1.96 * error, 1e-12);
     assert_float_equal (high, 0.75 + 1.96 * error, 1e-12);
-    Rulemill__AuditSums few = audits (199, 1, 1);
+    Rulemill__AuditSums few = sums_of (199, 1, 1);
     assert_false (auto_sums_interval (&few, 1.96, &share, &low, &high));
     assert_false (auto_sums_interval (NULL, 1.96, &share, &low, &high));
 }
@@ -424,7 +507,9 @@ int main (void)
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_free_judge), cmocka_unit_test (test_small_corpus), cmocka_unit_test (test_small_corpus_grows), cmocka_unit_test (test_declined_and_grown),
         cmocka_unit_test (test_declined_under_a_limit), cmocka_unit_test (test_a_trial_before),
-        cmocka_unit_test (test_the_share_shrinks), cmocka_unit_test (test_a_limit_is_lifted), cmocka_unit_test (test_state_is_written_and_read),
+        cmocka_unit_test (test_the_share_shrinks), cmocka_unit_test (test_a_limit_is_lifted),
+        cmocka_unit_test (test_a_limit_is_lifted_and_rows_are_added), cmocka_unit_test (test_a_limit_is_lifted_before_there_is_an_adapter),
+        cmocka_unit_test (test_the_tail_is_counted_once), cmocka_unit_test (test_state_is_written_and_read),
         cmocka_unit_test (test_sample_doubles_until_flat), cmocka_unit_test (test_never_good_enough), cmocka_unit_test (test_accepted_all_the_same),
         cmocka_unit_test (test_nothing_to_say), cmocka_unit_test (test_accepted_when_it_is_known), cmocka_unit_test (test_audit_share),
         cmocka_unit_test (test_blocks_and_retraining), cmocka_unit_test (test_last_block_decides_nothing),
