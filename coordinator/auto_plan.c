@@ -342,40 +342,6 @@ uint64_t auto_block_end (const auto_recipe_t *recipe, const Rulemill__AutoRecord
     return end < pairs ? end : pairs;
 }
 
-void auto_sums_add (Rulemill__AuditSums *sums, uint64_t pairs, uint64_t alike)
-{
-    sums->prompts++;
-    sums->pairs += pairs;
-    sums->alike += alike;
-    sums->pairs_squared += pairs * pairs;
-    sums->alike_squared += alike * alike;
-    sums->product += pairs * alike;
-}
-
-void auto_sums_join (Rulemill__AuditSums *sums, const Rulemill__AuditSums *more)
-{
-    sums->prompts += more->prompts;
-    sums->pairs += more->pairs;
-    sums->alike += more->alike;
-    sums->pairs_squared += more->pairs_squared;
-    sums->alike_squared += more->alike_squared;
-    sums->product += more->product;
-    sums->failed += more->failed;
-}
-
-bool auto_sums_interval (const Rulemill__AuditSums *sums, double z, double *share, double *low, double *high)
-{
-    if (sums == NULL || sums->pairs < AUTO_AUDITED_MIN || sums->prompts < 2)
-        return false;
-    double n = (double) sums->pairs, prompts = (double) sums->prompts, p = (double) sums->alike / n;
-    double squares = (double) sums->alike_squared - 2 * p * (double) sums->product + p * p * (double) sums->pairs_squared;
-    double error = squares > 0 ? sqrt (squares * prompts / (prompts - 1)) / n : 0;
-    *share = p;
-    *low = fmax (0, p - z * error);
-    *high = fmin (1, p + z * error);
-    return true;
-}
-
 static bool is_too_wrong (const auto_recipe_t *recipe, const Rulemill__AuditSums *sums)
 {
     double share, low, high;
@@ -401,18 +367,6 @@ bool auto_block_done (const auto_recipe_t *recipe, Rulemill__AutoRecord *record,
 
 // --- for people ------------------------------------------------------------
 
-const char *auto_choice_name (Rulemill__AutoChoice choice)
-{
-    switch (choice) {
-    case RULEMILL__AUTO_CHOICE__AUTO_ADAPTER:
-        return "adapter";
-    case RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE:
-        return "exhaustive";
-    default:
-        return "undecided";
-    }
-}
-
 auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__AuditSums *tail, const Rulemill__RunCounts *counts)
 {
     Rulemill__AuditSums sums = RULEMILL__AUDIT_SUMS__INIT;
@@ -430,7 +384,7 @@ auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__
     const auto_use_t use = auto_use_of (record, counts);
     state.price = auto_price_of (record);
     auto_price_use (&state.price, &use);
-    state.told = auto_sums_interval (&sums, 1.96, &state.agreement, &state.low, &state.high);
+    state.agreement = auto_agreement_of (&sums);
     return state;
 }
 
@@ -441,10 +395,7 @@ void auto_state_write (const auto_state_t *state, double sampled, buf_t *out)
     buf_printf (out, ",\"samples\":%" PRIu32 ",\"sampled_share\":%.6f,\"audited_share\":%.6f,\"adapters\":%zu,\"audited_pairs\":%" PRIu64
                 ",\"failed_audits\":%" PRIu64 ",\"agreement\":", state->step, sampled, state->audited, state->n_adapters, state->audited_pairs,
                 state->failed_audits);
-    if (state->told)
-        buf_printf (out, "{\"value\":%.6f,\"low\":%.6f,\"high\":%.6f}", state->agreement, state->low, state->high);
-    else
-        buf_add_str (out, "null");
+    auto_agreement_write (&state->agreement, NULL, out);
     auto_price_write (&state->price, out);
 }
 
@@ -465,7 +416,7 @@ void auto_state_read (const json_value_t *object, auto_state_t *out)
         out->sampled = 0;
     if (!read_share (object, "audited_share", &out->audited))
         out->audited = 0;
-    out->told = read_share (agreement, "value", &out->agreement) && read_share (agreement, "low", &out->low)
-             && read_share (agreement, "high", &out->high);
+    auto_agreement_t *read = &out->agreement;
+    read->told = read_share (agreement, "value", &read->value) && read_share (agreement, "low", &read->low) && read_share (agreement, "high", &read->high);
     auto_price_read (json_get (object, "price"), &out->price);
 }

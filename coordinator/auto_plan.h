@@ -16,8 +16,9 @@
 #include "base/json.h"
 #include "coordinator/auto_price.h"
 #include "proto/record.pb-c.h"
+#include "storage/auto_record.h"
 
-enum { AUTO_AUDITED_MIN = 200, AUTO_RETRAININGS_MAX = 2, AUTO_BLOCK_PAIRS = 16384 };
+enum { AUTO_RETRAININGS_MAX = 2, AUTO_BLOCK_PAIRS = 16384 };
 
 // What decides an `auto` run besides its policy's numbers; a part of the run's name (RunSpec.recipe).
 typedef struct {
@@ -80,13 +81,6 @@ typedef struct { Rulemill__AuditSums all, in_use; } auto_audits_t;
 bool auto_block_done (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, uint64_t end, uint64_t threshold,
                       const auto_audits_t *audited);
 
-void auto_sums_add (Rulemill__AuditSums *sums, uint64_t pairs, uint64_t alike);     // one prompt's
-void auto_sums_join (Rulemill__AuditSums *sums, const Rulemill__AuditSums *more);
-
-// The share of audited pairs whose label is that of exhaustive selection, with an interval clustered by prompt (ratio estimator, normal; z 1.96 for
-// 95 %, 2.576 for 99 %). False: under AUTO_AUDITED_MIN pairs, too few to say.
-bool auto_sums_interval (const Rulemill__AuditSums *sums, double z, double *share, double *low, double *high);
-
 // Where a run stands, for people: plain values.
 typedef struct {
     Rulemill__AutoChoice choice;
@@ -96,8 +90,7 @@ typedef struct {
     double sampled, audited;                // shares of the prompts' hashes
     size_t n_adapters;
     uint64_t audited_pairs, failed_audits;  // the latter: of which some rule got no answer, so that there is nothing to compare
-    bool told;                              // enough are audited to say
-    double agreement, low, high;            // of audited labels with exhaustive ones, 95 %
+    auto_agreement_t agreement;             // of audited labels with exhaustive ones
     auto_price_t price;                     // of each choice
 } auto_state_t;
 
@@ -106,6 +99,5 @@ auto_state_t auto_state_of (const Rulemill__AutoRecord *record, const Rulemill__
 // As members of a JSON object, and back from there. sampled: the share to tell, of what was labelled.
 void auto_state_write (const auto_state_t *state, double sampled, buf_t *out);
 void auto_state_read (const json_value_t *object, auto_state_t *out);
-const char *auto_choice_name (Rulemill__AutoChoice choice);     // "undecided", "adapter", "exhaustive"
 
 #endif

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-static const char BY_SAMPLE [] = "the sample", BY_NUMBERS [] = "the numbers of responses, pairs and rules";
+#include "storage/auto_record.h"
 
 // --- cells -----------------------------------------------------------------
 
@@ -155,7 +155,7 @@ void auto_price_write (const auto_price_t *price, buf_t *out)
     }
     buf_add_char (out, '{');
     json_write_key (out, "estimated_from");
-    json_write_cstring (out, price->by_sample ? BY_SAMPLE : BY_NUMBERS);
+    json_write_cstring (out, auto_price_source (price->by_sample));
     write_cost (price, "exhaustive", &price->exhaustive, out);
     write_cost (price, "adapter", &price->adapter, out);
     buf_add_char (out, '}');
@@ -180,7 +180,7 @@ static bool read_cost (const json_value_t *object, auto_price_t *price, auto_cos
 
 void auto_price_read (const json_value_t *object, auto_price_t *out)
 {
-    *out = (auto_price_t) { .by_sample = json_equals (json_get (object, "estimated_from"), BY_SAMPLE) };
+    *out = (auto_price_t) { .by_sample = json_equals (json_get (object, "estimated_from"), auto_price_source (true)) };
     bool exhaustive = read_cost (json_get (object, "exhaustive"), out, &out->exhaustive);
     out->told = read_cost (json_get (object, "adapter"), out, &out->adapter) && exhaustive;
 }

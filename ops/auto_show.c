@@ -66,11 +66,11 @@ static void add_audit (const auto_state_t *a, buf_t *out)
     if (a->audited <= 0)
         return;
     buf_printf (out, "%-11s%.2f %% of the later prompts audited: ", "", 100 * a->audited);
-    if (a->told)
-        buf_printf (out, "the adapter's label is the exhaustive one in %.1f %% (95 %% interval %.1f to %.1f) of ", 100 * a->agreement,
-                    100 * a->low, 100 * a->high);
+    if (a->agreement.told)
+        buf_printf (out, "the adapter's label is the exhaustive one in %.1f %% (95 %% interval %.1f to %.1f) of ", 100 * a->agreement.value,
+                    100 * a->agreement.low, 100 * a->agreement.high);
     progress_count (out, a->audited_pairs);
-    buf_printf (out, " pairs%s", a->told ? "" : ", too few to say");
+    buf_printf (out, " pairs%s", a->agreement.told ? "" : ", too few to say");
     if (a->failed_audits > 0) {
         buf_add_str (out, "; ");
         progress_count (out, a->failed_audits);
@@ -146,7 +146,7 @@ void auto_show_price (const auto_price_t *price, const char *head, const char *c
     if (!price->told)
         return;
     const char *adapter = price->by_sample ? "about" : "at most";
-    const char *from = price->by_sample ? "what the sample took" : "the numbers of responses, pairs and rules";
+    const char *from = price->by_sample ? "what the sample took" : auto_price_source (false);
     buf_printf (out, "%-11sof all pairs, estimated from %s:", head, from);
     if (price->used) {
         buf_printf (out, "\n%-11sexhaustive about ", "");

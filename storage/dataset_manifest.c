@@ -5,6 +5,7 @@
 
 #include "base/cell.h"
 #include "base/json.h"
+#include "storage/auto_record.h"
 #include "storage/run.h"
 
 const char *dataset_format_name (dataset_format_t format)
@@ -208,10 +209,26 @@ static void add_price (const Rulemill__AutoPrice *price, buf_t *out)
     if (price == NULL)
         return;
     json_member_object (out, "price");
-    json_member_text (out, "estimated_from", price->by_sample ? "the sample" : "the numbers of responses, pairs and rules");
+    json_member_text (out, "estimated_from", auto_price_source (price->by_sample));
     json_member_count (out, "exhaustive_cells", price->exhaustive);
     json_member_count (out, "adapter_cells", price->adapter);
     buf_add_char (out, '}');
+}
+
+// How often an adapter's label was the exhaustive one, as far as all was gone through.
+static void add_audits (const Rulemill__AutoRecord *record, buf_t *out)
+{
+    Rulemill__AuditSums sums = RULEMILL__AUDIT_SUMS__INIT;
+    if (record->audit_all)
+        auto_sums_join (&sums, record->audit_all);
+    if (record->audit_tail)
+        auto_sums_join (&sums, record->audit_tail);
+    const auto_agreement_t agreement = auto_agreement_of (&sums);
+    json_member_count (out, "audited_pairs", sums.pairs);
+    json_member_count (out, "audited_alike", sums.alike);
+    json_write_key (out, "agreement");
+    auto_agreement_write (&agreement, "too few to say", out);
+    json_member_count (out, "failed_audits", sums.failed);
 }
 
 // What the policy auto decided, and by which figures.
@@ -220,17 +237,12 @@ static void add_auto (const dataset_export_t *e, buf_t *out)
     const Rulemill__AutoRecord *record = e->automatic;
     if (record == NULL)
         return;
-    const Rulemill__AuditSums none = RULEMILL__AUDIT_SUMS__INIT;
-    const Rulemill__AuditSums *audit = record->audit_all ? record->audit_all : &none, *tail = record->audit_tail ? record->audit_tail : &none;
     json_member_object (out, "auto");
-    json_member_text (out, "choice", record->choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER ? "adapter"
-                               : record->choice == RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE ? "exhaustive" : "undecided");
+    json_member_text (out, "choice", auto_choice_name (record->choice));
     json_member_text (out, "reason", record->reason);
     add_share (out, "sampled_share", record->step > 0 ? record->sample_threshold : 0);
     add_share (out, "audited_share", record->audit_threshold);
-    json_member_count (out, "audited_pairs", audit->pairs + tail->pairs);
-    json_member_count (out, "audited_alike", audit->alike + tail->alike);
-    json_member_count (out, "failed_audits", audit->failed + tail->failed);
+    add_audits (record, out);
     json_member_count (out, "pairs_by_adapter", e->report->by_adapter);
     add_price (record->price, out);
     json_write_key (out, "adapters");

@@ -82,6 +82,7 @@ def test_an_accepted_adapter_labels_the_rest(shell, corpus):
     prompts = {name: {json.dumps(row["prompt"]) for row in by[name]} for name in by}
     assert not prompts["exhaustive"] & prompts["adapter"]
     assert 0.9 * 1500 * said["audited_share"] * 0.3 < said["audited_pairs"] < 400
+    assert manifest(shell)["auto"]["agreement"] == (said["agreement"] or "too few to say")
     assert "good" in shell("verify", "job").out
 
 

@@ -65,6 +65,7 @@ def test_the_last_adapter_labels_what_the_limit_left_out(lifted):
     assert manifest(shell)["auto"]["adapters"][0]["from_pair"] == manifest(shell)["auto"]["adapters"][1]["from_pair"] == 0
     said = report(shell)["auto"]
     assert manifest(shell)["auto"]["audited_pairs"] == said["audited_pairs"] > 300
+    assert manifest(shell)["auto"]["agreement"] == said["agreement"] and said["agreement"]["low"] < said["agreement"]["high"]
     assert "good" in shell("verify", "job").out
 
 
