@@ -1,12 +1,10 @@
 #include "coordinator/children.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,8 +26,8 @@ typedef struct {
 } child_t;
 
 struct children {
-    char *program, *address;
-    int file;               // the program as it was at the start, whatever stands at its path now; -1: it could not be opened
+    const program_t *program;
+    char *address;
     unsigned n;
     child_t child [];
 };
@@ -54,31 +52,20 @@ static status_t spawn (const char *path, const char *const *argv, pid_t *pid, fa
     return OK;
 }
 
-// Is the program at its path still the one that was there at the start?
-static bool is_in_place (const children_t *children)
-{
-    struct stat now, then;
-    return children->file < 0 || (stat (children->program, &now) == 0 && fstat (children->file, &then) == 0 &&
-                                  now.st_dev == then.st_dev && now.st_ino == then.st_ino);
-}
-
-// An upgrade may have put another program in its place, which need not speak this one's protocol: the old file is started then.
 static status_t start_one (children_t *children, child_t *child, int64_t now_ms, fault_t *fault)
 {
-    char parent [24], old [40];
-    snprintf (old, sizeof old, "/proc/self/fd/%d", children->file);
+    char parent [24];
     snprintf (parent, sizeof parent, "%d", (int) getpid ());
-    const char *argv [] = { children->program, "worker", children->address, "--parent", parent, NULL };
+    const char *argv [] = { program_path (children->program), "worker", children->address, "--parent", parent, NULL };
     child->started_ms = now_ms;
-    return spawn (is_in_place (children) ? children->program : old, argv, &child->pid, fault);
+    return spawn (program_file (children->program), argv, &child->pid, fault);
 }
 
-status_t children_start (const char *program, const char *address, unsigned n, children_t **out, fault_t *fault)
+status_t children_start (const program_t *program, const char *address, unsigned n, children_t **out, fault_t *fault)
 {
     children_t *children = mem_zero (1, sizeof *children + n * sizeof (child_t));
-    children->program = mem_string (program);
+    children->program = program;
     children->address = mem_string (address);
-    children->file = open (program, O_PATH | O_CLOEXEC);
     children->n = n;
     *out = children;
     for (unsigned i = 0; i < n; i++) {
@@ -177,17 +164,14 @@ void children_end (children_t **self, int timeout_ms)
             nap ();
         }
     }
-    if (children->file >= 0)
-        close (children->file);
-    free (children->program);
     free (children->address);
     free (children);
     *self = NULL;
 }
 
-status_t children_command (const char *const *argv, pid_t *pid, fault_t *fault)
+status_t children_command (const program_t *program, const char *const *argv, pid_t *pid, fault_t *fault)
 {
-    return spawn (argv [0], argv, pid, fault);
+    return spawn (program ? program_file (program) : argv [0], argv, pid, fault);
 }
 
 void children_command_stop (pid_t pid, bool now)

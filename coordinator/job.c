@@ -286,7 +286,7 @@ static children_t *start_children (void *ctx)
     fault_t fault = { 0 };
     if (job->options->local_workers == 0)
         return NULL;
-    if (children_start (job->options->program, hub_address (job->hub), job->options->local_workers, &children, &fault) != OK)
+    if (children_start (job->program, hub_address (job->hub), job->options->local_workers, &children, &fault) != OK)
         log_error ("%s", fault.text);
     return children;
 }
@@ -341,7 +341,7 @@ static status_t make_serve (job_t *job, fault_t *fault)
         .store = job->store, .hub = job->hub, .kind = job->kind, .run_number = job->run.record->number,
         .beat_ms = o->beat_ms, .hang_ms = o->hang_ms, .attempts_max = o->attempts_max, .window = o->window_pairs, .budget = o->budget, .no_calls = o->no_calls,
         .reconcile_ms = o->judge_costly && o->local_workers == 0 ? RECONCILE_MS : 0,
-        .start = start_children, .tick = job_tick, .turn = job_turn, .fds = job_fds, .ctx = job
+        .start = start_children, .program = job->program, .tick = job_tick, .turn = job_turn, .fds = job_fds, .ctx = job
     };
     memcpy (serve.run.b, job->run.record->digest.data, DIGEST_BYTES);
     job->serve = serve_new (&serve);
@@ -472,10 +472,12 @@ status_t job_run (const job_options_t *options, job_report_t *report, fault_t *f
     job->options = options;
     job->report = report;
     snprintf (job->snapshot.currency, sizeof job->snapshot.currency, "%s", options->currency ? options->currency : "");
+    job->program = program_open (options->program);
     status_t status = run_stages (job, fault);
     report->last = job->snapshot;
     report->rows_set_aside = report->corpus_counts.rows_rejected + report->counts.quarantined + report->dataset.quarantined > 0;
     close_all (job);
+    program_close (&job->program);
     free (job);
     return status;
 }

@@ -33,6 +33,7 @@ typedef struct {
 typedef struct {
     const job_options_t *options;
     job_report_t *report;
+    program_t *program;
     store_t *store;
     control_t *control;
     hub_t *hub;

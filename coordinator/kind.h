@@ -59,7 +59,8 @@ typedef struct {
 
     // The next phase to work on; *found false when all are complete. Called again when a phase has ended.
     status_t (*phase) (kind_t *kind, phase_t *phase, bool *found, fault_t *fault);
-    // A command to run in a child process when the phase has ended, NULL-terminated; NULL for none. Owned by the kind.
+    // A command to run in a child process when the phase has ended, NULL-terminated; NULL for none. Owned by the kind. It is
+    // one of the program that the job runs as, where serve was given that.
     const char *const *(*phase_end) (kind_t *kind, const phase_t *phase);
 
     // Look at up to max items from `from` on; *next is where to go on (phase->end at the end).

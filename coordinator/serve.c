@@ -304,7 +304,7 @@ static status_t run_command (serve_t *serve, const char *const *argv, fault_t *f
 {
     pid_t pid;
     int exit_code = 0;
-    status_t status = children_command (argv, &pid, fault);
+    status_t status = children_command (serve->options.program, argv, &pid, fault);
     if (status != OK)
         return status;
     while (!children_command_done (pid, &exit_code)) {

@@ -27,6 +27,7 @@ typedef struct {
     // Start local workers; called once, when there is first something to lease. NULL: none of its own. The answer is
     // owned by serve from then on.
     children_t *(*start) (void *ctx);
+    const program_t *program;   // outlives it; what commands at the end of a phase run. NULL: they say it themselves
     clock_source_t clock;       // zeroed: the system's
 
     // Called about four times a second; true asks to drain.

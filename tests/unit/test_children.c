@@ -15,6 +15,7 @@
 typedef struct {
     folder_fixture_t folder;
     char program [128];
+    program_t *opened;
     unsigned died;
     pid_t last;
     char how [64];
@@ -32,6 +33,7 @@ static int setup (void **state)
 static int teardown (void **state)
 {
     fixture_t *f = *state;
+    program_close (&f->opened);
     folder_fixture_remove (&f->folder);
     free (f);
     return 0;
@@ -48,9 +50,10 @@ static void make_program (fixture_t *f, const char *text)
 
 static children_t *start (fixture_t *f, unsigned n)
 {
+    f->opened = program_open (f->program);
     children_t *children;
     fault_t fault = { 0 };
-    assert_int_equal (children_start (f->program, "ipc://here", n, &children, &fault), OK);
+    assert_int_equal (children_start (f->opened, "ipc://here", n, &children, &fault), OK);
     return children;
 }
 
@@ -147,7 +150,8 @@ static void a_missing_program_is_said (void **state)
     fixture_t *f = *state;
     children_t *children;
     fault_t fault = { 0 };
-    assert_int_equal (children_start (f->program, "ipc://here", 3, &children, &fault), ERR_IO);
+    f->opened = program_open (f->program);
+    assert_int_equal (children_start (f->opened, "ipc://here", 3, &children, &fault), ERR_IO);
     assert_null (children);
     assert_non_null (strstr (fault.text, f->program));
 }
@@ -218,13 +222,31 @@ static void a_command_ends_as_it_ends (void **state)
     fault_t fault = { 0 };
     const char *good [] = { "/bin/true", NULL }, *bad [] = { "/bin/sh", "-c", "exit 5", NULL };
     const char *killed [] = { "/bin/sh", "-c", "kill -9 $$", NULL }, *missing [] = { "/no/such/thing", NULL };
-    assert_int_equal (children_command (good, &pid, &fault), OK);
+    assert_int_equal (children_command (NULL, good, &pid, &fault), OK);
     assert_int_equal (wait_for (pid), 0);
-    assert_int_equal (children_command (bad, &pid, &fault), OK);
+    assert_int_equal (children_command (NULL, bad, &pid, &fault), OK);
     assert_int_equal (wait_for (pid), 5);
-    assert_int_equal (children_command (killed, &pid, &fault), OK);
+    assert_int_equal (children_command (NULL, killed, &pid, &fault), OK);
     assert_int_equal (wait_for (pid), 128);
-    assert_int_equal (children_command (missing, &pid, &fault), ERR_IO);
+    assert_int_equal (children_command (NULL, missing, &pid, &fault), ERR_IO);
+}
+
+static void a_command_is_the_program_as_it_was (void **state)
+{
+    fixture_t *f = *state;
+    pid_t pid;
+    fault_t fault = { 0 };
+    copy_program ("/bin/true", f->program);
+    f->opened = program_open (f->program);
+    const char *argv [] = { f->program, NULL };
+    assert_string_equal (program_file (f->opened), f->program);
+    assert_int_equal (unlink (f->program), 0);
+    copy_program ("/bin/false", f->program);
+    assert_int_equal (children_command (NULL, argv, &pid, &fault), OK);
+    assert_int_equal (wait_for (pid), 1);
+    assert_int_equal (children_command (f->opened, argv, &pid, &fault), OK);
+    assert_int_equal (wait_for (pid), 0);
+    assert_string_equal (program_path (f->opened), f->program);
 }
 
 static void a_command_can_be_stopped (void **state)
@@ -234,10 +256,10 @@ static void a_command_can_be_stopped (void **state)
     fault_t fault = { 0 };
     const char *polite [] = { "/bin/sh", "-c", "sleep 1000; true", NULL };
     const char *deaf [] = { "/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done", NULL };
-    assert_int_equal (children_command (polite, &pid, &fault), OK);
+    assert_int_equal (children_command (NULL, polite, &pid, &fault), OK);
     children_command_stop (pid, false);
     assert_int_not_equal (wait_for (pid), 0);
-    assert_int_equal (children_command (deaf, &pid, &fault), OK);
+    assert_int_equal (children_command (NULL, deaf, &pid, &fault), OK);
     usleep (200000);
     children_command_stop (pid, false);
     usleep (100000);
@@ -256,6 +278,7 @@ int main (void)
         cmocka_unit_test_setup_teardown (the_hopeless_are_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown (a_missing_program_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown (a_replaced_program_is_started_as_it_was, setup, teardown),
+        cmocka_unit_test_setup_teardown (a_command_is_the_program_as_it_was, setup, teardown),
         cmocka_unit_test_setup_teardown (none_are_no_reason_to_despair, setup, teardown),
         cmocka_unit_test_setup_teardown (someone_else_collected_it, setup, teardown),
         cmocka_unit_test_setup_teardown (a_command_ends_as_it_ends, setup, teardown),

@@ -139,7 +139,7 @@ static children_t *start_children (void *ctx)
     fixture_t *f = ctx;
     children_t *children;
     fault_t fault = { 0 };
-    must (children_start ("/proc/self/exe", f->address, 2, &children, &fault) == OK);
+    must (children_start (f->options.program, f->address, 2, &children, &fault) == OK);
     return children;
 }
 
@@ -147,6 +147,8 @@ static void worker_processes_that_crash_are_started_again (void **state)
 {
     fixture_t *f = *state;
     fixture_open (f, 60);
+    program_t *program = program_open ("/proc/self/exe");
+    f->options.program = program;
     f->options.start = start_children;
     f->options.beat_ms = 50;
     f->count.setup.deadly = 21;
@@ -157,6 +159,7 @@ static void worker_processes_that_crash_are_started_again (void **state)
     for (uint64_t item = 0; item < 60; item++)
         assert_int_equal (fixture_result (f, item, &value) == 'q', item == 21);
     buf_free (&value);
+    program_close (&program);
 }
 
 int main (int argc, char **argv)
