@@ -307,17 +307,27 @@ static bool result_readable (const label_kind_t *self, const Rulemill__PairRecor
                       && audit_holds (self, pair, how, result));
 }
 
+static void remember_choice (label_kind_t *self, uint64_t item, const Rulemill__Foreseen *chosen)
+{
+    choice_t *choice = mem_zero (1, sizeof *choice);
+    choice->item = item;
+    wire_pack (&chosen->base, &choice->chosen);
+    HASH_ADD (hh, self->choices, item, sizeof choice->item, choice);
+}
+
 // The first choice of a pair is the one by which it is judged, whoever takes it up again.
 static status_t keep_chosen (label_kind_t *self, store_batch_t *batch, uint64_t item, const Rulemill__LabelResult *result, fault_t *fault)
 {
     Rulemill__Foreseen *before = NULL, chosen = RULEMILL__FORESEEN__INIT;
     if (result->n_chosen == 0)
         return OK;
-    status_t status = record_get_foreseen (self->options.store, self->run, item, &before, fault);
+    status_t status = label_chosen (self, item, &before, fault);
     chosen.rule = result->chosen;
     chosen.n_rule = result->n_chosen;
-    if (status == OK && before == NULL)
+    if (status == OK && before == NULL) {
         record_put_foreseen (batch, self->run, item, &chosen);
+        remember_choice (self, item, &chosen);
+    }
     if (before)
         rulemill__foreseen__free_unpacked (before, NULL);
     return status;
@@ -456,5 +466,11 @@ void label_after_write (kind_t *kind)
         HASH_DEL (self->overlay, overlay);
         rulemill__cells__free_unpacked (overlay->cells, NULL);
         free (overlay);
+    }
+    choice_t *choice, *next_choice;
+    HASH_ITER (hh, self->choices, choice, next_choice) {
+        HASH_DEL (self->choices, choice);
+        buf_free (&choice->chosen);
+        free (choice);
     }
 }

@@ -98,6 +98,16 @@ status_t label_known (label_kind_t *self, uint64_t item, const Rulemill__PairRec
     return status;
 }
 
+status_t label_chosen (label_kind_t *self, uint64_t item, Rulemill__Foreseen **out, fault_t *fault)
+{
+    choice_t *choice;
+    HASH_FIND (hh, self->choices, &item, sizeof item, choice);
+    if (choice == NULL)
+        return record_get_foreseen (self->options.store, self->run, item, out, fault);
+    *out = rulemill__foreseen__unpack (NULL, choice->chosen.len, (const uint8_t *) choice->chosen.data);
+    return OK;
+}
+
 bool label_again (const label_kind_t *self, const Rulemill__PromptRecord *prompt)
 {
     content_key_t group = label_key (&prompt->group_key);
@@ -202,7 +212,7 @@ static status_t fill_item (label_kind_t *self, uint64_t number, body_parts_t *pa
     if (status == OK && self->auto_run)
         item->adapter = auto_run_adapter (self->auto_run, number);
     if (status == OK && label_is_served (self))
-        status = record_get_foreseen (self->options.store, self->run, number, &parts->foreseen, fault);
+        status = label_chosen (self, number, &parts->foreseen, fault);
     if (parts->foreseen) {
         item->chosen = parts->foreseen->rule;
         item->n_chosen = parts->foreseen->n_rule;

@@ -20,6 +20,13 @@ typedef struct {
     UT_hash_handle hh;
 } overlay_t;
 
+// What a served adapter chose for a pair, in a batch not yet written.
+typedef struct {
+    uint64_t item;
+    buf_t chosen;                   // a Foreseen, packed
+    UT_hash_handle hh;
+} choice_t;
+
 // What a limit leaves of the corpus's first `end` pairs: counted once for a threshold, and followed by the run's counts.
 typedef struct {
     uint64_t threshold, end;
@@ -70,6 +77,7 @@ typedef struct {
 
     bool retrying;                  // there may be 'Q' records
     overlay_t *overlay;
+    choice_t *choices;
 } label_kind_t;
 
 // kind_label_how.c
@@ -106,6 +114,8 @@ size_t label_layers (const label_kind_t *self, bool again);
 // there are none.
 status_t label_known (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, int side, size_t layers, Rulemill__Cells **out,
                       fault_t *fault) MUST_USE;
+// What a served adapter chose for an item, NULL where nothing is known. The caller frees it.
+status_t label_chosen (label_kind_t *self, uint64_t item, Rulemill__Foreseen **out, fault_t *fault) MUST_USE;
 Rulemill__Cells *label_cells_new (size_t room);
 void label_cells_add (Rulemill__Cells *cells, uint32_t rule, int32_t score, uint32_t relevance, uint32_t mass);
 
