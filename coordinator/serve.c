@@ -106,15 +106,17 @@ static void give_back (serve_t *serve, peer_t *peer, const Rulemill__Return *mes
     work_end_lease (serve, lease, message->in_flight ? END_LOST : END_RETURNED, false, 0);
 }
 
-static void who_are_you (serve_t *serve, const peer_id_t *from)
+// Where one before it was lost on its way, it is sent again with that one after a Hello.
+static void take_results (serve_t *serve, peer_t *peer, const Rulemill__Results *results)
 {
-    Rulemill__Who who = RULEMILL__WHO__INIT;
-    who.epoch = serve->epoch;
-    Rulemill__ToWorker message = RULEMILL__TO_WORKER__INIT;
-    message.body_case = RULEMILL__TO_WORKER__BODY_WHO;
-    message.who = &who;
-    peer_t stranger = { .id = *from };
-    peer_try (serve, &stranger, &message);
+    peer_id_t from = peer->id;
+    if (results->frame != 0 && results->frame != peer->frame + 1) {
+        who_are_you (serve, &from);
+        return;
+    }
+    if (results->frame != 0)
+        peer->frame = peer->taken = results->frame;
+    results_take (serve, &from, peer, results);
 }
 
 static void dispatch (serve_t *serve, const peer_id_t *from, const char *user, const Rulemill__ToCoordinator *message)
@@ -133,7 +135,7 @@ static void dispatch (serve_t *serve, const peer_id_t *from, const char *user, c
     switch (message->body_case) {
     case RULEMILL__TO_COORDINATOR__BODY_BLOB_GET: peer_blob (serve, peer, message->blob_get); break;
     case RULEMILL__TO_COORDINATOR__BODY_WANT: work_want (serve, peer, message->want); break;
-    case RULEMILL__TO_COORDINATOR__BODY_RESULTS: results_take (serve, from, peer, message->results); break;
+    case RULEMILL__TO_COORDINATOR__BODY_RESULTS: take_results (serve, peer, message->results); break;
     case RULEMILL__TO_COORDINATOR__BODY_BEAT: peer_beat (serve, peer, message->beat); break;
     case RULEMILL__TO_COORDINATOR__BODY_GIVE_BACK: give_back (serve, peer, message->give_back); break;
     case RULEMILL__TO_COORDINATOR__BODY_BYE: peer_lost (serve, peer, false, message->bye->reason); break;

@@ -9,13 +9,14 @@
 #ifndef COORDINATOR_SERVE_PARTS_H
 #define COORDINATOR_SERVE_PARTS_H
 
+#include "base/limits.h"
 #include "coordinator/budget.h"
 #include "coordinator/leases.h"
 #include "coordinator/serve.h"
 #include "coordinator/window.h"
 #include "proto/wire.h"
 
-enum { AHEAD_MAX = 1024, PEER_LEASES_MAX = 16, PEER_CREDIT_MAX = 64 * 1024 * 1024, HOST_MAX = 64, RETRY_SLICE = 256 };
+enum { AHEAD_MAX = 1024, PEER_LEASES_MAX = 16, PEER_CREDIT_MAX = 64 * 1024 * 1024, HOST_MAX = 64, RETRY_SLICE = 256, GONE_MAX = LIMIT_PEERS };
 
 // A worker that was welcomed.
 typedef struct peer peer_t;
@@ -30,6 +31,9 @@ struct peer {
     int64_t credit;                 // bytes that may still be sent to it
     lease_t *leases;                // oldest first
     unsigned n_leases;
+    uint64_t sender;                // its process, whatever its connection; 0: not told
+    uint64_t frame;                 // of Results: the next one has the number after it
+    uint64_t taken;                 // the last one taken of it
     bool busy;                      // as its last Beat said
     bool hung;                      // gets nothing more until it moves
     uint64_t item, progress;
@@ -40,6 +44,12 @@ struct peer {
     peer_t *wait_prev, *wait_next;
     UT_hash_handle hh;
 };
+
+// A sender that was given up: which frame was the last one taken of it.
+typedef struct {
+    uint64_t sender, taken;
+    UT_hash_handle hh;
+} gone_t;
 
 // What is to be acknowledged to one sender once the batch is on disk.
 typedef struct receipt receipt_t;
@@ -86,6 +96,7 @@ struct serve {
     // peers
     peer_t *peers;
     peer_t *waiting;                // first in, first served
+    gone_t *gone;                   // oldest first, GONE_MAX at most
     children_t *children;
     buf_t setup;
     digest_t *blobs;
@@ -128,6 +139,7 @@ void peer_try (serve_t *serve, peer_t *peer, const Rulemill__ToWorker *message);
 bool peer_send (serve_t *serve, peer_t *peer, Rulemill__ToWorker *message);    // false: it was lost on that
 void peer_refuse (serve_t *serve, const peer_id_t *id, Rulemill__RefuseReason reason, const char *text);
 void peers_free (serve_t *serve);
+void who_are_you (serve_t *serve, const peer_id_t *from);   // say Hello again
 
 // serve_work.c
 void work_want (serve_t *serve, peer_t *peer, const Rulemill__Want *want);

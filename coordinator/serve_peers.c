@@ -47,6 +47,17 @@ void peer_try (serve_t *serve, peer_t *peer, const Rulemill__ToWorker *message)
         log_debug ("worker %" PRIu32 ": a message could not be sent: %s", peer->number, fault.text);
 }
 
+void who_are_you (serve_t *serve, const peer_id_t *from)
+{
+    Rulemill__Who who = RULEMILL__WHO__INIT;
+    who.epoch = serve->epoch;
+    Rulemill__ToWorker message = RULEMILL__TO_WORKER__INIT;
+    message.body_case = RULEMILL__TO_WORKER__BODY_WHO;
+    message.who = &who;
+    peer_t stranger = { .id = *from };
+    peer_try (serve, &stranger, &message);
+}
+
 bool peer_send (serve_t *serve, peer_t *peer, Rulemill__ToWorker *message)
 {
     fault_t fault = { 0 };
@@ -90,6 +101,7 @@ static void welcome (serve_t *serve, peer_t *peer)
     ProtobufCBinaryData *blobs = mem_zero (serve->n_blobs, sizeof *blobs);
     for (size_t i = 0; i < serve->n_blobs; i++)
         blobs [i] = (ProtobufCBinaryData) { DIGEST_BYTES, serve->blobs [i].b };
+    welcome.taken = peer->taken;
     welcome.n_blobs = serve->n_blobs;
     welcome.blobs = blobs;
     Rulemill__ToWorker message = RULEMILL__TO_WORKER__INIT;
@@ -99,12 +111,52 @@ static void welcome (serve_t *serve, peer_t *peer)
     free (blobs);
 }
 
+// --- senders that come back --------------------------------------------------
+
+static void gone_drop (serve_t *serve, gone_t *gone)
+{
+    HASH_DEL (serve->gone, gone);
+    free (gone);
+}
+
+static void gone_keep (serve_t *serve, const peer_t *peer)
+{
+    if (peer->sender == 0 || peer->taken == 0)
+        return;
+    if (HASH_COUNT (serve->gone) >= GONE_MAX)
+        gone_drop (serve, serve->gone);         // the first is the one that was kept first
+    gone_t *gone = mem_zero (1, sizeof *gone);
+    gone->sender = peer->sender;
+    gone->taken = peer->taken;
+    HASH_ADD (hh, serve->gone, sender, sizeof gone->sender, gone);
+}
+
+// The last frame taken of a sender that was given up, or that has connected anew and is still known by its old connection.
+static uint64_t gone_take (serve_t *serve, uint64_t sender)
+{
+    gone_t *gone;
+    for (peer_t *peer = serve->peers; peer && sender != 0; peer = peer->hh.next)
+        if (peer->sender == sender) {
+            peer_lost (serve, peer, false, "it has connected anew");
+            break;
+        }
+    HASH_FIND (hh, serve->gone, &sender, sizeof sender, gone);
+    uint64_t taken = gone ? gone->taken : 0;
+    if (gone)
+        gone_drop (serve, gone);
+    return taken;
+}
+
+// --- hello and goodbye -------------------------------------------------------
+
 static peer_t *peer_new (serve_t *serve, const peer_id_t *id, const char *user, const Rulemill__Hello *hello)
 {
     peer_t *peer = mem_zero (1, sizeof *peer);
     peer->id = *id;
     peer->number = ++serve->next_worker;
     peer->pid = hello->pid;
+    peer->sender = hello->sender;
+    peer->taken = gone_take (serve, hello->sender);
     snprintf (peer->user, sizeof peer->user, "%s", user);
     snprintf (peer->host, sizeof peer->host, "%s", hello->host);
     HASH_ADD_KEYPTR (hh, serve->peers, peer->id.id, peer->id.len, peer);
@@ -143,6 +195,7 @@ void peer_hello (serve_t *serve, const peer_id_t *id, const char *user, const Ru
     peer->wants = 0;
     peer->credit = 0;
     peer->sharing = 0;
+    peer->frame = hello->frame;
     peer->busy = peer->hung = false;
     peer->heard_ms = serve_now (serve);
     welcome (serve, peer);
@@ -236,6 +289,7 @@ void peer_lost (serve_t *serve, peer_t *peer, bool killed, const char *why)
     const lease_t *guilty = killed ? lease_in_hand (peer) : NULL;
     take_leases (serve, peer, killed && guilty == NULL ? peer->leases : guilty);
     work_unqueue (serve, peer);
+    gone_keep (serve, peer);
     HASH_DEL (serve->peers, peer);
     free (peer);
 }
@@ -313,4 +367,6 @@ void peers_free (serve_t *serve)
         HASH_DEL (serve->peers, peer);
         free (peer);
     }
+    while (serve->gone)
+        gone_drop (serve, serve->gone);
 }

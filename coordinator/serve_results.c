@@ -165,11 +165,14 @@ static bool take_one (serve_t *serve, const Rulemill__Results *results, const Ru
 {
     if (result->item >= (serve->phase.items ? serve->phase.items : serve->phase.end))
         return false;
-    if (result->final && is_too_early (serve, result->item))
-        return true;            // not acknowledged, so it comes again
     size_t place = 0;
     lease_t *lease = lease_of (serve, results, result->item, &place);
     take_spent (serve, lease, results, result);
+    if (result->final && is_too_early (serve, result->item)) {
+        take_late (serve, result);
+        receipt_add_stale (receipt, result->item, &(buf_t) { 0 });      // it is leased when its turn comes
+        return true;
+    }
     if (work_is_done (serve, result->item)) {
         take_late (serve, result);
         if (result->final)

@@ -237,6 +237,11 @@ void outbox_sent (outbox_t *outbox)
     }
 }
 
+uint64_t outbox_frames (const outbox_t *outbox)
+{
+    return outbox->frames;
+}
+
 void outbox_taken (outbox_t *outbox, uint64_t frame)
 {
     if (frame > outbox->taken && frame <= outbox->frames)

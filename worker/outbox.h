@@ -39,6 +39,7 @@ bool outbox_on_disk (const outbox_t *outbox);           // what is in it, partia
 bool outbox_due (const outbox_t *outbox, int64_t now_ms);       // is it time to send?
 bool outbox_pack (outbox_t *outbox, buf_t *frame);      // the next Results frame into frame; false: nothing is unsent
 void outbox_sent (outbox_t *outbox);                    // that frame was sent
+uint64_t outbox_frames (const outbox_t *outbox);        // so many frames were sent; the next one has the number after it
 void outbox_taken (outbox_t *outbox, uint64_t frame);   // the coordinator took the frame of this number, and those before it
 
 // All are unsent again. What they used stays with those whose frame was not taken, where it is the same coordinator that is asked to

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -80,6 +81,8 @@ status_t worker_run (const worker_options_t *options, fault_t *fault)
     if (status != OK)
         return status;
     worker_loop_t loop = { .options = with_defaults (options), .fault = fault };
+    if (getrandom (&loop.sender, sizeof loop.sender, 0) != (ssize_t) sizeof loop.sender)
+        return fault_set (fault, ERR_IO, "no random bytes to be had: %s", strerror (errno));
     loop.outbox = outbox_new ();
     loop.blobs = blobs_new ();
     status = spoke_open (&loop.options.endpoint, &loop.spoke, fault);

@@ -17,11 +17,13 @@ static bool is_same_run (const worker_loop_t *loop, const Rulemill__Welcome *wel
 }
 
 // The same run again: what is finished is sent once more, what is not is the coordinator's since our Hello.
-static void resume (worker_loop_t *loop, bool same_coordinator)
+static void resume (worker_loop_t *loop, bool same_coordinator, uint64_t taken)
 {
     for (held_lease_t *lease = loop->holding.leases; lease; lease = lease->next)
         if (!lease->dropped)
             holding_drop (&loop->holding, lease, executor_revoke (loop->executor, lease->handle));
+    if (same_coordinator)
+        outbox_taken (loop->outbox, taken);         // the Ack that said so may be lost
     outbox_resend (loop->outbox, same_coordinator);
     executor_share (loop->executor, 0);         // it is told anew
     (void) say_results (loop);      // before a Want: what we are given next is to be sent with what we have judged
@@ -70,7 +72,7 @@ static void handle_welcome (worker_loop_t *loop, const Rulemill__Welcome *welcom
     loop->leases_wanted = 0;
     loop->credit_left = 0;
     if (same)
-        resume (loop, same_coordinator);
+        resume (loop, same_coordinator, welcome->taken);
     else
         begin_run (loop, welcome);
 }

@@ -49,6 +49,7 @@ typedef struct {
     blobs_t *blobs;
     holding_t holding;
     fault_t *fault;                 // the caller's
+    uint64_t sender;                // random, of this process
     status_t outcome;               // once the phase is OVER
     phase_t phase;
     unsigned turns_interrupted;     // interrupts that were acted on

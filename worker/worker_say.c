@@ -36,6 +36,8 @@ bool say_hello (worker_loop_t *loop)
     hello.version = RULEMILL_VERSION;
     hello.pid = (uint32_t) getpid ();
     hello.host = host;
+    hello.sender = loop->sender;
+    hello.frame = outbox_frames (loop->outbox);
     if (!outbox_empty (loop->outbox))
         hello.run = (ProtobufCBinaryData) { DIGEST_BYTES, loop->run.b };
     Rulemill__ToCoordinator message = RULEMILL__TO_COORDINATOR__INIT;

@@ -65,6 +65,8 @@ void scripted_hello (scripted_t *script)
     hello.protocol_min = PROTOCOL_MIN;
     hello.protocol_max = PROTOCOL_MAX;
     hello.pid = 1;
+    hello.sender = script->sender;
+    hello.frame = script->frame;
     SAY (script, hello, HELLO, &hello);
     must (scripted_await (script, RULEMILL__TO_WORKER__BODY_WELCOME, 10000));
     script->epoch = script->message->welcome->epoch;
@@ -102,6 +104,8 @@ void scripted_result_body (scripted_t *script, uint64_t lease, uint64_t item, co
     results.lease = lease;
     results.results = list;
     results.n_results = 1;
+    if (script->sender != 0)
+        results.frame = ++script->frame;
     SAY (script, results, RESULTS, &results);
 }
 

@@ -13,6 +13,7 @@
 typedef struct {
     spoke_t *spoke;
     uint64_t epoch;
+    uint64_t sender, frame;         // sender 0: its results have no numbers
     uint64_t lease;                 // the last one announced
     uint64_t grant;                 // its calls; 0: no limit
     Rulemill__ToWorker *message;    // the last one received

@@ -60,6 +60,40 @@ static void test_kept_until_acknowledged (void **state)
     assert_int_equal (finish (scene), OK);
 }
 
+// A Results message of one item's partial and final result, which says that one call was used, or (used false) nothing; its number.
+static uint64_t hear_two (scene_t *scene, bool used)
+{
+    Rulemill__ToCoordinator *message = expect (scene, RESULTS);
+    uint64_t frame = message->results->frame;
+    assert_int_equal (message->results->n_results, 2);
+    assert_int_equal (message->results->results [0]->spent != NULL, used);
+    rulemill__to_coordinator__free_unpacked (message, NULL);
+    return frame;
+}
+
+// Its Acks are lost: what was taken is sent again without what it used, what was not is as it was.
+static void test_a_welcome_says_what_was_taken (void **state)
+{
+    scene_t *scene = *state;
+    greet (scene);
+    tell_work (scene, 1, 10, 1, "two");
+    uint64_t first = hear_two (scene, true);
+    tell_work (scene, 2, 20, 1, "two");
+    uint64_t second = hear_two (scene, true);
+    assert_int_equal (first, 1);
+    assert_int_equal (second, 2);
+    tell_simple (scene, RULEMILL__TO_WORKER__BODY_WHO);
+    Rulemill__ToCoordinator *hello = expect (scene, HELLO);
+    assert_int_equal (hello->hello->frame, second);
+    assert_true (hello->hello->sender != 0);
+    rulemill__to_coordinator__free_unpacked (hello, NULL);
+    scene->taken = first;
+    tell_welcome (scene, 'r', "toy", "setup", NULL);
+    hear_two (scene, false);
+    hear_two (scene, true);
+    assert_int_equal (finish (scene), OK);
+}
+
 static void test_coordinator_comes_back (void **state)
 {
     scene_t *scene = *state;
@@ -338,6 +372,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         SCENE_TEST (test_partial_then_final),
         SCENE_TEST (test_kept_until_acknowledged),
+        SCENE_TEST (test_a_welcome_says_what_was_taken),
         SCENE_TEST (test_coordinator_comes_back),
         SCENE_TEST (test_another_run_drops_everything),
         SCENE_TEST (test_stale_is_computed_again),

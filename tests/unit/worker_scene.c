@@ -179,6 +179,7 @@ void tell_welcome (scene_t *scene, char run, const char *kind, const char *setup
     welcome.setup = (ProtobufCBinaryData) { strlen (setup), (uint8_t *) setup };
     welcome.blobs = blobs;
     welcome.n_blobs = blob ? 1 : 0;
+    welcome.taken = scene->taken;
     tell (scene, RULEMILL__TO_WORKER__BODY_WELCOME, &welcome);
 }
 

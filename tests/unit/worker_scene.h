@@ -26,6 +26,7 @@ typedef struct {
     peer_id_t peer;
     buf_t frame;
     uint64_t epoch;
+    uint64_t taken;             // what Welcomes say
     unsigned wanted;            // leases, in all Wants
     uint64_t credit;            // bytes, in all Wants
     unsigned beats;

@@ -1,0 +1,140 @@
+// The event loop and the numbers of Results: which frames of a sender were taken, so that what they used is counted once.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "tests/unit/serve_fixture.h"
+
+enum { SENDER = 77, EARLY = 200, WINDOW = 64, TOO_MANY = 16 };
+
+static void expect_taken (scripted_t *script, uint64_t frame)
+{
+    scripted_hello (script);
+    must (script->message->welcome->taken == frame);
+}
+
+static void connect_anew (fixture_t *f, scripted_t *script)
+{
+    scripted_t before = *script;
+    scripted_close (script);
+    scripted_open (script, f->address);
+    script->sender = before.sender;
+    script->frame = before.frame;
+}
+
+static void give_all_but_the_last (scripted_t *script)
+{
+    for (size_t i = 0; i + 1 < script->n_items; i++)
+        scripted_result (script, script->lease, script->items [i], 0);
+    scripted_await_ack (script, script->items [script->n_items - 2]);
+}
+
+static void forgets_its_acks (fixture_t *f, scripted_t *script)
+{
+    script->sender = SENDER;
+    script->frame = 10;                         // sent to a coordinator before this one
+    expect_taken (script, 0);
+    scripted_take_lease (script);
+    must (script->n_items == 5);
+    give_all_but_the_last (script);
+    expect_taken (script, 14);                  // known, and greeted again
+    connect_anew (f, script);
+    expect_taken (script, 14);                  // still known by its old connection
+    scripted_bye (script);
+    expect_taken (script, 14);                  // gone, and come back
+    scripted_bye (script);
+    script->sender++;
+    connect_anew (f, script);
+    expect_taken (script, 0);                   // another process
+    scripted_take_lease (script);
+    must (script->n_items == 1);
+    scripted_result (script, script->lease, script->items [0], 0);
+    scripted_await_ack (script, script->items [0]);
+}
+
+// The five even ones of ten items.
+static void run_with (fixture_t *f, script_fn *script)
+{
+    fixture_open (f, 10);
+    f->options.beat_ms = 10000;
+    f->count.even_alone = true;
+    fixture_start_script (f, script);
+    assert_int_equal (fixture_run (f), OK);
+    assert_int_equal (fixture_results (f), 5);
+    assert_int_equal (f->state.workers_died, 0);
+}
+
+static void a_welcome_says_which_frame_was_taken_last (void **state)
+{
+    run_with (*state, forgets_its_acks);
+}
+
+static void loses_a_frame (fixture_t *f, scripted_t *script)
+{
+    (void) f;
+    script->sender = SENDER;
+    scripted_hello (script);
+    scripted_take_lease (script);
+    must (script->n_items == 5);
+    scripted_result (script, script->lease, script->items [0], 3);
+    script->frame++;                            // the second one is lost on its way
+    scripted_result (script, script->lease, script->items [1], 3);
+    must (scripted_await (script, RULEMILL__TO_WORKER__BODY_WHO, 10000));
+    expect_taken (script, 1);
+    for (size_t i = 1; i < 5; i++)
+        scripted_result (script, script->lease, script->items [i], 3);
+    scripted_await_ack (script, script->items [4]);
+}
+
+static void a_frame_after_one_that_was_lost_is_not_taken (void **state)
+{
+    fixture_t *f = *state;
+    run_with (f, loses_a_frame);
+    assert_int_equal (fixture_spent (f), 5 * 3);
+}
+
+// Of an earlier coordinator's time, and more of them than are remembered.
+static void brings_much_too_early (fixture_t *f, scripted_t *script)
+{
+    scripted_hello (script);
+    script->epoch++;
+    for (uint64_t i = 0; i < WINDOW + TOO_MANY; i++) {
+        uint64_t item = EARLY + 2 * i;
+        scripted_result (script, 1, item, 3);
+        must (scripted_await (script, RULEMILL__TO_WORKER__BODY_ACK, 10000));
+        const Rulemill__Ack *ack = script->message->ack;
+        bool kept = i < WINDOW;
+        must (ack->n_items == kept && ack->n_stale == !kept);
+        must (kept ? ack->items [0] == item : ack->stale [0]->item == item && ack->stale [0]->known.len == 0);
+    }
+    scripted_bye (script);
+    fixture_reach (f, 1);
+}
+
+static void what_is_too_early_is_counted_and_done_in_its_turn (void **state)
+{
+    fixture_t *f = *state;
+    fixture_open (f, 400);
+    f->options.window = WINDOW;
+    f->options.beat_ms = 10000;
+    f->count.even_alone = true;
+    fixture_start_script (f, brings_much_too_early);
+    fixture_start_late_worker (f);
+    assert_int_equal (fixture_run (f), OK);
+    assert_int_equal (fixture_results (f), 200);
+    assert_int_equal (fixture_spent (f), (WINDOW + TOO_MANY) * 3);
+}
+
+int main (void)
+{
+    fixture_setup ();
+    const struct CMUnitTest tests [] = {
+        FIXTURE_TEST (a_welcome_says_which_frame_was_taken_last),
+        FIXTURE_TEST (a_frame_after_one_that_was_lost_is_not_taken),
+        FIXTURE_TEST (what_is_too_early_is_counted_and_done_in_its_turn),
+    };
+    int failed = cmocka_run_group_tests (tests, NULL, NULL);
+    endpoint_teardown ();
+    return failed;
+}
