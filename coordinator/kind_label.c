@@ -358,6 +358,7 @@ static status_t read_counts (label_kind_t *self, fault_t *fault)
         self->counts = *counts;
         rulemill__run_counts__free_unpacked (counts, NULL);
     }
+    self->written = self->counts;
     return status;
 }
 
@@ -432,5 +433,5 @@ void kind_label_destroy (kind_t **kind)
 
 const Rulemill__RunCounts *kind_label_counts (const kind_t *kind)
 {
-    return &((const label_kind_t *) kind)->counts;
+    return &((const label_kind_t *) kind)->written;
 }

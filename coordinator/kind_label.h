@@ -34,7 +34,7 @@ typedef struct {
 status_t kind_label_new (const kind_label_options_t *options, kind_t **out, fault_t *fault) MUST_USE;
 void kind_label_destroy (kind_t **kind);
 
-// Counts as of the last result, committed or about to be.
+// Counts of what is on disk.
 const Rulemill__RunCounts *kind_label_counts (const kind_t *kind);
 
 // With a limit: how many pairs it asks for, and how many of them are labelled or set aside. False without one, and before the first phase.

@@ -461,6 +461,7 @@ status_t label_quarantine (kind_t *kind, store_batch_t *batch, uint64_t item, co
 void label_after_write (kind_t *kind)
 {
     label_kind_t *self = (label_kind_t *) kind;
+    self->written = self->counts;
     overlay_t *overlay, *next;
     HASH_ITER (hh, self->overlay, overlay, next) {
         HASH_DEL (self->overlay, overlay);

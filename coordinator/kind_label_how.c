@@ -83,7 +83,7 @@ const char *label_selector (const label_kind_t *self, Rulemill__LabelHow how)
 bool kind_label_auto (const kind_t *kind, auto_state_t *out)
 {
     const label_kind_t *self = (const label_kind_t *) kind;
-    return self->auto_run && auto_run_state (self->auto_run, &self->counts, out);
+    return self->auto_run && auto_run_state (self->auto_run, &self->written, out);
 }
 
 bool label_is_served (const label_kind_t *self)

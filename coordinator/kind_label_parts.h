@@ -39,7 +39,8 @@ typedef struct {
     kind_class_t class;             // a copy, as second_copies depends on the judge
     kind_label_options_t options;
     uint32_t run;
-    Rulemill__RunCounts counts;
+    Rulemill__RunCounts counts;     // with those of the batch that is not written yet
+    Rulemill__RunCounts written;    // as they stand in the store
     uint64_t threshold;             // of the present phase
     uint64_t prompts, responses;    // of the corpus
     label_asked_t asked;            // where there is a limit

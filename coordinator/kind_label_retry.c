@@ -70,6 +70,8 @@ status_t kind_label_retry_now (kind_t *kind, uint64_t *n, fault_t *fault)
     self->counts.quarantined -= *n < self->counts.quarantined ? *n : self->counts.quarantined;
     long_ones -= stored->too_long;
     self->counts.too_long -= long_ones < self->counts.too_long ? long_ones : self->counts.too_long;
+    if (status == OK)
+        self->written = *stored;
     rulemill__run_counts__free_unpacked (stored, NULL);
     return status;
 }
