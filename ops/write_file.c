@@ -1,10 +1,12 @@
 #include "ops/write_file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,11 +19,16 @@ static bool is_no_file (const char *path)
     return strncmp (path, "/dev/", 5) == 0 || (stat (path, &info) == 0 && !S_ISREG (info.st_mode));
 }
 
+static char *folder_of (const char *path)
+{
+    const char *slash = strrchr (path, '/');
+    return slash ? mem_string_n (path, slash == path ? 1 : (size_t) (slash - path)) : mem_string (".");
+}
+
 // What a rename changed is on disk. A file system that can't sync folders says EINVAL.
 static bool sync_folder (const char *path)
 {
-    const char *slash = strrchr (path, '/');
-    char *folder = slash ? mem_string_n (path, slash == path ? 1 : (size_t) (slash - path)) : mem_string (".");
+    char *folder = folder_of (path);
     int fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool good = fd >= 0 && (fsync (fd) == 0 || errno == EINVAL);
     int error = errno;
@@ -32,20 +39,93 @@ static bool sync_folder (const char *path)
     return good;
 }
 
+// --- files aside -----------------------------------------------------------
+
+// BASE.PID.new, whatever the process.
+static bool is_aside (const char *name, const char *base)
+{
+    size_t len = strlen (base), digits;
+    if (strncmp (name, base, len) != 0 || name [len] != '.')
+        return false;
+    digits = strspn (name + len + 1, "0123456789");
+    return digits > 0 && strcmp (name + len + 1 + digits, ".new") == 0;
+}
+
+// Their writers hold a lock on them, which ends with the process, on whatever machine it is.
+static void remove_left_over (const char *path)
+{
+    char *folder = folder_of (path);
+    const char *slash = strrchr (path, '/'), *base = slash ? slash + 1 : path;
+    DIR *dir = opendir (folder);
+    for (const struct dirent *entry; dir && (entry = readdir (dir)) != NULL;) {
+        if (!is_aside (entry->d_name, base))
+            continue;
+        int fd = openat (dirfd (dir), entry->d_name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd >= 0 && flock (fd, LOCK_EX | LOCK_NB) == 0)
+            (void) unlinkat (dirfd (dir), entry->d_name, 0);
+        if (fd >= 0)
+            close (fd);
+    }
+    if (dir)
+        closedir (dir);
+    free (folder);
+}
+
+// As the file that it is to take the place of. Its owner stays only where we may give files away.
+static bool take_after (int fd, const char *path)
+{
+    struct stat old;
+    if (stat (path, &old) != 0)
+        return true;
+    return (fchown (fd, old.st_uid, old.st_gid) == 0 || errno == EPERM) && fchmod (fd, old.st_mode & 07777) == 0;
+}
+
+// A new file under the name aside, locked. Between making and locking it, another process may have taken it for left over.
+static FILE *open_aside (const char *aside, const char *path)
+{
+    struct stat info;
+    remove_left_over (path);
+    for (;;) {
+        int fd = open (aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return NULL;
+        bool good = (flock (fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) && fstat (fd, &info) == 0;
+        if (good && info.st_nlink > 0 && take_after (fd, path))
+            return fdopen (fd, "wb");
+        int error = errno;
+        close (fd);
+        if (good && info.st_nlink == 0)
+            continue;
+        errno = error;
+        return NULL;
+    }
+}
+
+// --- writing ---------------------------------------------------------------
+
+static void forget (out_file_t *out)
+{
+    free (out->name);
+    free (out->path);
+    free (out->aside);
+    *out = (out_file_t) { 0 };
+}
+
 status_t out_file_open (out_file_t *out, const char *path, FILE *otherwise, fault_t *fault)
 {
     *out = (out_file_t) { .file = otherwise, .name = mem_string (path ? path : "standard output") };
     if (path == NULL)
         return OK;
+    char *real = realpath (path, NULL);
+    out->path = mem_string (real ? real : path);
+    free (real);
     if (!is_no_file (path))
-        out->aside = mem_printf ("%s.%ld.new", path, (long) getpid ());
-    out->file = fopen (out->aside ? out->aside : path, "wbe");
+        out->aside = mem_printf ("%s.%ld.new", out->path, (long) getpid ());
+    out->file = out->aside ? open_aside (out->aside, out->path) : fopen (path, "wbe");
     if (out->file)
         return OK;
     fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
-    free (out->name);
-    free (out->aside);
-    *out = (out_file_t) { 0 };
+    forget (out);
     return ERR_IO;
 }
 
@@ -67,8 +147,8 @@ static bool finish (out_file_t *out, bool good)
     errno = error;
     if (out->aside == NULL)
         return good;
-    if (good && rename (out->aside, out->name) == 0)
-        return sync_folder (out->name);
+    if (good && rename (out->aside, out->path) == 0)
+        return sync_folder (out->path);
     error = errno;
     unlink (out->aside);
     errno = error;
@@ -79,9 +159,7 @@ status_t out_file_close (out_file_t *out, status_t status, fault_t *fault)
 {
     if (out->file && !finish (out, status == OK) && status == OK)
         status = fault_set (fault, ERR_IO, "%s: %s", out->name, strerror (errno));
-    free (out->name);
-    free (out->aside);
-    *out = (out_file_t) { 0 };
+    forget (out);
     return status;
 }
 

@@ -1,7 +1,8 @@
 // write_file: files of the user's, whole or not at all.
 //
 // What is written goes into PATH.PID.new, is synced, takes PATH's name, and then the folder is synced, so that a file of that
-// name is never half written, also after a crash. What is no file (a pipe, a device) is written to as it is.
+// name is never half written, also after a crash. What is no file (a pipe, a device) is written to as it is. A file that was there
+// keeps its mode and its owner, and a link goes on leading to it. The next one to write PATH takes away what a killed process has left.
 #ifndef OPS_WRITE_FILE_H
 #define OPS_WRITE_FILE_H
 
@@ -15,7 +16,7 @@ status_t write_file (const char *path, const void *bytes, size_t len, fault_t *f
 // The same for what is made piece by piece: name is what messages call it; both are the file's until it is closed.
 typedef struct {
     FILE *file;
-    char *name, *aside;         // aside: NULL where nothing is renamed
+    char *name, *path, *aside;  // path: the file's own, without links; aside: NULL where nothing is renamed
 } out_file_t;
 
 // path NULL: otherwise, which is standard output, or NULL for nothing at all. ERR_IO.

@@ -5,9 +5,12 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "ops/write_file.h"
@@ -101,6 +104,67 @@ static void where_nothing_can_be_written_is_said (void **state)
     free (folder);
 }
 
+// A link goes on leading to the file, which keeps its mode.
+static void a_file_keeps_its_mode_and_links_to_it (void **state)
+{
+    char *path = path_of (state, "file"), *link = path_of (state, "link");
+    fault_t fault = { 0 };
+    struct stat info;
+    assert_int_equal (write_file (path, "old", 3, &fault), OK);
+    assert_int_equal (chmod (path, 0640), 0);
+    assert_int_equal (symlink ("file", link), 0);
+    assert_int_equal (write_file (link, "new", 3, &fault), OK);
+    assert_int_equal (lstat (link, &info), 0);
+    assert_true (S_ISLNK (info.st_mode));
+    assert_int_equal (lstat (path, &info), 0);
+    assert_true (S_ISREG (info.st_mode));
+    assert_int_equal (info.st_mode & 07777, 0640);
+    check_holds (path, "new");
+    assert_int_equal (files_in (state), 2);
+    free (path);
+    free (link);
+}
+
+// The next writer takes it away; not that of one who is at work, nor what only looks like it.
+static void what_a_killed_process_left_is_taken_away (void **state)
+{
+    static const char *const others [] = { "file.12.newer", "file.x.new", "file..new", "other.12.new", "file.new" };
+    enum { OTHERS = sizeof others / sizeof *others };
+    char *path = path_of (state, "file"), *left = path_of (state, "file.4194999.new");
+    fault_t fault = { 0 };
+    out_file_t at_work;
+    for (size_t i = 0; i < OTHERS; i++) {
+        char *name = path_of (state, others [i]);
+        assert_int_equal (write_file (name, "x", 1, &fault), OK);
+        free (name);
+    }
+    pid_t child = fork ();
+    if (child == 0) {
+        out_file_t out;
+        if (out_file_open (&out, path, NULL, &fault) == OK)
+            (void) raise (SIGKILL);
+        _exit (1);
+    }
+    int how;
+    assert_int_equal (waitpid (child, &how, 0), child);
+    assert_true (WIFSIGNALED (how));
+    assert_int_equal (write_file (left, "x", 1, &fault), OK);
+    assert_int_equal (files_in (state), OTHERS + 2);
+    assert_int_equal (out_file_open (&at_work, path, NULL, &fault), OK);
+    assert_int_equal (files_in (state), OTHERS + 1);
+    child = fork ();
+    if (child == 0)
+        _exit (write_file (path, "second", 6, &fault) == OK ? 0 : 1);
+    assert_int_equal (waitpid (child, &how, 0), child);
+    assert_int_equal (how, 0);
+    assert_true (fputs ("first", at_work.file) >= 0);
+    assert_int_equal (out_file_close (&at_work, OK, &fault), OK);
+    check_holds (path, "first");
+    assert_int_equal (files_in (state), OTHERS + 1);
+    free (path);
+    free (left);
+}
+
 // A device stays what it is; a full one is told.
 static void devices_are_written_to (void **state)
 {
@@ -135,6 +199,7 @@ int main (void)
 {
     const struct CMUnitTest tests [] = {
         TEST (a_file_is_replaced_whole), TEST (what_fails_leaves_the_old_one), TEST (where_nothing_can_be_written_is_said),
+        TEST (a_file_keeps_its_mode_and_links_to_it), TEST (what_a_killed_process_left_is_taken_away),
         TEST (devices_are_written_to), TEST (no_path_is_the_other_file_or_nothing),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
