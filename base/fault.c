@@ -1,6 +1,7 @@
 #include "base/fault.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,6 +47,12 @@ status_t fault_of_setting (status_t status, fault_t *fault)
     default:
         return status;
     }
+}
+
+const char *fault_shown (const char *value)
+{
+    bool hides = strchr (value, '@') || (strstr (value, "://") && strpbrk (value, "?#"));
+    return hides ? "(not shown, as it may hold a password)" : value;
 }
 
 const char *status_name (status_t code)

@@ -49,6 +49,9 @@ status_t fault_prefix (fault_t *fault, const char *format, ...) PRINTF_LIKE (2, 
 // ERR_LIMIT, ERR_NOT_FOUND, ERR_CORRUPT, ERR_DENIED) becomes ERR_USAGE with the same text; other codes stay. Returns the code.
 status_t fault_of_setting (status_t status, fault_t *fault) MUST_USE;
 
+// A value as a message may quote it: itself, or other words where it may be a URL with a password or a key in it.
+const char *fault_shown (const char *value);
+
 // The name of a code, for logs: "io", "format", ...
 const char *status_name (status_t code);
 

@@ -128,7 +128,7 @@ static status_t check_names (check_t *check, const char *const *names, size_t co
         return OK;
     buf_t hint = { 0 };
     suggest (scalar (check), names, count, &hint);
-    status_t status = WRONG (check, "%s can't be \"%.*s\"%s", key, SHOWN_MAX, scalar (check), hint.data);
+    status_t status = WRONG (check, "%s can't be \"%.*s\"%s", key, SHOWN_MAX, fault_shown (scalar (check)), hint.data);
     buf_free (&hint);
     return status;
 }

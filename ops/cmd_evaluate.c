@@ -62,7 +62,9 @@ static status_t read_sources (wish_t *wish, fault_t *fault)
         return fault_set (fault, ERR_USAGE, "evaluate needs --reward: a model's file, a server's URL, a column's name, longer, shorter or judge");
     bool keeps = false;
     for (unsigned m = 0; m < EVALUATE_MODELS_MAX && text [m]; m++) {
-        wish->source [m] = reward_source_read (text [m]);
+        status_t status = reward_source_read (m == 0 ? "--reward" : "--against", text [m], &wish->source [m], fault);
+        if (status != OK)
+            return status;
         wish->evaluation.n_models = m + 1;
         keeps = keeps || wish->source [m].kind == SOURCE_SERVED || wish->source [m].kind == SOURCE_JUDGE;
     }

@@ -160,7 +160,7 @@ status_t config_assign (config_t *config, const char *assignment, fault_t *fault
     if (status == OK) {
         buf_t yaml = { 0 };
         char who [256];
-        snprintf (who, sizeof who, "--set %s", assignment);
+        snprintf (who, sizeof who, "--set %s", fault_shown (assignment) == assignment ? assignment : name);
         nested (name, equals + 1, &yaml);
         fault_t inner = { 0 };
         status = config_load (config, who, yaml.data, yaml.len, &inner);

@@ -17,7 +17,7 @@ static const char *after_scheme (const char *text)
 
 bool config_judge_is_url (const char *text)
 {
-    return after_scheme (text) != NULL;
+    return strstr (text, "://") != NULL;        // of a scheme that is none of ours, too: it is refused without being quoted
 }
 
 static bool is_plain (const char *text)
@@ -54,6 +54,11 @@ status_t config_judge_url (const char *who, const char *text, fault_t *fault)
 status_t config_adapter_url (const char *who, const char *text, fault_t *fault)
 {
     return check_url (who, text, "ADAPTER_API_KEY", "http://host:8001/classify", fault);
+}
+
+status_t config_reward_url (const char *who, const char *text, fault_t *fault)
+{
+    return check_url (who, text, "OPENAI_API_KEY, or give --key-file", "http://host:8001/classify", fault);
 }
 
 status_t config_judge_weight (const char *who, const char *text, fault_t *fault)

@@ -13,6 +13,9 @@ status_t config_judge_url (const char *who, const char *text, fault_t *fault) MU
 // The same of a served adapter, with the path of its operation or without.
 status_t config_adapter_url (const char *who, const char *text, fault_t *fault) MUST_USE;
 
+// The same of a served reward model.
+status_t config_reward_url (const char *who, const char *text, fault_t *fault) MUST_USE;
+
 // Does a value of --judge name endpoints, not a judge; one of --adapter servers, not a file?
 bool config_judge_is_url (const char *text);
 

@@ -379,7 +379,7 @@ static status_t check_choice (const config_key_t *key, const char *who, const ch
         buf_printf (&known, "%s%s", i ? ", " : "", words [i]);
     }
     const char *near = nearest_name (text, words, count);
-    fault_set (fault, ERR_USAGE, "%s: \"%.64s\" is none of %s%s%s%s", who, text, known.data,
+    fault_set (fault, ERR_USAGE, "%s: \"%.64s\" is none of %s%s%s%s", who, fault_shown (text), known.data,
                near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     buf_free (&known);
     return ERR_USAGE;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "ops/config_judge.h"
 #include "ops/reward_apply.h"
 
 static bool begins (const char *text, const char *with)
@@ -13,10 +14,8 @@ static bool begins (const char *text, const char *with)
     return strncmp (text, with, strlen (with)) == 0;
 }
 
-reward_source_t reward_source_read (const char *text)
+static reward_source_t source_of (const char *text)
 {
-    if (begins (text, "http://") || begins (text, "https://"))
-        return (reward_source_t) { SOURCE_SERVED, text, NULL };
     if (strcmp (text, "judge") == 0)
         return (reward_source_t) { SOURCE_JUDGE, text, NULL };
     if (strcmp (text, "longer") == 0 || strcmp (text, "shorter") == 0)
@@ -25,6 +24,16 @@ reward_source_t reward_source_read (const char *text)
     if (!begins (text, "column:") && stat (text, &about) == 0 && S_ISREG (about.st_mode))
         return (reward_source_t) { SOURCE_EMBEDDED, text, NULL };
     return (reward_source_t) { SOURCE_COLUMN, text, begins (text, "column:") ? text + strlen ("column:") : text };
+}
+
+status_t reward_source_read (const char *who, const char *text, reward_source_t *out, fault_t *fault)
+{
+    if (begins (text, "column:") || !config_judge_is_url (text)) {
+        *out = source_of (text);
+        return OK;
+    }
+    *out = (reward_source_t) { SOURCE_SERVED, text, NULL };
+    return config_reward_url (who, text, fault);
 }
 
 static void fill_lengths (evaluate_rows_t *rows, unsigned model, int sign)

@@ -19,7 +19,8 @@ typedef struct {
     const char *column;         // SOURCE_COLUMN: its name
 } reward_source_t;
 
-reward_source_t reward_source_read (const char *text);
+// ERR_USAGE: a URL that is none, or that holds what should not be seen. who: the flag.
+status_t reward_source_read (const char *who, const char *text, reward_source_t *out, fault_t *fault) MUST_USE;
 
 // Fill the rewards of a model of all rows; not for SOURCE_JUDGE. Columns are there already. note says what it was, for people (the
 // caller frees it). served: for SOURCE_SERVED, url not filled in.
