@@ -279,6 +279,7 @@ static void label_before_write (kind_t *kind, store_batch_t *batch, const phase_
     record.end = phase->end;
     record_put_phase (batch, self->run, &record);
     record_put_counts (batch, self->run, &self->counts);
+    label_limit_put (self, batch);
 }
 
 // One response goes through its rules one by one, so this many pairs fill about twice as many places at a server.
@@ -407,6 +408,8 @@ status_t kind_label_new (const kind_label_options_t *options, kind_t **out, faul
         status = describe_judges (self, fault);
     if (status == OK)
         status = read_counts (self, fault);
+    if (status == OK)
+        status = label_limit_open (self, fault);
     if (status == OK)
         status = label_need_open (self, fault);
     if (status == OK && strcmp (options->run->spec->policy, "auto") == 0)

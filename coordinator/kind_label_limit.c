@@ -4,6 +4,59 @@
 #include "base/mem.h"
 #include "coordinator/kind_label_parts.h"
 
+static uint64_t final_pairs (const label_kind_t *self)
+{
+    return self->counts.labelled + self->counts.quarantined;
+}
+
+// A retry forgets labels that were counted, and takes up pairs beyond the sample.
+static uint64_t done_now (const label_kind_t *self)
+{
+    const label_asked_t *asked = &self->asked;
+    uint64_t sum = asked->done + final_pairs (self), done = sum > asked->final_then ? sum - asked->final_then : 0;
+    return done < asked->pairs ? done : asked->pairs;
+}
+
+// --- what the store knows of it ----------------------------------------------
+
+status_t label_limit_open (label_kind_t *self, fault_t *fault)
+{
+    Rulemill__LimitRecord *record = NULL;
+    if (self->options.limit == 0)
+        return OK;
+    status_t status = record_get_limit (self->options.store, self->run, &record, fault);
+    if (status == OK && record && record->limit == self->options.limit) {
+        self->asked.prompts = record->prompts;
+        self->asked.threshold = record->threshold;
+        if (record->final == final_pairs (self)) {
+            self->asked.end = record->end;
+            self->asked.counted = record->counted_threshold;
+            self->asked.pairs = record->pairs;
+            self->asked.done = record->done;
+            self->asked.final_then = record->final;
+        }
+    }
+    rulemill__limit_record__free_unpacked (record, NULL);
+    return status;
+}
+
+void label_limit_put (const label_kind_t *self, store_batch_t *batch)
+{
+    const label_asked_t *asked = &self->asked;
+    if (self->options.limit == 0 || (asked->prompts == 0 && asked->end == 0))
+        return;
+    Rulemill__LimitRecord record = RULEMILL__LIMIT_RECORD__INIT;
+    record.limit = self->options.limit;
+    record.prompts = asked->prompts;
+    record.threshold = asked->threshold;
+    record.end = asked->end;
+    record.counted_threshold = asked->counted;
+    record.pairs = asked->pairs;
+    record.done = done_now (self);
+    record.final = final_pairs (self);
+    record_put_limit (batch, self->run, &record);
+}
+
 // --- the sample ------------------------------------------------------------
 
 static void sift_down (uint64_t *heap, size_t n, size_t at)
@@ -38,11 +91,9 @@ static void keep_smallest (uint64_t *heap, size_t *n, size_t limit, uint64_t val
     }
 }
 
-status_t label_limit_threshold (label_kind_t *self, uint64_t *threshold, fault_t *fault)
+// By a walk over all prompts.
+static status_t draw (label_kind_t *self, uint64_t *threshold, fault_t *fault)
 {
-    *threshold = UINT64_MAX;
-    if (self->options.limit >= self->prompts)
-        return OK;
     size_t limit = (size_t) self->options.limit, n = 0;
     uint64_t *heap = mem_new (limit * sizeof *heap);
     store_iter_t *iter = store_iter_new (self->options.store, TABLE_TEXTS, "P", 1, NULL, 0);
@@ -66,12 +117,19 @@ status_t label_limit_threshold (label_kind_t *self, uint64_t *threshold, fault_t
     return status;
 }
 
-// --- its pairs -------------------------------------------------------------
-
-static uint64_t final_pairs (const label_kind_t *self)
+status_t label_limit_threshold (label_kind_t *self, uint64_t *threshold, fault_t *fault)
 {
-    return self->counts.labelled + self->counts.quarantined;
+    label_asked_t *asked = &self->asked;
+    *threshold = UINT64_MAX;
+    if (self->options.limit >= self->prompts)
+        return OK;
+    status_t status = asked->prompts == self->prompts ? OK : draw (self, &asked->threshold, fault);
+    asked->prompts = status == OK ? self->prompts : 0;
+    *threshold = asked->threshold;
+    return status;
 }
+
+// --- its pairs -------------------------------------------------------------
 
 // One pair of the walk; labels walks along.
 static status_t count_pair (label_kind_t *self, store_iter_t *pairs, store_iter_t *labels, fault_t *fault)
@@ -92,9 +150,12 @@ static status_t count_pair (label_kind_t *self, store_iter_t *pairs, store_iter_
 status_t label_limit_count (label_kind_t *self, uint64_t end, fault_t *fault)
 {
     label_asked_t *asked = &self->asked;
-    if (self->options.dry || (asked->threshold == self->threshold && asked->end == end))
+    if (self->options.dry || (asked->counted == self->threshold && asked->end == end))
         return OK;
-    *asked = (label_asked_t) { .threshold = self->threshold, .end = end, .final_then = final_pairs (self) };
+    asked->counted = self->threshold;
+    asked->end = end;
+    asked->pairs = asked->done = 0;
+    asked->final_then = final_pairs (self);
     if (self->threshold == UINT64_MAX)
         return OK;
     store_iter_t *pairs = record_walk_pairs (self->options.store, 0);
@@ -114,12 +175,9 @@ status_t label_limit_count (label_kind_t *self, uint64_t end, fault_t *fault)
 bool kind_label_limited (const kind_t *kind, uint64_t *done, uint64_t *pairs)
 {
     const label_kind_t *self = (const label_kind_t *) kind;
-    const label_asked_t *asked = &self->asked;
-    if (self->options.limit == 0 || asked->pairs == 0)
+    if (self->options.limit == 0 || self->asked.pairs == 0)
         return false;
-    // A retry forgets labels that were counted, and takes up pairs beyond the sample.
-    uint64_t sum = asked->done + final_pairs (self), labelled = sum > asked->final_then ? sum - asked->final_then : 0;
-    *pairs = asked->pairs;
-    *done = labelled < asked->pairs ? labelled : asked->pairs;
+    *pairs = self->asked.pairs;
+    *done = done_now (self);
     return true;
 }

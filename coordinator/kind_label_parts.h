@@ -27,9 +27,11 @@ typedef struct {
     UT_hash_handle hh;
 } choice_t;
 
-// What a limit leaves of the corpus's first `end` pairs: counted once for a threshold, and followed by the run's counts.
+// What a limit leaves: the sample is drawn once for so many prompts, its share of the corpus's first `end` pairs counted once and followed
+// by the run's counts. Both are kept in the store.
 typedef struct {
-    uint64_t threshold, end;
+    uint64_t prompts, threshold;    // prompts 0: not drawn yet
+    uint64_t end, counted;          // by the threshold `counted`; end 0: not counted yet
     uint64_t pairs, done;           // done: had a label when they were counted
     uint64_t final_then;            // pairs of the run that had one then
 } label_asked_t;
@@ -95,7 +97,11 @@ bool label_is_served (const label_kind_t *self);     // is the run's adapter beh
 bool label_foreseen (const label_kind_t *self, Rulemill__LabelHow how, uint64_t *rules);
 
 // kind_label_limit.c
-// The largest group hash of the sample: that of the limit-th prompt by hash. 8 bytes of memory for each prompt of the sample.
+// What the store knows of the limit, at the start; and what is known now, for the next one.
+status_t label_limit_open (label_kind_t *self, fault_t *fault) MUST_USE;
+void label_limit_put (const label_kind_t *self, store_batch_t *batch);
+// The largest group hash of the sample: that of the limit-th prompt by hash, by a walk over the prompts where that is not known yet. 8 bytes
+// of memory for each prompt of the sample.
 status_t label_limit_threshold (label_kind_t *self, uint64_t *threshold, fault_t *fault) MUST_USE;
 // Count the pairs below end that self->threshold leaves, by a walk over the pairs where that is not known yet.
 status_t label_limit_count (label_kind_t *self, uint64_t end, fault_t *fault) MUST_USE;

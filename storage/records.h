@@ -10,6 +10,7 @@
 //               "counts" + run u32                    RunCounts; run 0: the calls of probes that no run has taken in
 //               "probe" + judge identity (32)         ProbeRecord
 //               "auto" + run u32                      AutoRecord
+//               "limit" + run u32                     LimitRecord
 //               "blob" + sha256 (32)                  bytes
 //               "scores" + identity (32)              what was imported: storage/scores.c
 //               "name" + kind byte + digest (32)      dense number u32 ('J' judge identity, 'R' rule digest)
@@ -74,6 +75,8 @@ status_t record_get_probe (store_t *store, const digest_t *judge, Rulemill__Prob
 void record_put_probe (store_batch_t *batch, const digest_t *judge, const Rulemill__ProbeRecord *record);
 status_t record_get_auto (store_t *store, uint32_t run, Rulemill__AutoRecord **out, fault_t *fault) MUST_USE;
 void record_put_auto (store_batch_t *batch, uint32_t run, const Rulemill__AutoRecord *record);
+status_t record_get_limit (store_t *store, uint32_t run, Rulemill__LimitRecord **out, fault_t *fault) MUST_USE;
+void record_put_limit (store_batch_t *batch, uint32_t run, const Rulemill__LimitRecord *record);
 status_t record_get_label (store_t *store, uint32_t run, uint64_t pair, Rulemill__Label **out, fault_t *fault) MUST_USE;
 status_t record_has_label (store_t *store, uint32_t run, uint64_t pair, bool *has, fault_t *fault) MUST_USE;
 void record_put_label (store_batch_t *batch, uint32_t run, uint64_t pair, const Rulemill__Label *label);

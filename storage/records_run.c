@@ -143,6 +143,18 @@ void record_put_auto (store_batch_t *batch, uint32_t run, const Rulemill__AutoRe
     record_put (batch, TABLE_META, &key, &record->base);
 }
 
+status_t record_get_limit (store_t *store, uint32_t run, Rulemill__LimitRecord **out, fault_t *fault)
+{
+    record_key_t key = run_key ("limit", run);
+    return record_get (store, TABLE_META, &key, &rulemill__limit_record__descriptor, out, fault);
+}
+
+void record_put_limit (store_batch_t *batch, uint32_t run, const Rulemill__LimitRecord *record)
+{
+    record_key_t key = run_key ("limit", run);
+    record_put (batch, TABLE_META, &key, &record->base);
+}
+
 status_t record_get_label (store_t *store, uint32_t run, uint64_t pair, Rulemill__Label **out, fault_t *fault)
 {
     record_key_t key = label_key ('L', run, pair);

@@ -281,6 +281,94 @@ static void a_sample_takes_whole_prompts (void **state)
     assert_int_equal (prompts_due (f), 2);
 }
 
+static Rulemill__LimitRecord *limit_of (fixture_t *f)
+{
+    Rulemill__LimitRecord *record = NULL;
+    assert_int_equal (record_get_limit (f->store, f->run.number, &record, &f->fault), OK);
+    return record;
+}
+
+static void put_limit (fixture_t *f, Rulemill__LimitRecord **record)
+{
+    record_put_limit (f->batch, f->run.number, *record);
+    assert_int_equal (store_commit (f->store, f->batch, &f->fault), OK);
+    store_batch_clear (f->batch);
+    rulemill__limit_record__free_unpacked (*record, NULL);
+    *record = NULL;
+}
+
+static void expect_progress (fixture_t *f, uint64_t done, uint64_t pairs)
+{
+    uint64_t is_done, all;
+    open_kind (f);
+    assert_true (next_phase (f));
+    assert_true (kind_label_limited (f->kind, &is_done, &all));
+    assert_int_equal (is_done, done);
+    assert_int_equal (all, pairs);
+}
+
+// The prompts and pairs are walked over once for a limit, not at each start: what the store says of it is taken as it is.
+static void a_limit_is_looked_for_once (void **state)
+{
+    fixture_t *f = *state;
+    f->options.limit = 2;
+    open_kind (f);
+    assert_true (next_phase (f));
+    assert_null (limit_of (f));
+    commit (f);
+    Rulemill__LimitRecord *record = limit_of (f);
+    assert_int_equal (record->prompts, PROMPTS);
+    assert_int_equal (record->end, PAIRS);
+    assert_int_equal (record->pairs, 4);
+    assert_int_equal (record->done, 0);
+    record->pairs = 7;
+    record->done = 3;
+    put_limit (f, &record);
+    expect_progress (f, 3, 7);
+
+    // Pairs were labelled under another limit, or are taken up again.
+    record = limit_of (f);
+    record->final = 1;
+    put_limit (f, &record);
+    expect_progress (f, 0, 4);
+
+    // What another limit left says nothing of this one; more prompts need another look.
+    record = limit_of (f);
+    record->threshold = record->counted_threshold = 0;
+    put_limit (f, &record);
+    f->options.limit = 3;
+    expect_progress (f, 0, 6);
+    assert_int_equal (prompts_due (f), 3);
+    f->options.limit = 2;
+    record = limit_of (f);
+    record->prompts = PROMPTS - 1;
+    put_limit (f, &record);
+    open_kind (f);
+    assert_true (next_phase (f));
+    assert_int_equal (prompts_due (f), 2);
+}
+
+// A sample's labels are counted as they come, and go on to be where the job is started again.
+static void a_limit_s_progress_is_kept (void **state)
+{
+    fixture_t *f = *state;
+    f->options.limit = 2;
+    expect_progress (f, 0, 4);
+    due_t due [PAIRS];
+    size_t n = look (f, due), at = 0;
+    while (at < n && due [at].state != DUE_LEASE)
+        at++;
+    made_t *made = make (f, due [at].item);
+    assert_int_equal (give (f, due [at].item, made), VERDICT_FINAL);
+    free (made);
+    commit (f);
+    Rulemill__LimitRecord *record = limit_of (f);
+    assert_int_equal (record->done, 1);
+    assert_int_equal (record->final, 1);
+    rulemill__limit_record__free_unpacked (record, NULL);
+    expect_progress (f, 1, 4);
+}
+
 static void excluded_prompts_are_not_due (void **state)
 {
     fixture_t *f = *state;
@@ -308,6 +396,8 @@ int main (void)
         LABEL_TEST (a_batch_brings_each_text_once),
         LABEL_TEST (the_setup_names_the_pool),
         LABEL_TEST (a_sample_takes_whole_prompts),
+        LABEL_TEST (a_limit_is_looked_for_once),
+        LABEL_TEST (a_limit_s_progress_is_kept),
         LABEL_TEST (excluded_prompts_are_not_due),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
