@@ -72,13 +72,28 @@ static status_t check_servers (const setup_t *setup, fault_t *fault)
     return status;
 }
 
+// Nothing was to be asked. Batches are of one judge, and each thing is asked once in them.
+static status_t answers_out (const outcome_t *outcome, fault_t *fault)
+{
+    static const char said [] = "what the store has answers for is labelled in";
+    const char *dir = outcome->dir;
+    if (outcome->judges > 1)
+        return fault_set (fault, ERR_STOPPED, "%s %s; for the rest the panel's judges have to be asked: through batches by a run of its own for "
+                          "each (rulemill label --out %s --judge openai --config ITS-FILE --new-run --plan, then rulemill judge batch-export), or by "
+                          "the same command without --no-calls", said, dir, dir);
+    if (outcome->repeats > 0 && outcome->repeat_share > 0)
+        return fault_set (fault, ERR_STOPPED, "%s %s; for the rest the judge has to be asked: rulemill judge batch-export %s --to FOLDER, and the "
+                          "same command without --no-calls for the share that is judged over (judge.repeat_share)", said, dir, dir);
+    return fault_set (fault, ERR_STOPPED, "%s %s; for the rest the judge has to be asked: rulemill judge batch-export %s --to FOLDER, or the same "
+                      "command without --no-calls", said, dir, dir);
+}
+
 static status_t budget_out (const outcome_t *outcome, fault_t *fault)
 {
     static const char *const flags [SPEND_UNITS] = { "--max-calls", "--max-tokens", "--max-cost" };
     spend_unit_t unit = outcome->job.last.lacking;
     if (outcome->no_calls)
-        return fault_set (fault, ERR_STOPPED, "what the store has answers for is labelled in %s; for the rest the judge has to be asked: rulemill "
-                          "judge batch-export %s --to FOLDER, or the same command without --no-calls", outcome->dir, outcome->dir);
+        return answers_out (outcome, fault);
     buf_t limit = { 0 };
     if (unit == SPEND_COST) {
         progress_money (&limit, outcome->budget.unit [unit]);

@@ -406,6 +406,9 @@ static status_t fill (setup_t *setup, const cli_t *cli, bool local, fault_t *fau
     setup->job.plan_only = cli_has (cli, "--plan");
     setup->job.no_calls = cli_has (cli, "--no-calls");
     setup->job.dry_run = cli_has (cli, "--dry-run");
+    if (status == OK && setup->job.no_calls && setup->job.served_adapter)
+        status = fault_set (fault, ERR_USAGE, "--no-calls is to ask nobody, and a served adapter has to be asked for the rules of each pair; leave "
+                            "--no-calls out, or begin a run with another policy or an adapter's file");
     return status;
 }
 

@@ -1,9 +1,13 @@
 """The policy auto through files: each phase's missing cells are exported, imported, and label goes on without a call; the labels are
 those of a job that asked a live server."""
 
+import random
+import signal
+import subprocess
+
 import pytest
 
-from conftest import RESUMABLE, SET_ASIDE, Shell
+from conftest import RESUMABLE, SET_ASIDE, Shell, children_of, interrupt
 from judging import TEXTS, Server, labels, report, write_rules
 from test_batch import DEAD, SEED, answered, export, imported, lines
 
@@ -61,6 +65,45 @@ def test_phases_through_files(shell, corpora, live):
         assert report(shell)["auto"][key] == report(live)["auto"][key]
     assert report(shell)["calls"]["calls"] == requests_in_all
     assert requests_in_all < PAIRS * 2 * len(RULES) * 0.7
+
+
+def kill_at_moments(shell, chance, *steps):
+    """Start a command and kill it, at some moments and where it trains."""
+    for within_s in (0.1, 0.5):
+        process = shell.start(*steps)
+        try:
+            process.wait(timeout=chance.uniform(0, within_s))
+        except subprocess.TimeoutExpired:
+            interrupt(process, signal.SIGKILL)
+    process = shell.start(*steps)
+    while process.poll() is None and not children_of(process, b"\0adapter\0train\0"):
+        pass
+    interrupt(process, signal.SIGKILL)
+
+
+# Whatever is killed, the same rounds lead to the same labels, and no request is written that was answered.
+def test_killed_in_each_round(shell, corpora, live):
+    chance, answered_in_all = random.Random(5), set()
+    write_rules(shell, RULES)
+    shell(*command(corpora, DEAD), "--plan", code=RESUMABLE)
+    for step in range(1, 10):
+        kill_at_moments(shell, chance, "judge", "batch-export", "job", "--to", f"killed-{step}")
+        requests = export(shell, f"step-{step}")[2]
+        asked = {one["custom_id"] for one in requests}
+        assert requests and not asked & answered_in_all
+        answered_in_all |= asked
+        shell.write("results.jsonl", lines(answered(one) for one in requests))
+        kill_at_moments(shell, chance, "judge", "batch-import", "job", "results.jsonl")
+        imported(shell, "results.jsonl")
+        kill_at_moments(shell, chance, "label", "--out", "job", "--no-calls")
+        done = shell("label", "--out", "job", "--no-calls", code=None)
+        if done.returncode != RESUMABLE:
+            break
+    assert done.returncode == 0, done.err
+    assert labels(shell) == labels(live) and len(labels(shell)) == PAIRS
+    for key in ("choice", "reason", "samples", "audited_pairs", "pairs_by_adapter"):
+        assert report(shell)["auto"][key] == report(live)["auto"][key]
+    assert "good" in shell("verify", "job").out
 
 
 # One rule that nobody can answer: label without calls sets nothing aside, and stops.

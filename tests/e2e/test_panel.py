@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from conftest import COMPLETE, FAILED, USAGE, Shell, send, wait_for, workers_of
+from conftest import COMPLETE, FAILED, RESUMABLE, USAGE, Shell, send, wait_for, workers_of
 from judging import CELLS, PAIRS, PROBE, RULES, TEXTS, labels, report, serve, write_rules  # noqa: F401
+import judging
 import shapes
 
 NEAR = 2e-5         # of log-probabilities as servers write them
@@ -156,7 +157,21 @@ def test_exported_scores_are_those_of_all_together(shell, serve, panel):
     assert len(shell.rows("out/cells.jsonl")) == 2 * PAIRS
 
 
+def test_without_calls_it_says_how_the_judges_are_asked(serve, panel):
+    members = two(serve)
+    err = panel(members, "--no-calls", code=RESUMABLE).err
+    assert "a run of its own for each" in err and "--to FOLDER" not in err
+    assert calls(members) == {"one": 0, "two": 0}
+
+
 # --- repeats -----------------------------------------------------------------
+
+def test_without_calls_it_says_that_repeats_are_asked_live(shell, serve, corpora):
+    write_rules(shell, TEXTS)
+    server = serve()
+    err = shell(*judging.command(corpora(PAIRS), server), "--set", "judge.repeat_share=0.5", "--no-calls", code=RESUMABLE).err
+    assert "batch-export" in err and "judge.repeat_share" in err and server.calls() == 0
+
 
 def test_repeats_are_judged_once_at_the_other_endpoint_in_another_order(shell, serve, panel):
     ends = [serve(model="one", seed=1), serve(model="one", seed=1)]

@@ -398,6 +398,16 @@ def test_batches_are_refused_since_nobody_knows_what_to_ask(shell, serve, adapt,
     assert "foreseen by a served adapter while it is labelled" in refused.err
 
 
+def test_no_calls_are_refused_since_the_adapter_has_to_be_asked(shell, serve, adapt, label):
+    judge, adapter = serve(), adapt()
+    assert "a served adapter has to be asked" in label(judge, adapter, "--no-calls", code=USAGE).err
+    assert judge.calls() == 0 and not adapter.requests and not shell.path("job").exists()
+    label(judge, adapter, "--plan", code=RESUMABLE)
+    assert "a served adapter has to be asked" in shell("label", "--out", "job", "--no-calls", code=USAGE).err
+    assert judge.calls() == 0 and len(adapter.requests) <= 1, "that of the check"
+    label(judge, adapter)
+
+
 @pytest.fixture
 def judged(shell, corpora):
     """A run in which every pair was judged by every rule of the shipped pool."""
