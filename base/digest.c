@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,4 +132,23 @@ bool content_key_equal (const content_key_t *a, const content_key_t *b)
 uint64_t hash64 (uint64_t seed, const void *bytes, size_t len)
 {
     return XXH3_64bits_withSeed (bytes, len, seed);
+}
+
+enum { PURPOSE_MAX = 64 };
+
+uint64_t group_hash (uint64_t seed, const char *purpose, const content_key_t *group_key)
+{
+    uint8_t bytes [PURPOSE_MAX + 1 + KEY_BYTES];
+    size_t len = strlen (purpose);
+    assert (len <= PURPOSE_MAX);
+    memcpy (bytes, purpose, len + 1);
+    memcpy (bytes + len + 1, group_key->b, KEY_BYTES);
+    return hash64 (seed, bytes, len + 1 + KEY_BYTES);
+}
+
+bool group_in_share (uint64_t seed, const char *purpose, const content_key_t *group_key, double share)
+{
+    if (!(share > 0))
+        return false;
+    return share >= 1 || group_hash (seed, purpose, group_key) < (uint64_t) ldexp (share, 64);
 }

@@ -42,4 +42,9 @@ bool content_key_equal (const content_key_t *a, const content_key_t *b);
 // A seeded, well-mixed 64-bit hash of bytes; stable across versions and machines.
 uint64_t hash64 (uint64_t seed, const void *bytes, size_t len);
 
+// The hash by which groups are cut for a purpose of at most 64 bytes ("validation", "limit", "audit", "part"); and is a group in the share
+// [0, 1] that such a cut takes?
+uint64_t group_hash (uint64_t seed, const char *purpose, const content_key_t *group_key);
+bool group_in_share (uint64_t seed, const char *purpose, const content_key_t *group_key, double share);
+
 #endif

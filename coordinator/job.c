@@ -471,6 +471,7 @@ status_t job_run (const job_options_t *options, job_report_t *report, fault_t *f
     job_t *job = mem_zero (1, sizeof *job);
     job->options = options;
     job->report = report;
+    job->snapshot.part = options->ingest.part;
     snprintf (job->snapshot.currency, sizeof job->snapshot.currency, "%s", options->currency ? options->currency : "");
     job->program = program_open (options->program);
     status_t status = run_stages (job, fault);

@@ -36,6 +36,8 @@ typedef struct {
     double rate;                    // done per second, lately
     double eta_s;                   // -1: unknown
     uint64_t rows, rows_rejected, pairs, duplicates;            // corpus
+    corpus_part_t part;             // that these are of; of 0: it is whole
+    uint64_t rows_passed;           // of other parts
     uint64_t labelled, ties, quarantined, excluded_prompts;     // run
     uint64_t too_long;              // of the quarantined: for the judge, or for a served adapter
     uint64_t adapter_calls, shortened;  // requests to a served adapter, and pairs whose texts were too long for it

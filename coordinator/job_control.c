@@ -33,6 +33,8 @@ static status_t answer_status (job_t *job, buf_t *out)
     json_member_count (out, "total", s->total);
     put_real (out, "rate", s->rate);
     put_real (out, "eta_s", s->eta_s);
+    corpus_part_member (s->part, out);
+    json_member_count (out, "rows_of_other_parts", s->rows_passed);
     json_member_count (out, "rows", s->rows);
     json_member_count (out, "rows_rejected", s->rows_rejected);
     json_member_count (out, "pairs", s->pairs);

@@ -44,7 +44,7 @@ static status_t refuse_other (store_t *store, Rulemill__RunSpec *spec, bool marg
     buf_t difference = { 0 };
     if (margin_open)
         spec->tie_margin = last->spec->tie_margin;
-    run_difference (last->spec, spec, &difference);
+    run_difference (last->spec, "in the store", spec, "asked for", &difference);
     if (difference.len > 0)
         difference.data [--difference.len] = '\0';
     buf_t shown = { 0 };

@@ -12,6 +12,7 @@ static void read_stage (job_t *job)
     job_snapshot_t *s = &job->snapshot;
     s->rows = atomic_load (&job->ingest.rows);
     s->rows_rejected = atomic_load (&job->ingest.rejected);
+    s->rows_passed = atomic_load (&job->ingest.passed);
     s->pairs = atomic_load (&job->ingest.pairs);
     s->duplicates = atomic_load (&job->ingest.duplicates);
     if (job->run.record)

@@ -114,8 +114,4 @@ uint64_t selection_cells_digest (const bool *need, const cell_t *a, const cell_t
 // Does a run with this seed present the pair with A and B exchanged?
 bool orientation_swapped (uint64_t seed, const content_key_t *pair_key);
 
-// Is a group in the share [0, 1] that a seeded cut named `purpose` takes ("validation", "limit", "audit")?
-uint64_t group_hash (uint64_t seed, const char *purpose, const content_key_t *group_key);
-bool group_in_share (uint64_t seed, const char *purpose, const content_key_t *group_key, double share);
-
 #endif

@@ -12,6 +12,9 @@
 #include "coordinator/control.h"
 #include "ops/config.h"
 
+// Of all stores that are open at once, and of each of them at least.
+enum { AMONG_CACHE_BYTES = 128 * 1024 * 1024, AMONG_CACHE_BYTES_MIN = 1024 * 1024, AMONG_FILES = 512, AMONG_FILES_MIN = 16 };
+
 const cli_flag_t cmd_run_flag [] = {
     { "--run", "RUN", "which run: its name or the first digits of its digest; without it the last one", NULL, false },
     { 0 }
@@ -224,6 +227,16 @@ status_t cmd_open (const char *dir, const char *run, bool read_only, opened_t *o
 status_t cmd_open_beside (const char *dir, const char *run, opened_t *out, fault_t *fault)
 {
     return open_as (dir, run, &(store_options_t) { .beside = true }, out, fault);
+}
+
+status_t cmd_open_among (const char *dir, const char *run, size_t n, opened_t *out, fault_t *fault)
+{
+    const store_options_t options = {
+        .read_only = true,
+        .cache_bytes = AMONG_CACHE_BYTES / n > AMONG_CACHE_BYTES_MIN ? AMONG_CACHE_BYTES / n : AMONG_CACHE_BYTES_MIN,
+        .files_max = (int) (AMONG_FILES / n > AMONG_FILES_MIN ? AMONG_FILES / n : AMONG_FILES_MIN)
+    };
+    return open_as (dir, run, &options, out, fault);
 }
 
 void cmd_close (opened_t *opened)

@@ -59,6 +59,8 @@ typedef struct {
 status_t cmd_open (const char *dir, const char *run, bool read_only, opened_t *out, fault_t *fault) MUST_USE;
 // Read only, beside the job that has started this process.
 status_t cmd_open_beside (const char *dir, const char *run, opened_t *out, fault_t *fault) MUST_USE;
+// Read only, one of n that are open at once: within its share of memory and descriptors.
+status_t cmd_open_among (const char *dir, const char *run, size_t n, opened_t *out, fault_t *fault) MUST_USE;
 void cmd_close (opened_t *opened);
 
 // What a judge is called wherever people read of it.

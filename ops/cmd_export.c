@@ -13,10 +13,14 @@
 #include "ops/progress.h"
 #include "ops/judge_setup.h"
 #include "ops/setup_flags.h"
+#include "proto/endpoint.h"
+#include "storage/dataset_join.h"
 
 static const cli_flag_t flags [] = {
     { "--format", "FORMAT", NULL, "export.format", false },
     { "--to", "FOLDER", "a folder of your own; without it DIR/RUN/dataset, and the link DIR/dataset", NULL, false },
+    { "--join", NULL, "one dataset of the parts of a corpus, whose folders are given", NULL, false },
+    { "--partial", NULL, "with --join: also where pairs have no label yet", NULL, false },
     { "--min-margin", "M", NULL, "export.min_margin", false },
     { "--max-per-prompt", "N", NULL, "export.max_per_prompt", false },
     { "--where", "KEY=VALUE", "rows where a column, or a field of meta, has this value", NULL, true },
@@ -45,6 +49,7 @@ static status_t read_options (const cli_t *cli, const config_t *config, dataset_
     options->out = cli_text (cli, "--to");
     options->responses = cli_has (cli, "--responses");
     options->cells = cli_has (cli, "--cells");
+    options->all_labelled = cli_has (cli, "--join") && !cli_has (cli, "--partial");
     size_t count = cli_count (cli, "--where");
     const char **where = mem_zero (count, sizeof *where);
     options->where = where;
@@ -77,36 +82,86 @@ static status_t say (const dataset_report_t *report, fault_t *fault)
     return status;
 }
 
-static status_t export_stored (const cli_t *cli, config_t *config, const char *dir, fault_t *fault)
+// The run of the first source, as its job was configured to export it; those of the others are the same.
+static status_t export_from (const cli_t *cli, config_t *config, const opened_t *opened, const dataset_source_t *sources, size_t n, fault_t *fault)
 {
-    opened_t opened;
+    const Rulemill__RunRecord *run = sources->run;
     dataset_options_t options = { 0 };
     dataset_report_t *report = mem_zero (1, sizeof *report);
     char *note = NULL;
-    status_t status = cmd_open (dir, cli_text (cli, "--run"), true, &opened, fault);
-    if (status == OK)
-        status = config_inherit (config, "stored configuration", opened.run->config, "export.", fault);
+    status_t status = config_inherit (config, "stored configuration", run->config, "export.", fault);
     if (status == OK)
         status = read_options (cli, config, &options, fault);
     if (status == OK)
         status = named_files_check_sign (options.sign_key, fault);
     if (status == OK) {
-        options.dir = dir;
-        options.rules = opened.rules;
-        options.rule_digests = opened.digests;
-        options.n_rules = opened.pool->count;
-        note = judge_setup_note_stored (opened.run->spec, opened.run->config);
+        options.dir = sources->dir;
+        options.rules = opened->rules;
+        options.rule_digests = opened->digests;
+        options.n_rules = opened->pool->count;
+        note = judge_setup_note_stored (run->spec, run->config);
         options.judge_note = note;
         options.cells_of = run_cells_get;
         cmd_on_interrupt (interrupt);
-        status = dataset_export (opened.store, opened.run, &options, &progress, report, fault);
+        status = n == 1 ? dataset_export (sources->store, run, &options, &progress, report, fault)
+                        : dataset_join (sources, n, &options, &progress, report, fault);
     }
     if (status == OK)
         status = say (report, fault);
     free (report);
     free ((void *) options.where);
     free (note);
+    return status;
+}
+
+static status_t export_stored (const cli_t *cli, config_t *config, const char *dir, fault_t *fault)
+{
+    opened_t opened;
+    status_t status = cmd_open (dir, cli_text (cli, "--run"), true, &opened, fault);
+    const dataset_source_t source = { opened.store, opened.run, dir };
+    if (status == OK)
+        status = export_from (cli, config, &opened, &source, 1, fault);
     cmd_close (&opened);
+    return status;
+}
+
+// --- of the parts of a corpus ----------------------------------------------
+
+static status_t open_parts (const cli_t *cli, const char *const *dirs, size_t n, opened_t *opened, dataset_source_t *parts, fault_t *fault)
+{
+    status_t status = OK;
+    endpoint_setup ();      // each store has files open
+    for (size_t i = 0; i < n && status == OK; i++) {
+        bool running = false;
+        status = cmd_runs (dirs [i], &running, fault);
+        if (status == OK && running)
+            status = fault_set (fault, ERR_BUSY, "a job is at work in %s; join the parts when it has ended", dirs [i]);
+        if (status == OK)
+            status = cmd_open_among (dirs [i], cli_text (cli, "--run"), n, &opened [i], fault);
+        if (status != OK && strstr (fault->text, dirs [i]) == NULL)
+            fault_prefix (fault, "%s", dirs [i]);
+        parts [i] = (dataset_source_t) { opened [i].store, opened [i].run, dirs [i] };
+    }
+    return status;
+}
+
+static status_t join (const cli_t *cli, config_t *config, const char *const *dirs, size_t n, fault_t *fault)
+{
+    if (cli_text (cli, "--to") == NULL)
+        return fault_set (fault, ERR_USAGE, "--join needs --to FOLDER, where the dataset is to stand");
+    if (n > CORPUS_PARTS_MAX)
+        return fault_set (fault, ERR_USAGE, "--join takes %d folders at most (%zu given)", CORPUS_PARTS_MAX, n);
+    opened_t *opened = mem_zero (n, sizeof *opened);
+    dataset_source_t *parts = mem_zero (n, sizeof *parts);
+    status_t status = open_parts (cli, dirs, n, opened, parts, fault);
+    if (status == OK)
+        status = dataset_join_check (parts, n, !cli_has (cli, "--partial"), fault);
+    if (status == OK)
+        status = export_from (cli, config, opened, parts, n, fault);
+    for (size_t i = 0; i < n; i++)
+        cmd_close (&opened [i]);
+    free (opened);
+    free (parts);
     return status;
 }
 
@@ -205,22 +260,33 @@ static status_t export_running (const cli_t *cli, const config_t *config, const 
     return status;
 }
 
-static status_t export (const cli_t *cli, int *exit_code, fault_t *fault)
+static status_t export_one (const cli_t *cli, config_t *config, const char *dir, fault_t *fault)
 {
-    (void) exit_code;
-    size_t n;
-    const char *dir = cli_operands (cli, &n) [0];
-    config_t *config = config_new ();
     bool running = false;
-    status_t status = setup_configure (config, cli, fault);
-    if (status == OK)
-        status = cmd_runs (dir, &running, fault);
+    status_t status = cmd_runs (dir, &running, fault);
     if (status == OK && running)
         status = check_given (config, fault);
     if (status == OK && running)
         status = export_running (cli, config, dir, &running, fault);
     if (status == OK && !running)
         status = export_stored (cli, config, dir, fault);
+    return status;
+}
+
+static status_t export (const cli_t *cli, int *exit_code, fault_t *fault)
+{
+    (void) exit_code;
+    size_t n;
+    const char *const *dirs = cli_operands (cli, &n);
+    bool joins = cli_has (cli, "--join");
+    if (n > 1 && !joins)
+        return fault_set (fault, ERR_USAGE, "%zu folders are given; one dataset of the parts of a corpus is made with --join", n);
+    if (!joins && cli_has (cli, "--partial"))
+        return fault_set (fault, ERR_USAGE, "--partial is for --join; one folder is exported with the labels that it has");
+    config_t *config = config_new ();
+    status_t status = setup_configure (config, cli, fault);
+    if (status == OK)
+        status = joins ? join (cli, config, dirs, n, fault) : export_one (cli, config, dirs [0], fault);
     config_destroy (&config);
     return status;
 }
@@ -229,8 +295,10 @@ const command_t command_export = {
     .cli = {
         .name = "export",
         .summary = "write a run's dataset again, in another format or filtered",
-        .operands = "DIR", .operands_min = 1, .operands_max = 1,
-        .about = "Works beside a running job too. Without flags the dataset comes out as the job was configured to write it.",
+        .operands = "DIR | --join DIR...", .operands_min = 1, .operands_max = SIZE_MAX,
+        .about = "Works beside a running job too. Without flags the dataset comes out as the job was configured to write it.\n"
+                 "--join makes one dataset of all parts of a corpus (label --part i/N), as one job on the whole corpus does:\n"
+                 "rulemill export --join part-1 part-2 part-3 part-4 --to dataset",
         .example = "rulemill export job --format implicit --min-margin 0.2 --to trl-data",
         .groups = { flags, cmd_run_flag }
     },

@@ -21,7 +21,8 @@ typedef struct { char **items; size_t count; } config_names_t;
 typedef struct {
     struct {
         char *pairs;                    // "all", "best-vs-rest" or a number
-        uint64_t seed;                  // of the choice of pairs
+        uint64_t seed;                  // of the choice of pairs, and of the parts
+        char *part;                     // "2/4"
         double bad_share;
         uint64_t row_bytes_max, text_bytes_max;
         struct {

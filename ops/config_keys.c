@@ -12,6 +12,7 @@
 #include "model/selection.h"
 #include "ops/config_judge.h"
 #include "ops/number.h"
+#include "storage/corpus_part.h"
 #include "worker/foresight.h"
 #include "worker/judge.h"
 
@@ -75,6 +76,12 @@ static status_t check_pairs (const char *who, const char *text, fault_t *fault)
     return config_pairs (who, text, &count, fault);
 }
 
+static status_t check_part (const char *who, const char *text, fault_t *fault)
+{
+    corpus_part_t part;
+    return corpus_part_read (who, text, &part, fault);
+}
+
 static status_t check_price (const char *who, const char *text, fault_t *fault)
 {
     uint64_t price;
@@ -102,7 +109,9 @@ static const config_key_t keys [] = {
     { "corpus.pairs", CONFIG_TEXT, AT (corpus.pairs), "15", 0, 0, NULL, check_pairs, false,
       "pairs of a prompt with many responses: at most this many (seeded), all, or best-vs-rest" },
     { "corpus.seed", CONFIG_WHOLE, AT (corpus.seed), "1", 0, UINT64_MAX, NULL, NULL, false,
-      "seed of that choice; a store keeps the one that it began with" },
+      "seed of that choice, and of the parts; a store keeps the one that it began with" },
+    { "corpus.part", CONFIG_TEXT, AT (corpus.part), NULL, 0, 0, NULL, check_part, false,
+      "label part i of N (1/4 to 4/4) alone, in a folder of its own; rulemill export --join puts the parts together" },
     { "corpus.bad_share", CONFIG_REAL, AT (corpus.bad_share), "0.2", 0, 1, NULL, NULL, false,
       "stop where more than this share of the rows can't be read" },
     { "corpus.row_bytes_max", CONFIG_WHOLE, AT (corpus.row_bytes_max), "16777216", 1024, LIMIT_ROW_BYTES, NULL, NULL, false,

@@ -181,6 +181,9 @@ static void add_work (const plan_t *plan, const outcome_t *outcome, buf_t *out)
     progress_count (out, counts->pairs_due);
     buf_add_str (out, " to label of ");
     progress_count (out, outcome->job.corpus_counts.pairs);
+    corpus_part_t part = outcome->job.last.part;
+    if (part.of > 0)
+        buf_printf (out, " in part %" PRIu32 " of %" PRIu32, part.number, part.of);
     if (counts->pairs_identical > 0) {
         buf_add_str (out, ", ");
         progress_count (out, counts->pairs_identical);
@@ -261,6 +264,7 @@ void plan_json (const plan_t *plan, const outcome_t *outcome, buf_t *out)
     json_write_cstring (out, outcome->job.run);
     json_write_key (out, "begun");
     buf_add_str (out, counts->begun ? "true" : "false");
+    corpus_part_member (outcome->job.last.part, out);
     json_member_count (out, "pairs", outcome->job.corpus_counts.pairs);
     json_member_count (out, "pairs_due", counts->pairs_due);
     json_member_count (out, "pairs_identical", counts->pairs_identical);

@@ -64,6 +64,15 @@ void progress_duration (buf_t *out, double seconds)
     buf_printf (out, ":%02" PRIu64, s % 60);
 }
 
+void progress_part (buf_t *out, corpus_part_t part, uint64_t rows_passed)
+{
+    if (part.of == 0)
+        return;
+    buf_printf (out, " of part %" PRIu32 " of %" PRIu32 " (", part.number, part.of);
+    progress_count (out, rows_passed);
+    buf_add_str (out, " of other parts)");
+}
+
 void progress_money (buf_t *out, uint64_t amount)
 {
     buf_printf (out, "%" PRIu64, (uint64_t) (amount / SPEND_COST_ONE));
@@ -146,6 +155,8 @@ static void add_calls (const job_snapshot_t *s, buf_t *out)
 void progress_line (const job_snapshot_t *s, buf_t *out)
 {
     buf_printf (out, "%-7s", job_stage_name (s->stage));
+    if (s->part.of > 0)
+        buf_printf (out, "  part %" PRIu32 "/%" PRIu32, s->part.number, s->part.of);
     add_done (s, out);
     add_left (out, s);
     if (s->stage == STAGE_LABEL)

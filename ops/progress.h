@@ -38,6 +38,9 @@ void progress_line (const job_snapshot_t *snapshot, buf_t *out);
 void progress_count (buf_t *out, uint64_t count);
 void progress_duration (buf_t *out, double seconds);
 
+// " of part 2 of 4 (1,234 of other parts)", behind so many rows; nothing for a whole corpus.
+void progress_part (buf_t *out, corpus_part_t part, uint64_t rows_passed);
+
 // An amount of 1e-12 of a currency's unit as a decimal number, exactly: "0.0123".
 void progress_money (buf_t *out, uint64_t amount);
 // The same for people, rounded: "0.0123 USD", "12.35 USD".

@@ -22,6 +22,8 @@ static void add_corpus (const outcome_t *outcome, buf_t *out)
 {
     const Rulemill__CorpusState *corpus = &outcome->job.corpus_counts;
     json_member_object (out, "corpus");
+    corpus_part_member (outcome->job.last.part, out);
+    json_member_count (out, "rows_of_other_parts", outcome->job.last.rows_passed);
     json_member_count (out, "rows", corpus->rows_read);
     json_member_count (out, "rows_set_aside", corpus->rows_rejected);
     json_member_count (out, "prompts", corpus->prompts);

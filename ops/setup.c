@@ -14,6 +14,7 @@
 #include "ops/judge_members.h"
 #include "ops/judge_setup.h"
 #include "ops/named_files.h"
+#include "ops/part_setup.h"
 #include "ops/paths.h"
 #include "ops/probe.h"
 #include "ops/setup_flags.h"
@@ -41,8 +42,8 @@ struct setup {
 
 // --- what the store knows --------------------------------------------------
 
-// The last run is kept, the store is closed again. *there: it has one, with or without runs.
-static status_t look_back (const char *dir, bool *there, Rulemill__RunRecord **last, fault_t *fault)
+// The last run is kept, and the part that the store holds; it is closed again. *there: it has one, with or without runs.
+static status_t look_back (config_t *config, const char *dir, bool *there, Rulemill__RunRecord **last, fault_t *fault)
 {
     const store_options_t options = { .read_only = true };
     store_t *store = NULL;
@@ -57,6 +58,8 @@ static status_t look_back (const char *dir, bool *there, Rulemill__RunRecord **l
     status = record_last_run (store, &number, &any, fault);
     if (status == OK && any)
         status = record_get_run (store, number, last, fault);
+    if (status == OK)
+        status = part_setup_inherit (config, store, fault);
     store_close (&store);
     return status;
 }
@@ -97,7 +100,7 @@ static status_t say_no_run (const setup_t *setup, const char *dir, status_t stat
 static status_t take_over (setup_t *setup, const cli_t *cli, const char *dir, bool *resume, fault_t *fault)
 {
     bool there = false;
-    status_t status = look_back (dir, &there, &setup->last, fault);
+    status_t status = look_back (setup->config, dir, &there, &setup->last, fault);
     *resume = goes_on (setup->config, setup->last) && !cli_has (cli, "--new-run");
     if (status == OK && !there && setup->corpus.count == 0)
         status = fault_set (fault, ERR_USAGE, "%s holds no job yet, so it needs a corpus: rulemill label CORPUS... --out %s", dir, dir);
@@ -115,6 +118,8 @@ static status_t set_corpus (setup_t *setup, const char *dir, fault_t *fault)
     ingest_options_t *ingest = &setup->job.ingest;
     uint64_t pairs;
     status_t status = config_pairs ("corpus.pairs", config->corpus.pairs, &pairs, fault);
+    if (status == OK && config->corpus.part)
+        status = corpus_part_read ("corpus.part", config->corpus.part, &ingest->part, fault);
     if (status != OK)
         return status;
     ingest->paths = (const char *const *) setup->corpus.items;
@@ -392,6 +397,8 @@ static status_t fill (setup_t *setup, const cli_t *cli, bool local, fault_t *fau
         status = set_corpus (setup, dir, fault);
     if (status == OK)
         status = say_no_run (setup, dir, set_run (setup, cli, resume, fault), fault);
+    if (status == OK && !resume)
+        status = part_setup_check (setup->config, setup->job.margin_open, fault);
     if (status == OK)
         status = set_program (setup, fault);
     if (status == OK && local)

@@ -13,6 +13,7 @@
 
 const cli_flag_t setup_corpus_flags [] = {
     { "--pairs", "all|N|best-vs-rest", NULL, "corpus.pairs", false },
+    { "--part", "i/N", NULL, "corpus.part", false },
     { "--limit", "N", "label a seeded sample of this many prompts; the full run uses them again", NULL, false },
     { "--exclude", "FILE", "set aside prompts that stand in this benchmark file", "run.exclude", true },
     { 0 }

@@ -46,6 +46,10 @@ static void take_answer (const json_value_t *members, standing_t *out)
     at->total = json_count_of (members, "total");
     at->rate = real_of (members, "rate", 0);
     at->eta_s = real_of (members, "eta_s", -1);
+    const json_value_t *part = json_get (members, "part");
+    if (json_is (part, JSON_STRING) && corpus_part_read ("part", part->text, &at->part, NULL) != OK)
+        at->part = (corpus_part_t) { 0 };
+    at->rows_passed = json_count_of (members, "rows_of_other_parts");
     at->rows = json_count_of (members, "rows");
     at->rows_rejected = json_count_of (members, "rows_rejected");
     at->pairs = json_count_of (members, "pairs");
@@ -138,6 +142,9 @@ static status_t read_corpus (store_t *store, job_snapshot_t *at, fault_t *fault)
     status_t status = record_get_corpus (store, &corpus, fault);
     if (status != OK || corpus == NULL)
         return status;
+    uint64_t unusable;
+    at->part = corpus_part_of (corpus);
+    at->rows_passed = corpus_part_passed (corpus, &unusable);
     at->rows = corpus->rows_read;
     at->rows_rejected = corpus->rows_rejected;
     at->pairs = corpus->pairs;
@@ -316,6 +323,8 @@ void standing_json (const standing_t *standing, buf_t *out)
     json_write_cstring (out, at->run [0] ? at->run : NULL);
     json_member_count (out, "done", at->done);
     json_member_count (out, "total", at->total);
+    corpus_part_member (at->part, out);
+    json_member_count (out, "rows_of_other_parts", at->rows_passed);
     json_member_count (out, "rows", at->rows);
     json_member_count (out, "rows_rejected", at->rows_rejected);
     json_member_count (out, "pairs", at->pairs);
@@ -458,7 +467,9 @@ void standing_text (const standing_t *standing, const char *dir, buf_t *out)
     }
     buf_add_str (out, "corpus     ");
     progress_count (out, at->rows);
-    buf_add_str (out, " rows, ");
+    buf_add_str (out, " rows");
+    progress_part (out, at->part, at->rows_passed);
+    buf_add_str (out, ", ");
     progress_count (out, at->pairs);
     buf_add_str (out, " pairs, ");
     progress_count (out, at->duplicates);

@@ -22,6 +22,7 @@ static void add_read (const outcome_t *outcome, buf_t *out)
     const Rulemill__CorpusState *corpus = &outcome->job.corpus_counts;
     head (out, "Read");
     counted (out, corpus->rows_read, "row", "rows");
+    progress_part (out, outcome->job.last.part, outcome->job.last.rows_passed);
     buf_add_str (out, ": ");
     counted (out, corpus->pairs, "pair", "pairs");
     buf_add_str (out, " of ");
@@ -247,6 +248,8 @@ static void add_next (const outcome_t *outcome, buf_t *out)
         buf_printf (out, "  python3 -c 'from datasets import load_dataset; print(load_dataset(\"%s/dataset\"))'\n", outcome->dir);
     if (dataset->path [0] == '\0')
         buf_printf (out, "  rulemill export %s            write the dataset\n", outcome->dir);
+    if (outcome->job.last.part.of > 0)
+        buf_add_str (out, "  rulemill export --join DIR... --to FOLDER      one dataset, once all parts are labelled\n");
     buf_printf (out, "  rulemill inspect %s '#0'      why the first pair got its label (or any pair's id)\n", outcome->dir);
 }
 

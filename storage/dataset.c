@@ -1,7 +1,6 @@
 #include "storage/dataset.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,13 +30,9 @@ status_t dataset_check_stop (const dataset_export_t *e, fault_t *fault)
 
 bool dataset_in_validation (uint64_t seed, double share, const ProtobufCBinaryData *group_key)
 {
-    static const char purpose [] = "validation";        // its NUL is part of what is hashed
-    uint8_t bytes [sizeof purpose + KEY_BYTES];
-    if (!(share > 0))
-        return false;
-    memcpy (bytes, purpose, sizeof purpose);
-    memcpy (bytes + sizeof purpose, group_key->data, KEY_BYTES);
-    return share >= 1 || hash64 (seed, bytes, sizeof bytes) < (uint64_t) ldexp (share, 64);
+    content_key_t group;
+    memcpy (group.b, group_key->data, KEY_BYTES);
+    return group_in_share (seed, "validation", &group, share);
 }
 
 // --- labelled pairs --------------------------------------------------------
@@ -84,7 +79,7 @@ static uint64_t *left_out (dataset_export_t *e, const dataset_item_t *item, cons
 static status_t put_labelled (dataset_export_t *e, const dataset_item_t *item, const dataset_view_t *view, fault_t *fault)
 {
     uint64_t *reason = left_out (e, item, view);
-    if (reason == NULL && e->keep && !dataset_keep_has (e->keep, item->number))
+    if (reason == NULL && e->keep && !dataset_keep_has (e->keep, item->order))
         reason = &e->counts.by_prompt;
     if (reason) {
         ++*reason;
@@ -156,6 +151,9 @@ static status_t put_item (dataset_export_t *e, const dataset_item_t *item, fault
     if (item->excluded || (item->label && item->label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED))
         return put_set_aside (e, item, fault);
     e->counts.unlabelled++;
+    if (e->options->all_labelled)
+        return fault_set (fault, ERR_MISMATCH, "%s: the pair %s has no label yet; finish the job there (rulemill label --out %s), or take what there is "
+                          "(--partial)", e->sources [item->source].dir, item->id, e->sources [item->source].dir);
     return OK;
 }
 
@@ -169,20 +167,12 @@ static status_t put_duplicate (void *ctx, const dataset_item_t *pair, place_t pl
     return dataset_put_line (e, PART_DUPLICATES, fault);
 }
 
-static bool before (place_t place, const Rulemill__Place *pair)
-{
-    if (pair == NULL || place.input != pair->input)
-        return pair == NULL || place.input < pair->input;
-    if (place.row != pair->row)
-        return place.row < pair->row;
-    return place.i != pair->i ? place.i < pair->i : place.j < pair->j;
-}
-
 // A whole row was set aside, or one response of a row whose others make pairs (its place is i = j; the row is there).
-static status_t put_reject (dataset_export_t *e, place_t place, const Rulemill__RejectRecord *reject, fault_t *fault)
+static status_t put_reject (void *ctx, store_t *store, place_t place, const Rulemill__RejectRecord *reject, fault_t *fault)
 {
+    dataset_export_t *e = ctx;
     Rulemill__RowRecord *row = NULL;
-    status_t status = record_get_row (e->store, place.input, place.row, &row, fault);
+    status_t status = record_get_row (store, place.input, place.row, &row, fault);
     if (status != OK)
         return status;
     e->report->quarantined++;
@@ -196,21 +186,6 @@ static status_t put_reject (dataset_export_t *e, place_t place, const Rulemill__
     return dataset_put_line (e, PART_QUARANTINE, fault);
 }
 
-// What was set aside stands between the pairs, in the corpus's order. pair NULL: all that is left.
-static status_t put_rejects (dataset_export_t *e, store_iter_t *rejects, const Rulemill__Place *pair, fault_t *fault)
-{
-    status_t status = OK;
-    while (status == OK && store_iter_valid (rejects) && before (record_place_at (rejects), pair)) {
-        Rulemill__RejectRecord *reject = record_read_reject (rejects, fault);
-        if (reject == NULL)
-            return fault->code;
-        status = put_reject (e, record_place_at (rejects), reject, fault);
-        rulemill__reject_record__free_unpacked (reject, NULL);
-        store_iter_next (rejects);
-    }
-    return status == OK && pair == NULL ? store_iter_status (rejects, fault) : status;
-}
-
 static status_t step (const dataset_export_t *e, fault_t *fault)
 {
     if (e->progress)
@@ -218,27 +193,22 @@ static status_t step (const dataset_export_t *e, fault_t *fault)
     return dataset_check_stop (e, fault);
 }
 
-static status_t write_pairs (dataset_export_t *e, dataset_rule_map_t *map, fault_t *fault)
+static status_t write_pairs (dataset_export_t *e, dataset_cells_t *cells, fault_t *fault)
 {
-    dataset_walk_t *walk = dataset_walk_new (e->store, e->run, 0, WALK_LABELLED_TEXTS, put_duplicate, e);
-    store_iter_t *rejects = record_walk_rejects (e->store);
+    const dataset_merge_options_t options = { WALK_LABELLED_TEXTS, put_duplicate, put_reject, e };
+    dataset_merge_t *merge = dataset_merge_new (e->sources, e->n_sources, &options);
     const dataset_item_t *item;
     status_t status;
-    while ((status = dataset_walk_next (walk, &item, fault)) == OK && item) {
-        status = put_rejects (e, rejects, item->pair->place, fault);
-        if (status == OK)
-            status = put_item (e, item, fault);
-        if (status == OK && e->options->cells)
-            status = dataset_cells_write_pair (e, map, item, fault);
+    while ((status = dataset_merge_next (merge, &item, fault)) == OK && item) {
+        status = put_item (e, item, fault);
+        if (status == OK && cells)
+            status = dataset_cells_write (cells, e, item, fault);
         if (status == OK)
             status = step (e, fault);
         if (status != OK)
             break;
     }
-    if (status == OK)
-        status = put_rejects (e, rejects, NULL, fault);
-    store_iter_destroy (&rejects);
-    dataset_walk_destroy (&walk);
+    dataset_merge_destroy (&merge);
     return status;
 }
 
@@ -247,22 +217,22 @@ static status_t write_pairs (dataset_export_t *e, dataset_rule_map_t *map, fault
 static status_t choose_kept (dataset_export_t *e, fault_t *fault)
 {
     e->keep = dataset_keep_new (e->options->max_per_prompt, dataset_folder_path (e->folder), 0);
-    dataset_depth_t depth = e->style.format == FORMAT_REWARDBENCH ? WALK_LABELLED_TEXTS : WALK_NO_TEXTS;
-    dataset_walk_t *walk = dataset_walk_new (e->store, e->run, 0, depth, NULL, NULL);
+    const dataset_merge_options_t options = { .depth = e->style.format == FORMAT_REWARDBENCH ? WALK_LABELLED_TEXTS : WALK_NO_TEXTS };
+    dataset_merge_t *merge = dataset_merge_new (e->sources, e->n_sources, &options);
     const dataset_item_t *item;
     status_t status;
-    while ((status = dataset_walk_next (walk, &item, fault)) == OK && item) {
+    while ((status = dataset_merge_next (merge, &item, fault)) == OK && item) {
         if (is_labelled (item) && (status = check_rules (e, item, fault)) == OK) {
             dataset_view_t view = dataset_view_of (item);
             if (left_out (e, item, &view) == NULL)
-                status = dataset_keep_add (e->keep, item->pair->prompt, view.margin, item->number, fault);
+                status = dataset_keep_add (e->keep, item->prompt_id, view.margin, item->order, fault);
         }
         if (status == OK)
             status = step (e, fault);
         if (status != OK)
             break;
     }
-    dataset_walk_destroy (&walk);
+    dataset_merge_destroy (&merge);
     return status == OK ? dataset_keep_choose (e->keep, fault) : status;
 }
 
@@ -278,6 +248,39 @@ static status_t check_options (const dataset_options_t *options, fault_t *fault)
     return OK;
 }
 
+// What the first source says, with the others' counts.
+static status_t load_source (dataset_export_t *e, const dataset_source_t *source, fault_t *fault)
+{
+    Rulemill__CorpusState *corpus = NULL;
+    status_t status = record_get_corpus (source->store, &corpus, fault);
+    if (status == OK && corpus == NULL)
+        status = fault_set (fault, ERR_NOT_FOUND, "%s holds no corpus yet; label one first", source->dir);
+    if (status != OK)
+        return status;
+    e->counts.rows_read += corpus->rows_read;
+    e->corpus_pairs += corpus->pairs;
+    if (source == e->sources)
+        e->corpus = corpus;
+    else
+        rulemill__corpus_state__free_unpacked (corpus, NULL);
+    return OK;
+}
+
+static status_t load_sources (dataset_export_t *e, fault_t *fault)
+{
+    status_t status = OK;
+    for (size_t s = 0; s < e->n_sources && status == OK; s++)
+        status = load_source (e, &e->sources [s], fault);
+    if (status == OK)
+        status = record_get_auto (e->sources->store, e->run->number, &e->automatic, fault);
+    if (status == OK && e->automatic && e->n_sources > 1 && e->automatic->price) {
+        // estimated for a part by itself
+        rulemill__auto_price__free_unpacked (e->automatic->price, NULL);
+        e->automatic->price = NULL;
+    }
+    return status;
+}
+
 static status_t prepare (dataset_export_t *e, const char *place, fault_t *fault)
 {
     const dataset_options_t *options = e->options;
@@ -289,11 +292,7 @@ static status_t prepare (dataset_export_t *e, const char *place, fault_t *fault)
     if (status == OK && options->sign_key)
         status = sign_key_private (options->sign_key, &e->key, fault);
     if (status == OK)
-        status = record_get_corpus (e->store, &e->corpus, fault);
-    if (status == OK)
-        status = record_get_auto (e->store, e->run->number, &e->automatic, fault);
-    if (status == OK && e->corpus == NULL)
-        status = fault_set (fault, ERR_NOT_FOUND, "%s holds no corpus yet; label one first", options->dir);
+        status = load_sources (e, fault);
     if (status == OK)
         status = dataset_cells_check (e, fault);
     if (status == OK)
@@ -309,20 +308,20 @@ static status_t write_rows (dataset_export_t *e, fault_t *fault)
     const dataset_options_t *options = e->options;
     status_t status = OK;
     if (e->progress)
-        atomic_store (&e->progress->pairs_total, e->corpus->pairs * (options->max_per_prompt ? 2 : 1));
-    dataset_rule_map_t *map = dataset_rule_map_new (e->store, options->rule_digests, options->n_rules);
-    if (options->cells || options->responses)
-        status = dataset_cells_write_responses (e, map, fault);
-    if (status == OK && options->max_per_prompt)
+        atomic_store (&e->progress->pairs_total, e->corpus_pairs * (options->max_per_prompt ? 2 : 1));
+    dataset_cells_t *cells = options->cells || options->responses ? dataset_cells_new (e) : NULL;
+    if (options->max_per_prompt)
         status = choose_kept (e, fault);
     if (status == OK)
-        status = write_pairs (e, map, fault);
+        status = write_pairs (e, cells, fault);
+    if (status == OK)
+        status = dataset_cells_check_end (e, fault);
     e->report->by_adapter = dataset_tally_pairs (e->tally, TALLY_ADAPTER);
     e->report->cells_all = dataset_tally_cells_all (e->tally);
     e->report->cells_selected = dataset_tally_cells_selected (e->tally);
     if (status == OK)
         status = dataset_where_check (e->where, fault);
-    dataset_rule_map_destroy (&map);
+    dataset_cells_destroy (&cells);
     for (int part = 0; part < PART_COUNT && status == OK; part++)
         status = dataset_file_end (e->files [part], fault);
     return status;
@@ -426,13 +425,13 @@ static status_t export_to (dataset_export_t *e, const char *place, fault_t *faul
     return status;
 }
 
-status_t dataset_export (store_t *store, const Rulemill__RunRecord *run, const dataset_options_t *options,
-                         dataset_progress_t *progress, dataset_report_t *report, fault_t *fault)
+static status_t export (const dataset_source_t *sources, size_t n, const dataset_options_t *options, dataset_progress_t *progress,
+                        dataset_report_t *report, fault_t *fault)
 {
-    fault_t own = { 0 };
-    fault = fault ? fault : &own;
     *report = (dataset_report_t) { 0 };
-    dataset_export_t e = { .store = store, .run = run, .options = options, .progress = progress, .report = report };
+    dataset_export_t e = {
+        .sources = sources, .n_sources = n, .run = sources->run, .options = options, .progress = progress, .report = report
+    };
     name_style (&e);
     char *target = mem_printf ("%s/dataset", e.style.run);
     char *place = options->out ? mem_string (options->out) : mem_printf ("%s/%s", options->dir, target);
@@ -445,4 +444,18 @@ status_t dataset_export (store_t *store, const Rulemill__RunRecord *run, const d
     free (target);
     free (place);
     return status;
+}
+
+status_t dataset_export (store_t *store, const Rulemill__RunRecord *run, const dataset_options_t *options,
+                         dataset_progress_t *progress, dataset_report_t *report, fault_t *fault)
+{
+    fault_t own = { 0 };
+    const dataset_source_t source = { store, run, options->dir };
+    return export (&source, 1, options, progress, report, fault ? fault : &own);
+}
+
+status_t dataset_join (const dataset_source_t *parts, size_t n, const dataset_options_t *options, dataset_progress_t *progress,
+                       dataset_report_t *report, fault_t *fault)
+{
+    return export (parts, n, options, progress, report, fault);
 }

@@ -8,7 +8,7 @@
 
 #include <stdatomic.h>
 
-#include "storage/records.h"
+#include "storage/dataset_walk.h"
 
 typedef enum { FORMAT_EXPLICIT, FORMAT_IMPLICIT, FORMAT_TEXT, FORMAT_REWARDBENCH } dataset_format_t;
 
@@ -27,6 +27,7 @@ typedef struct {
     size_t n_where;
     bool responses;                 // also responses.jsonl: each response with its scores
     bool cells;                     // also cells.jsonl and pair_cells.jsonl: stored cells, as storage/scores.h reads them
+    bool all_labelled;              // refuse where a pair has no label yet
     const char *sign_key;           // PEM file of an Ed25519 private key, NULL: unsigned
     const dataset_rule_t *rules;    // the run's pool, in order
     const digest_t *rule_digests;
@@ -53,6 +54,11 @@ typedef struct {
 // Export a run. ERR_STOPPED on progress->stop, with nothing changed.
 status_t dataset_export (store_t *store, const Rulemill__RunRecord *run, const dataset_options_t *options,
                          dataset_progress_t *progress, dataset_report_t *report, fault_t *fault) MUST_USE;
+
+// Export the parts of a corpus, which dataset_join_check has found to be all and has put in order, as the dataset that one job on the whole corpus
+// has: its rows are the same, byte for byte. options->out is needed.
+status_t dataset_join (const dataset_source_t *parts, size_t n, const dataset_options_t *options, dataset_progress_t *progress,
+                       dataset_report_t *report, fault_t *fault) MUST_USE;
 
 // Check a dataset's folder: manifest readable, each file there with its SHA-256 and row count, none besides, signature
 // (against public_key, a PEM file; NULL: the signature's presence is reported, not judged). One problem a line into problems;

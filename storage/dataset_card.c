@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "base/json.h"
+#include "storage/corpus_part.h"
 #include "storage/dataset_manifest.h"
 
 static bool has_rows (const dataset_export_t *e, int part)
@@ -61,6 +62,15 @@ static void write_intro (const dataset_export_t *e, buf_t *out)
         dataset_format_name (e->options->format));
     if (e->options->judge_note && *e->options->judge_note)
         buf_printf (out, "About the judge: %s\n\n", e->options->judge_note);
+}
+
+static void write_parts (const dataset_export_t *e, buf_t *out)
+{
+    corpus_part_t part = corpus_part_of (e->corpus);
+    if (part.of > 0 && e->n_sources == part.of)
+        buf_printf (out, "The corpus was labelled in %" PRIu32 " parts, which are joined here.\n\n", part.of);
+    else if (part.of > 0)
+        buf_printf (out, "This is part %" PRIu32 " of %" PRIu32 " of its corpus, cut by conversations' first user turn.\n\n", part.number, part.of);
 }
 
 static void write_counts (const dataset_export_t *e, buf_t *out)
@@ -143,6 +153,7 @@ void dataset_card_write (const dataset_export_t *e, buf_t *out)
 {
     write_front_matter (e, out);
     write_intro (e, out);
+    write_parts (e, out);
     write_counts (e, out);
     write_margins (e, out);
     write_split_note (e, out);

@@ -167,13 +167,14 @@ static void write_key_of (const ProtobufCBinaryData *key, buf_t *out)
     json_write_cstring (out, hex);
 }
 
-static status_t write_response (dataset_export_t *e, const Rulemill__ResponseRecord *response, const cells_t *cells, fault_t *fault)
+static status_t write_response (dataset_export_t *e, const dataset_source_t *source, const Rulemill__ResponseRecord *response,
+                                const cells_t *cells, fault_t *fault)
 {
     bool excluded = false;
     Rulemill__PromptRecord *prompt = NULL;
-    status_t status = record_is_excluded (e->store, e->run->number, response->prompt, &excluded, fault);
+    status_t status = record_is_excluded (source->store, source->run->number, response->prompt, &excluded, fault);
     if (status == OK && !excluded)
-        status = record_get_prompt (e->store, response->prompt, &prompt, fault);
+        status = record_get_prompt (source->store, response->prompt, &prompt, fault);
     if (status != OK || excluded)
         return status;
     if (prompt == NULL || prompt->conversation == NULL || response->response == NULL || prompt->group_key.len != KEY_BYTES)
@@ -213,63 +214,95 @@ static status_t write_cells (dataset_export_t *e, const Rulemill__ResponseRecord
     return dataset_put_line (e, PART_CELLS, fault);
 }
 
-static status_t write_one (dataset_export_t *e, uint64_t number, const cells_t *cells, fault_t *fault)
+static status_t write_one (dataset_export_t *e, const dataset_source_t *source, uint64_t number, const cells_t *cells, fault_t *fault)
 {
     Rulemill__ResponseRecord *response = NULL;
-    status_t status = record_get_response (e->store, number, &response, fault);
+    status_t status = record_get_response (source->store, number, &response, fault);
     if (status == OK && response == NULL)
         return fault_set (fault, ERR_CORRUPT, "there are scores for response %" PRIu64 ", which the store does not have; "
                           "restore the store from a backup", number);
     if (status == OK && e->options->cells)
         status = write_cells (e, response, cells, fault);
     if (status == OK && e->options->responses)
-        status = write_response (e, response, cells, fault);
+        status = write_response (e, source, response, cells, fault);
     if (response)
         rulemill__response_record__free_unpacked (response, NULL);
     return status;
 }
 
-static status_t get_cells (dataset_export_t *e, uint64_t response, Rulemill__Cells **out, fault_t *fault)
+static status_t get_cells (const dataset_export_t *e, const dataset_source_t *source, uint64_t response, Rulemill__Cells **out, fault_t *fault)
 {
     if (e->options->cells_of)
-        return e->options->cells_of (e->store, e->run, response, out, fault);
-    return record_get_cells (e->store, response, e->run->judge, out, fault);
+        return e->options->cells_of (source->store, source->run, response, out, fault);
+    return record_get_cells (source->store, response, source->run->judge, out, fault);
 }
 
 status_t dataset_cells_check (const dataset_export_t *e, fault_t *fault)
 {
-    if (!e->options->cells && !e->options->responses)
-        return OK;
-    store_iter_t *iter = store_iter_new (e->store, TABLE_CELLS, "", 0, NULL, 0);
-    bool any = store_iter_valid (iter);
-    status_t status = store_iter_status (iter, fault);
-    store_iter_destroy (&iter);
+    bool any = !e->options->cells && !e->options->responses;
+    status_t status = OK;
+    for (size_t s = 0; s < e->n_sources && !any && status == OK; s++) {
+        store_iter_t *iter = store_iter_new (e->sources [s].store, TABLE_CELLS, "", 0, NULL, 0);
+        any = store_iter_valid (iter);
+        status = store_iter_status (iter, fault);
+        store_iter_destroy (&iter);
+    }
     if (status == OK && !any)
         status = fault_set (fault, ERR_NOT_FOUND, "this run's judge \"%s\" stores no scores here, so there are none to export; keep them "
                             "when labelling (judge.store_cells), or leave --responses and --cells out", e->run->spec->judge);
     return status;
 }
 
-status_t dataset_cells_write_responses (dataset_export_t *e, dataset_rule_map_t *map, fault_t *fault)
+struct dataset_cells {
+    size_t n;
+    struct { dataset_rule_map_t *map; uint64_t next; } *of;     // of each source: responses below next were met. They are numbered as pairs bring them
+};
+
+dataset_cells_t *dataset_cells_new (const dataset_export_t *e)
 {
+    dataset_cells_t *self = mem_zero (1, sizeof *self);
+    self->n = e->n_sources;
+    self->of = mem_zero (self->n, sizeof *self->of);
+    for (size_t s = 0; s < self->n; s++)
+        self->of [s].map = dataset_rule_map_new (e->sources [s].store, e->options->rule_digests, e->options->n_rules);
+    return self;
+}
+
+void dataset_cells_destroy (dataset_cells_t **self)
+{
+    if (*self == NULL)
+        return;
+    for (size_t s = 0; s < (*self)->n; s++)
+        dataset_rule_map_destroy (&(*self)->of [s].map);
+    free ((*self)->of);
+    free (*self);
+    *self = NULL;
+}
+
+static status_t write_met (dataset_cells_t *self, dataset_export_t *e, size_t source, uint64_t number, fault_t *fault)
+{
+    Rulemill__Cells *stored = NULL;
+    cells_t cells = { 0 };
     status_t status = OK;
-    for (uint64_t number = 0; status == OK && number < e->corpus->responses; number++) {
-        Rulemill__Cells *stored = NULL;
-        cells_t cells = { 0 };
-        status = dataset_check_stop (e, fault);
-        if (status == OK)
-            status = get_cells (e, number, &stored, fault);
-        if (status == OK && stored)
-            status = spread (e, map, stored, &cells, fault);
-        if (status == OK && cells.n_known > 0)
-            status = write_one (e, number, &cells, fault);
-        free_cells (stored);
-        free (cells.rule);
-    }
-    if (status == OK && e->options->responses && dataset_file_rows (e->files [PART_RESPONSES]) == 0)
-        status = fault_set (fault, ERR_NOT_FOUND, "the judge \"%s\" of this run has scored no response by itself, so there is "
-                            "nothing for --responses to export; --cells exports scores that belong to pairs", e->run->spec->judge);
+    if (number < self->of [source].next)
+        return OK;
+    self->of [source].next = number + 1;
+    status = get_cells (e, &e->sources [source], number, &stored, fault);
+    if (status == OK && stored)
+        status = spread (e, self->of [source].map, stored, &cells, fault);
+    if (status == OK && cells.n_known > 0)
+        status = write_one (e, &e->sources [source], number, &cells, fault);
+    free_cells (stored);
+    free (cells.rule);
     return status;
+}
+
+status_t dataset_cells_check_end (const dataset_export_t *e, fault_t *fault)
+{
+    if (e->options->responses && dataset_file_rows (e->files [PART_RESPONSES]) == 0)
+        return fault_set (fault, ERR_NOT_FOUND, "the judge \"%s\" of this run has scored no response by itself, so there is "
+                          "nothing for --responses to export; --cells exports scores that belong to pairs", e->run->spec->judge);
+    return OK;
 }
 
 // --- pairs -----------------------------------------------------------------
@@ -278,11 +311,12 @@ status_t dataset_cells_write_responses (dataset_export_t *e, dataset_rule_map_t 
 static status_t cells_of_side (dataset_export_t *e, dataset_rule_map_t *map, const dataset_item_t *item, int side,
                                cells_t *out, fault_t *fault)
 {
+    const dataset_source_t *source = &e->sources [item->source];
     Rulemill__Cells *stored = NULL;
     uint64_t response = side == 1 ? item->pair->response_a : item->pair->response_b;
-    status_t status = record_get_pair_cells (e->store, item->number, e->run->judge, side, &stored, fault);
+    status_t status = record_get_pair_cells (source->store, item->number, source->run->judge, side, &stored, fault);
     if (status == OK && stored == NULL)
-        status = get_cells (e, response, &stored, fault);
+        status = get_cells (e, source, response, &stored, fault);
     if (status == OK)
         status = spread (e, map, stored, out, fault);
     free_cells (stored);
@@ -334,7 +368,7 @@ static void write_pair (const dataset_export_t *e, const dataset_item_t *item, c
     buf_add_char (out, '}');
 }
 
-status_t dataset_cells_write_pair (dataset_export_t *e, dataset_rule_map_t *map, const dataset_item_t *item, fault_t *fault)
+static status_t write_pair_cells (dataset_export_t *e, dataset_rule_map_t *map, const dataset_item_t *item, fault_t *fault)
 {
     cells_t a = { 0 }, b = { 0 };
     status_t status = cells_of_side (e, map, item, 1, &a, fault);
@@ -346,5 +380,15 @@ status_t dataset_cells_write_pair (dataset_export_t *e, dataset_rule_map_t *map,
     }
     free (a.rule);
     free (b.rule);
+    return status;
+}
+
+status_t dataset_cells_write (dataset_cells_t *self, dataset_export_t *e, const dataset_item_t *item, fault_t *fault)
+{
+    status_t status = write_met (self, e, item->source, item->pair->response_a, fault);
+    if (status == OK)
+        status = write_met (self, e, item->source, item->pair->response_b, fault);
+    if (status == OK && e->options->cells)
+        status = write_pair_cells (e, self->of [item->source].map, item, fault);
     return status;
 }

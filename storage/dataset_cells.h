@@ -17,11 +17,16 @@ status_t dataset_rule_map_find (dataset_rule_map_t *map, uint32_t number, int *i
 // ERR_NOT_FOUND where the options want cells and the store has none at all.
 status_t dataset_cells_check (const dataset_export_t *e, fault_t *fault) MUST_USE;
 
-// responses.jsonl and the responses' lines of cells.jsonl, by number. ERR_NOT_FOUND where responses are
-// wanted and the run's judge has scored none.
-status_t dataset_cells_write_responses (dataset_export_t *e, dataset_rule_map_t *map, fault_t *fault) MUST_USE;
+// What is kept while cells are written.
+typedef struct dataset_cells dataset_cells_t;
+dataset_cells_t *dataset_cells_new (const dataset_export_t *e);      // borrowed
+void dataset_cells_destroy (dataset_cells_t **self);
 
-// A pair's line of pair_cells.jsonl, where there are cells for it.
-status_t dataset_cells_write_pair (dataset_export_t *e, dataset_rule_map_t *map, const dataset_item_t *item, fault_t *fault) MUST_USE;
+// The lines of a pair, in the corpus's order: of a response in responses.jsonl and cells.jsonl where it is met for the first time, and in
+// pair_cells.jsonl; each where there are cells for it.
+status_t dataset_cells_write (dataset_cells_t *self, dataset_export_t *e, const dataset_item_t *item, fault_t *fault) MUST_USE;
+
+// All pairs are written. ERR_NOT_FOUND where responses are wanted and the run's judge has scored none.
+status_t dataset_cells_check_end (const dataset_export_t *e, fault_t *fault) MUST_USE;
 
 #endif

@@ -1,6 +1,6 @@
 // dataset_export: what the parts of one export share while it runs.
 //
-// dataset.c drives: cells and responses first (dataset_cells), then one walk over the pairs, then the card and the
+// dataset.c drives: one walk over the pairs (dataset_merge), with cells and responses as they come (dataset_cells), then the card and the
 // manifest. Each part appends rows to `files`; nothing is visible before the folder is committed.
 #ifndef STORAGE_DATASET_EXPORT_H
 #define STORAGE_DATASET_EXPORT_H
@@ -8,6 +8,7 @@
 #include "storage/dataset_file.h"
 #include "storage/dataset_folder.h"
 #include "storage/dataset_keep.h"
+#include "storage/dataset_merge.h"
 #include "storage/dataset_row.h"
 #include "storage/dataset_schema.h"
 #include "storage/dataset_sign.h"
@@ -16,20 +17,22 @@
 
 // Counts that the report does not have.
 typedef struct {
-    uint64_t pairs, unlabelled, rejected_rows, rejected_responses, quarantined_pairs, excluded_prompts;
+    uint64_t rows_read, pairs, unlabelled, rejected_rows, rejected_responses, quarantined_pairs, excluded_prompts;
     uint64_t by_where, by_margin, by_format, by_prompt;     // of the labelled pairs that were left out, the reasons
 } dataset_counts_t;
 
 typedef struct {
     // given
-    store_t *store;
-    const Rulemill__RunRecord *run;
+    const dataset_source_t *sources;    // a job's store, or those of a corpus's parts, in their order
+    size_t n_sources;
+    const Rulemill__RunRecord *run;     // of the first; the others' is the same but for its number
     const dataset_options_t *options;
     dataset_progress_t *progress;       // may be NULL
     dataset_report_t *report;
 
     // made at the start
-    Rulemill__CorpusState *corpus;
+    Rulemill__CorpusState *corpus;      // of the first: the inputs are the same in all
+    uint64_t corpus_pairs;
     Rulemill__AutoRecord *automatic;    // NULL: the policy is another than auto
     dataset_style_t style;
     dataset_where_t *where;
@@ -50,7 +53,7 @@ status_t dataset_put_line (dataset_export_t *e, dataset_part_t part, fault_t *fa
 // ERR_STOPPED where somebody asked for it.
 status_t dataset_check_stop (const dataset_export_t *e, fault_t *fault) MUST_USE;
 
-// Does a prompt go to validation? The same cut as model/selection.h's group_in_share (seed, "validation", ...).
+// Does a prompt go to validation?
 bool dataset_in_validation (uint64_t seed, double share, const ProtobufCBinaryData *group_key);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/cell.h"
 #include "base/json.h"
 #include "storage/auto_record.h"
+#include "storage/corpus_part.h"
 #include "storage/run.h"
 
 const char *dataset_format_name (dataset_format_t format)
@@ -94,6 +95,16 @@ static void add_run (const dataset_export_t *e, buf_t *out)
 
 // --- what went in ----------------------------------------------------------
 
+// Which part of a corpus this is, or how many were joined.
+static void add_parts (const dataset_export_t *e, buf_t *out)
+{
+    corpus_part_t part = corpus_part_of (e->corpus);
+    if (part.of > 0 && e->n_sources == part.of)
+        json_member_count (out, "joined_parts", part.of);
+    else if (part.of > 0)
+        corpus_part_member (part, out);
+}
+
 static void add_inputs (const dataset_export_t *e, buf_t *out)
 {
     json_write_key (out, "inputs");
@@ -158,7 +169,7 @@ static void add_counts (const dataset_export_t *e, buf_t *out)
 {
     const dataset_report_t *report = e->report;
     json_member_object (out, "counts");
-    json_member_count (out, "rows_read", e->corpus->rows_read);
+    json_member_count (out, "rows_read", e->counts.rows_read);
     json_member_count (out, "rows_set_aside", e->counts.rejected_rows);
     json_member_count (out, "responses_set_aside", e->counts.rejected_responses);
     json_member_count (out, "pairs", e->counts.pairs);
@@ -327,6 +338,7 @@ status_t dataset_manifest_write (const dataset_export_t *e, const dataset_file_t
     json_member_text (&compact, "format", "rulemill-dataset");
     json_member_count (&compact, "format_version", MANIFEST_VERSION);
     add_run (e, &compact);
+    add_parts (e, &compact);
     add_inputs (e, &compact);
     add_options (e, &compact);
     add_counts (e, &compact);

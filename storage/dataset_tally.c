@@ -77,9 +77,9 @@ void dataset_tally_add (dataset_tally_t *tally, const dataset_item_t *item, cons
     }
     if (item->pair->response_a == item->pair->response_b)
         return;                     // equal texts are not judged
-    if (tally->prompt != item->pair->prompt + 1)
+    if (tally->prompt != item->prompt_id + 1)
         close_prompt (tally);
-    tally->prompt = item->pair->prompt + 1;
+    tally->prompt = item->prompt_id + 1;
     add_response (tally, item->pair->response_a, view);
     add_response (tally, item->pair->response_b, view);
 }

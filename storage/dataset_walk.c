@@ -26,7 +26,7 @@ struct dataset_walk {
     Rulemill__PromptRecord *prompt;
     uint64_t prompt_number;
     Rulemill__ResponseRecord *a, *b;
-    bool started;
+    bool started, ahead;        // ahead: at a pair that was looked at and not returned yet
 };
 
 void dataset_pair_id (const Rulemill__RowRecord *row, bool listed, uint32_t i, uint32_t j, buf_t *out)
@@ -82,6 +82,11 @@ static status_t load_pair (dataset_walk_t *walk, fault_t *fault)
         return fault_set (fault, ERR_CORRUPT, "pair %" PRIu64 " can't be read", walk->item.number);
     if (walk->pair->key.len != KEY_BYTES || walk->pair->place == NULL)
         return missing (walk->item.number, "a place or key of its own in record", walk->item.number, fault);
+    return OK;
+}
+
+static status_t load_own_row (dataset_walk_t *walk, fault_t *fault)
+{
     const Rulemill__Place *place = walk->pair->place;
     status_t status = load_row (walk, place->input, place->row, fault);
     if (status != OK)
@@ -247,18 +252,46 @@ static status_t end_of_walk (dataset_walk_t *walk, fault_t *fault)
     return status == OK ? store_iter_status (walk->duplicates, fault) : status;
 }
 
+// Go to the next pair, unless the walk is there already.
+static status_t advance (dataset_walk_t *walk, bool *any, fault_t *fault)
+{
+    if (!walk->ahead) {
+        clear_item (walk);
+        if (walk->started && store_iter_valid (walk->pairs))
+            store_iter_next (walk->pairs);
+        walk->started = true;
+    }
+    *any = store_iter_valid (walk->pairs);
+    if (!*any)
+        return end_of_walk (walk, fault);
+    if (walk->ahead)
+        return OK;
+    walk->item.number = walk->item.order = record_pair_at (walk->pairs);
+    status_t status = load_pair (walk, fault);
+    walk->ahead = status == OK;
+    return status;
+}
+
+status_t dataset_walk_peek (dataset_walk_t *walk, place_t *place, bool *any, fault_t *fault)
+{
+    status_t status = advance (walk, any, fault);
+    if (status == OK && *any) {
+        const Rulemill__Place *at = walk->pair->place;
+        *place = (place_t) { at->input, at->row, at->i, at->j };
+    }
+    return status;
+}
+
 status_t dataset_walk_next (dataset_walk_t *walk, const dataset_item_t **item, fault_t *fault)
 {
+    bool any;
     *item = NULL;
-    clear_item (walk);
-    if (walk->started && store_iter_valid (walk->pairs))
-        store_iter_next (walk->pairs);
-    walk->started = true;
-    if (!store_iter_valid (walk->pairs))
-        return end_of_walk (walk, fault);
-    walk->item.number = record_pair_at (walk->pairs);
-
-    status_t status = load_pair (walk, fault);
+    status_t status = advance (walk, &any, fault);
+    if (status != OK || !any)
+        return status;
+    walk->ahead = false;
+    walk->item.prompt_id = walk->pair->prompt;
+    status = load_own_row (walk, fault);
     if (status == OK)
         status = load_duplicates (walk, fault);
     if (status == OK)

@@ -13,8 +13,13 @@
 // Stated preferences, in the pair's stored orientation; its own row's and its duplicates'.
 typedef struct { uint64_t a, b, tie; } dataset_votes_t;
 
+// A store that pairs are walked of, and the run in it; dir is what messages call it.
+typedef struct { store_t *store; const Rulemill__RunRecord *run; const char *dir; } dataset_source_t;
+
 typedef struct {
-    uint64_t number;
+    uint64_t number;                            // in its store
+    size_t source;                              // which of several stores that is (dataset_merge.h); else 0
+    uint64_t order, prompt_id;                  // over all of them: its place among the pairs, and which prompt it is of
     const char *id;                             // ROW, or ROW#i-j
     const Rulemill__PairRecord *pair;
     const Rulemill__RowRecord *row;
@@ -38,6 +43,9 @@ typedef struct dataset_walk dataset_walk_t;
 // From pair number `from` on. on_duplicate may be NULL. store and run are borrowed.
 dataset_walk_t *dataset_walk_new (store_t *store, const Rulemill__RunRecord *run, uint64_t from, dataset_depth_t depth,
                                   dataset_duplicate_fn *on_duplicate, void *ctx);
+
+// The place of the pair that comes next; *any false behind the last one. What was returned before is no longer valid.
+status_t dataset_walk_peek (dataset_walk_t *walk, place_t *place, bool *any, fault_t *fault) MUST_USE;
 
 // The next pair, valid until the next call; *item is NULL behind the last one.
 status_t dataset_walk_next (dataset_walk_t *walk, const dataset_item_t **item, fault_t *fault) MUST_USE;

@@ -74,12 +74,20 @@ static status_t match_inputs (ingest_t *in, fault_t *fault)
     return status;
 }
 
+// Of what is asked for with the inputs that the store has, the part alone counts: it says which rows the store is to hold.
+static status_t take_options (ingest_t *in, fault_t *fault)
+{
+    corpus_part_t asked = in->options.part;
+    status_t status = ingest_options_read (in->state->options, &in->options, &in->kept, fault);
+    if (status == OK && asked.of > 0)
+        in->options.part = asked;
+    return status;
+}
+
 static status_t match_options (ingest_t *in, fault_t *fault)
 {
     const char *stored = in->state->options;
-    if (in->options.n_paths == 0)
-        return ingest_options_read (stored, &in->options, &in->kept, fault);
-    status_t status = ingest_options_check (&in->options, fault);
+    status_t status = in->options.n_paths == 0 ? take_options (in, fault) : ingest_options_check (&in->options, fault);
     buf_t asked = { 0 };
     ingest_options_describe (&in->options, &asked);
     if (status == OK && *stored)
@@ -127,8 +135,18 @@ static status_t check_inputs (ingest_t *in, fault_t *fault)
 
 // --- counts ----------------------------------------------------------------
 
+// All rows that were read, and those of them that can't be used: of this part and of others.
+static uint64_t rows_in_all (const ingest_t *in, uint64_t *unusable)
+{
+    uint64_t passed = corpus_part_passed (in->state, unusable);
+    *unusable += in->state->rows_rejected;
+    return passed + in->state->rows_read;
+}
+
 static void show_counts (ingest_t *in)
 {
+    uint64_t unusable;
+    atomic_store (&in->progress->passed, corpus_part_passed (in->state, &unusable));
     atomic_store (&in->progress->rows, in->state->rows_read);
     atomic_store (&in->progress->rejected, in->state->rows_rejected);
     atomic_store (&in->progress->pairs, in->state->pairs);
@@ -146,7 +164,8 @@ static status_t first_reject (ingest_t *in, buf_t *out, fault_t *fault)
         const char *path = place.input < in->state->n_inputs ? in->state->inputs [place.input]->path : "?";
         buf_printf (out, "%s:%" PRIu64 ": %s", path, place.row, reject->detail);
         rulemill__reject_record__free_unpacked (reject, NULL);
-    }
+    } else if (status == OK)
+        buf_add_str (out, "in another part");
     store_iter_destroy (&iter);
     return status;
 }
@@ -154,7 +173,7 @@ static status_t first_reject (ingest_t *in, buf_t *out, fault_t *fault)
 // Are more rows set aside than the user puts up with? All that was read must have been written.
 static status_t judge_share (ingest_t *in, fault_t *fault)
 {
-    uint64_t bad = in->state->rows_rejected, rows = in->state->rows_read;
+    uint64_t bad, rows = rows_in_all (in, &bad);
     if (rows == 0)
         return fault_set (fault, ERR_FORMAT, "%s%s: no rows in it; is this the right file?", in->state->inputs [0]->path,
                           in->state->n_inputs > 1 ? " and the others" : "");
@@ -221,12 +240,24 @@ static void set_aside (ingest_t *in, const input_line_t *line, const char *id, r
         row_problem_t whole = *problem;
         row_problem (problem, "torn", "the file ends in the middle of this row (%.300s); complete the file and run again, or take the row out", whole.detail);
     }
-    ingest_writer_reject (in->writer, in->number, line->row, id, problem);
+    if (corpus_part_has_unread (in->options.part, line->row))
+        ingest_writer_reject (in->writer, in->number, line->row, id, problem);
+    else
+        ingest_writer_pass (in->writer, in->file, false);
     if (torn) {
         // The position stays before it, so that it is read again when the file has grown.
         input_unread_last (in->input);
         in->file->torn = true;
     }
+}
+
+static status_t take_row (ingest_t *in, const input_line_t *line, const row_t *row, fault_t *fault)
+{
+    row_problem_t problem;
+    if (corpus_part_has (in->options.part, in->options.seed, row->prompt))
+        return ingest_writer_add (in->writer, in->number, line->row, in->name, row, fault);
+    ingest_writer_pass (in->writer, in->file, pair_choice_possible (&in->options, row, &problem));
+    return OK;
 }
 
 static status_t take_line (ingest_t *in, const input_line_t *line, fault_t *fault)
@@ -242,7 +273,7 @@ static status_t take_line (ingest_t *in, const input_line_t *line, fault_t *faul
                                             ingest_row_bytes_max (&in->options))
                              : row_parse (in->parser, line->text, line->len, &row, &problem);
     if (ok)
-        return ingest_writer_add (in->writer, in->number, line->row, in->name, &row, fault);
+        return take_row (in, line, &row, fault);
     set_aside (in, line, row.id, &problem);
     return OK;
 }
@@ -272,7 +303,8 @@ static status_t read_lines (ingest_t *in, fault_t *fault)
         if (!got)
             return OK;
         status = take_line (in, &line, fault);
-        bool judged = in->state->rows_read == JUDGED_ROWS;
+        uint64_t unusable;
+        bool judged = rows_in_all (in, &unusable) == JUDGED_ROWS;
         if (status == OK && (judged || ingest_writer_full (in->writer)))
             status = flush (in, fault);
         if (status == OK && judged)
@@ -280,6 +312,19 @@ static status_t read_lines (ingest_t *in, fault_t *fault)
         if (status != OK || line.last)
             return status;
     }
+}
+
+// The row that was cut off is read again.
+static void forget_torn (ingest_t *in)
+{
+    uint64_t row = in->file->rows + 1;
+    if (in->file->torn && corpus_part_has_unread (in->options.part, row))
+        ingest_writer_unreject (in->writer, in->number, row);
+    else if (in->file->torn && in->file->passed_unusable > 0) {
+        in->file->passed--;
+        in->file->passed_unusable--;
+    }
+    in->file->torn = false;
 }
 
 // Pass over what was read before, and see that it is still the same.
@@ -298,9 +343,7 @@ static status_t take_up (ingest_t *in, fault_t *fault)
     if (continued)
         return fault_set (fault, ERR_MISMATCH, "%s: row %" PRIu64 " ended with the file when it was read, and goes on now; end rows with a newline, "
                           "and read the file into another folder (--out)", in->file->path, in->file->rows);
-    if (in->file->torn)
-        ingest_writer_unreject (in->writer, in->number, in->file->rows + 1);
-    in->file->torn = false;
+    forget_torn (in);
     return OK;
 }
 
@@ -365,7 +408,8 @@ static status_t prepare (ingest_t *in, fault_t *fault)
         return status;
     in->writer = ingest_writer_new (in->store, &in->options, in->state);
     show_counts (in);
-    return in->state->rows_read >= JUDGED_ROWS ? judge_share (in, fault) : OK;
+    uint64_t unusable;
+    return rows_in_all (in, &unusable) >= JUDGED_ROWS ? judge_share (in, fault) : OK;
 }
 
 status_t ingest_run (store_t *store, const ingest_options_t *options, ingest_progress_t *progress, fault_t *fault)

@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include "storage/corpus_part.h"
 #include "storage/store.h"
 
 typedef enum { PAIRS_LIMIT, PAIRS_ALL, PAIRS_BEST_VS_REST } pairs_mode_t;
@@ -24,16 +25,18 @@ typedef struct {
     const char *dir;                // DIR; standard input is spooled to DIR/input-N.jsonl first
     pairs_mode_t pairs;
     uint32_t pairs_max;             // PAIRS_LIMIT: at most this many of a prompt's pairs, by hash (default 15)
-    uint64_t seed;                  // of that choice
+    uint64_t seed;                  // of that choice, and of the parts
+    corpus_part_t part;             // which rows are taken; the others are read and passed over. As the store has it where n_paths is 0 and of is
     ingest_mapping_t mapping;
     size_t row_bytes_max;           // 0: LIMIT_ROW_BYTES, the upper bound of both
     size_t text_bytes_max;          // 0: LIMIT_TEXT_BYTES
-    double bad_share_max;           // 0..1, of rows set aside; judged after 10,000 rows and at the end
+    double bad_share_max;           // 0..1, of rows that can't be used, whichever part they are of; judged after 10,000 rows and at the end
 } ingest_options_t;
 
 // Where it stands; written by ingest, read by whoever shows progress.
 typedef struct {
     _Atomic uint64_t rows, rejected, pairs, duplicates, bytes, bytes_total;
+    _Atomic uint64_t passed;        // rows of other parts
     _Atomic bool stop;              // set by others: commit and return ERR_STOPPED
 } ingest_progress_t;
 

@@ -35,7 +35,8 @@ static status_t compare_line (seeker_t *seeker, const input_line_t *line, bool *
     row_t row;
     row_problem_t problem;
     bool usable = !line->too_long && row_parse (seeker->parser, line->text, line->len, &row, &problem)
-               && pair_choice_make (&seeker->choice, seeker->options, &row, &problem);
+               && pair_choice_make (&seeker->choice, seeker->options, &row, &problem)
+               && corpus_part_has (seeker->options->part, seeker->options->seed, row.prompt);
     *same = usable == (record != NULL);
     if (usable && record) {
         *same = strcmp (record->meta, row.meta) == 0 && strcmp (record->source, row.source) == 0

@@ -11,16 +11,17 @@ static store_iter_t *walk_input (store_t *store, store_table_t table, uint32_t i
     return iter;
 }
 
-static status_t gave_rows (store_t *store, uint32_t input, bool *any, fault_t *fault)
+static status_t gave_rows (store_t *store, const Rulemill__CorpusState *state, uint32_t input, bool *any, fault_t *fault)
 {
+    const Rulemill__InputFile *file = state->inputs [input];
     store_iter_t *iter = walk_input (store, TABLE_ROWS, input);
-    *any = store_iter_valid (iter);
+    *any = store_iter_valid (iter) || file->passed > file->passed_unusable;
     status_t status = store_iter_status (iter, fault);
     store_iter_destroy (&iter);
     return status;
 }
 
-// Every row of such an input stands among the rejects, once.
+// Every row of such an input stands among the rejects, once, or was passed over.
 static status_t forget_rejects (store_t *store, store_batch_t *batch, uint32_t input, uint64_t *rows, fault_t *fault)
 {
     store_iter_t *iter = walk_input (store, TABLE_REJECTS, input);
@@ -66,7 +67,7 @@ status_t ingest_drop_barren (store_t *store, Rulemill__CorpusState *state, size_
 {
     while (state->n_inputs > n && n > 0) {
         bool any;
-        status_t status = gave_rows (store, (uint32_t) state->n_inputs - 1, &any, fault);
+        status_t status = gave_rows (store, state, (uint32_t) state->n_inputs - 1, &any, fault);
         if (status != OK || any)
             return status;
         status = drop_last (store, state, fault);

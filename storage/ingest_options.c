@@ -66,7 +66,14 @@ void ingest_options_describe (const ingest_options_t *options, buf_t *out)
 {
     buf_printf (out, "reading=%d\npairs=%s\n", READING_VERSION, mode_names [options->pairs]);
     if (options->pairs == PAIRS_LIMIT)
-        buf_printf (out, "pairs_max=%" PRIu32 "\nseed=%" PRIu64 "\n", options->pairs_max, options->seed);
+        buf_printf (out, "pairs_max=%" PRIu32 "\n", options->pairs_max);
+    if (options->pairs == PAIRS_LIMIT || options->part.of > 0)
+        buf_printf (out, "seed=%" PRIu64 "\n", options->seed);
+    if (options->part.of > 0) {
+        buf_add_str (out, "part=");
+        corpus_part_write (options->part, out);
+        buf_add_char (out, '\n');
+    }
     buf_printf (out, "row_bytes_max=%zu\ntext_bytes_max=%zu\n", ingest_row_bytes_max (options), ingest_text_bytes_max (options));
     ingest_mapping_t mapping = options->mapping;
     const char **fields [MAPPED];
@@ -107,6 +114,8 @@ static bool read_option (const char *key, const char *value, ingest_options_t *o
             }
         return false;
     }
+    if (strcmp (key, "part") == 0)
+        return corpus_part_read (key, value, &options->part, NULL) == OK;
     uint64_t n;
     if (!read_number (value, &n))
         return false;
@@ -128,6 +137,7 @@ status_t ingest_options_read (const char *text, ingest_options_t *options, buf_t
     buf_clear (kept);
     buf_add_str (kept, text);
     options->mapping = (ingest_mapping_t) { 0 };
+    options->part = (corpus_part_t) { 0 };
     for (char *line = kept->data, *next; *line; line = next) {
         char *end = strchr (line, '\n'), *equals = strchr (line, '=');
         if (end == NULL || equals == NULL || equals > end)
@@ -165,16 +175,36 @@ static const char *differing (const char *from, const char *other, size_t *key_l
     return NULL;
 }
 
+// The first line that they say differently, with its key, and both values; false: there is none.
+static bool find_difference (const char *one, const char *other, const char **key, int *key_len, const char *value [2], int len [2])
+{
+    size_t with_equals = 0;
+    const char *line = differing (one, other, &with_equals);
+    if (line == NULL)
+        line = differing (other, one, &with_equals);
+    if (line == NULL)
+        return false;
+    *key = line;
+    *key_len = (int) with_equals - 1;
+    value [0] = value_of (one, line, with_equals, &len [0]);
+    value [1] = value_of (other, line, with_equals, &len [1]);
+    return true;
+}
+
+void ingest_options_difference (const char *one, const char *where, const char *other, const char *elsewhere, buf_t *out)
+{
+    const char *key, *value [2];
+    int key_len, len [2];
+    if (find_difference (one, other, &key, &key_len, value, len))
+        buf_printf (out, "%.*s is %.*s in %s, %.*s in %s", key_len, key, len [0], value [0], where, len [1], value [1], elsewhere);
+}
+
 status_t ingest_options_compare (const char *stored, const char *asked, fault_t *fault)
 {
-    size_t key_len = 0;
-    const char *line = differing (stored, asked, &key_len);
-    if (line == NULL)
-        line = differing (asked, stored, &key_len);
-    if (line == NULL)
+    const char *key, *value [2];
+    int key_len, len [2];
+    if (!find_difference (stored, asked, &key, &key_len, value, len))
         return OK;
-    int a, b;
-    const char *x = value_of (stored, line, key_len, &a), *y = value_of (asked, line, key_len, &b);
     return fault_set (fault, ERR_MISMATCH, "the corpus was read with %.*s: %.*s, asked for is %.*s; ask for the same, or give another folder (--out)",
-                      (int) key_len - 1, line, a, x, b, y);
+                      key_len, key, len [0], value [0], len [1], value [1]);
 }

@@ -227,6 +227,13 @@ void ingest_writer_reject (ingest_writer_t *w, uint32_t input, uint64_t number, 
     w->rows++;
 }
 
+void ingest_writer_pass (ingest_writer_t *w, Rulemill__InputFile *file, bool usable)
+{
+    file->passed++;
+    file->passed_unusable += !usable;
+    w->rows++;          // so that the position is written as often as in a corpus that is not cut
+}
+
 void ingest_writer_unreject (ingest_writer_t *w, uint32_t input, uint64_t number)
 {
     // The key as storage/records.h describes it, for a whole row.

@@ -19,6 +19,9 @@ status_t ingest_writer_add (ingest_writer_t *writer, uint32_t input, uint64_t nu
 // Set a row aside.
 void ingest_writer_reject (ingest_writer_t *writer, uint32_t input, uint64_t number, const char *id, const row_problem_t *problem);
 
+// Pass a row of another part over: it is counted in its file alone.
+void ingest_writer_pass (ingest_writer_t *writer, Rulemill__InputFile *file, bool usable);
+
 // Forget that a row was set aside: it is read again.
 void ingest_writer_unreject (ingest_writer_t *writer, uint32_t input, uint64_t number);
 

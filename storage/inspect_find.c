@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "storage/corpus_part.h"
 #include "storage/dataset_row.h"
 #include "storage/input_names.h"
 
@@ -291,7 +292,8 @@ status_t inspect_find (store_t *store, const Rulemill__CorpusState *corpus, cons
         status = find_by_name (store, corpus, &wanted, out, &found, fault);
     free (wanted.stem);
     if (status == OK && !found)
-        status = fault_set (fault, ERR_NOT_FOUND, "no row or pair \"%s\"; give a row's id, FILE:LINE, ID#i-j for one pair of a list "
-                            "of responses, #N for a pair's number, or a pair_key of the dataset", what);
+        status = fault_set (fault, ERR_NOT_FOUND, "no row or pair \"%s\"%s; give a row's id, FILE:LINE, ID#i-j for one pair of a list "
+                            "of responses, #N for a pair's number, or a pair_key of the dataset", what,
+                            corpus_part_of (corpus).of > 0 ? " in this part of the corpus" : "");
     return status;
 }

@@ -64,12 +64,19 @@ static int by_hash (const void *a, const void *b)
     return by_place (a, b);
 }
 
-bool pair_choice_make (pair_choice_t *choice, const ingest_options_t *options, const row_t *row, row_problem_t *problem)
+bool pair_choice_possible (const ingest_options_t *options, const row_t *row, row_problem_t *problem)
 {
-    choice->n_picks = 0;
     if (options->pairs == PAIRS_BEST_VS_REST && row->listed && row->scores == NULL)
         return row_problem (problem, "no-scores", "there are no scores that tell which response is the best; add \"scores\", "
                             "or take pairs without them (--pairs N or all)");
+    return true;
+}
+
+bool pair_choice_make (pair_choice_t *choice, const ingest_options_t *options, const row_t *row, row_problem_t *problem)
+{
+    choice->n_picks = 0;
+    if (!pair_choice_possible (options, row, problem))
+        return false;
     take_keys (choice, row);
     if (options->pairs == PAIRS_BEST_VS_REST && row->listed)
         pick_best (choice, options, row);

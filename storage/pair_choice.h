@@ -23,7 +23,8 @@ typedef struct {
     size_t n_picks, picks_max;
 } pair_choice_t;
 
-// false: the row is set aside, for best-vs-rest without scores.
+// false: the row is set aside, for best-vs-rest without scores; the first only says so.
+bool pair_choice_possible (const ingest_options_t *options, const row_t *row, row_problem_t *problem);
 bool pair_choice_make (pair_choice_t *choice, const ingest_options_t *options, const row_t *row, row_problem_t *problem);
 void pair_choice_free (pair_choice_t *choice);
 

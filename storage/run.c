@@ -169,17 +169,16 @@ digest_t run_digest (const Rulemill__RunSpec *spec)
 }
 
 // Both descriptions have the same keys in the same order, one on each line.
-void run_difference (const Rulemill__RunSpec *stored, const Rulemill__RunSpec *asked, buf_t *out)
+void run_difference (const Rulemill__RunSpec *one, const char *where, const Rulemill__RunSpec *other, const char *elsewhere, buf_t *out)
 {
     buf_t a = { 0 }, b = { 0 };
-    run_describe (stored, &a);
-    run_describe (asked, &b);
+    run_describe (one, &a);
+    run_describe (other, &b);
     const char *x = a.data, *y = b.data;
     while (*x && *y) {
         size_t x_len = strcspn (x, "\n"), y_len = strcspn (y, "\n"), key = strcspn (x, ":") + 2;
         if (x_len != y_len || memcmp (x, y, x_len) != 0)
-            buf_printf (out, "%.*s%.*s in the store, %.*s asked for\n", (int) key, x, (int) (x_len - key), x + key,
-                        (int) (y_len - key), y + key);
+            buf_printf (out, "%.*s%.*s %s, %.*s %s\n", (int) key, x, (int) (x_len - key), x + key, where, (int) (y_len - key), y + key, elsewhere);
         x += x_len + 1;
         y += y_len + 1;
     }

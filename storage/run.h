@@ -10,8 +10,8 @@ enum { METHOD_VERSION = 1 };    // raised whenever code changes a label
 void run_describe (const Rulemill__RunSpec *spec, buf_t *out);
 digest_t run_digest (const Rulemill__RunSpec *spec);
 
-// One line for each key that differs: "seed: 1 in the store, 2 asked for".
-void run_difference (const Rulemill__RunSpec *stored, const Rulemill__RunSpec *asked, buf_t *out);
+// One line for each key that differs, with where each value stands: "seed: 1 in the store, 2 asked for".
+void run_difference (const Rulemill__RunSpec *one, const char *where, const Rulemill__RunSpec *other, const char *elsewhere, buf_t *out);
 
 // The folder's and the command line's name of a run: "run-" and the first 12 digits of its digest.
 void run_name (const digest_t *digest, char out [20]);

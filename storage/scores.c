@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "storage/corpus_part.h"
 #include "storage/input.h"
 #include "storage/scores_line.h"
 
@@ -133,6 +134,10 @@ static status_t import_file (scores_import_t *import, const _Atomic bool *stop, 
     if (status == OK && report->bad_lines == report->lines)
         status = fault_set (fault, ERR_FORMAT, "%s: holds no line of scores that can be read; the wrong file was given? %s",
                             import->options->path, report->first_problem);
+    bool none = import->of_others > 0 && import->of_others + report->bad_lines == report->lines;
+    if (status == OK && none && import->corpus->pairs > 0 && !import->options->unknown_ids_ok)
+        status = fault_set (fault, ERR_NOT_FOUND, "%s: no line is of a row of this part; check that the scores are of this corpus, or go on without them with "
+                            "judge.unknown_ids: skip", import->options->path);
     return status;
 }
 
@@ -216,7 +221,8 @@ static status_t import_rows (scores_import_t *import, const _Atomic bool *stop, 
         status = import_duplicates (import, doc, stop, fault);
     json_doc_destroy (&doc);
     const scores_report_t *report = import->report;
-    if (status == OK && report->cells == 0 && report->bad_lines == report->lines)
+    bool of_others = import->in_part && report->lines == 0;
+    if (status == OK && report->cells == 0 && report->bad_lines == report->lines && !of_others)
         status = fault_set (fault, ERR_FORMAT, "no row of the corpus has scores (\"scoresA\", \"scoresB\") that can be read; give "
                             "a file of scores%s%s", *report->first_problem ? ". " : "", report->first_problem);
     return status;
@@ -224,10 +230,10 @@ static status_t import_rows (scores_import_t *import, const _Atomic bool *stop, 
 
 // --- both ---
 
-static status_t import_all (store_t *store, const scores_options_t *options, const digest_t *identity, const _Atomic bool *stop,
-                            scores_report_t *report, fault_t *fault)
+static status_t import_all (store_t *store, const Rulemill__CorpusState *corpus, const scores_options_t *options, const digest_t *identity,
+                            const _Atomic bool *stop, scores_report_t *report, fault_t *fault)
 {
-    scores_import_t import = { .store = store, .options = options, .report = report };
+    scores_import_t import = { .store = store, .corpus = corpus, .options = options, .in_part = corpus_part_of (corpus).of > 1, .report = report };
     status_t status = record_number_of (store, 'J', identity, &import.judge, fault);
     if (status == OK)
         status = scores_pool_new (store, options, &import.pool, fault);
@@ -275,7 +281,7 @@ status_t scores_import (store_t *store, const scores_options_t *options, const _
     bool known = status == OK && found && unpack_done (&done, corpus, report) && (options->unknown_ids_ok || report->unknown_ids == 0);
     if (status == OK && !known) {
         *report = (scores_report_t) { 0 };
-        status = import_all (store, options, &identity, stop, report, fault);
+        status = import_all (store, corpus, options, &identity, stop, report, fault);
         if (status == OK)
             status = remember (store, &identity, corpus, report, fault);
     }

@@ -38,6 +38,10 @@ static status_t bad (scores_import_t *import, const char *where, const char *why
 
 static status_t unknown (scores_import_t *import, const char *where, const char *what, const json_value_t *name, fault_t *fault)
 {
+    if (import->in_part) {
+        import->of_others++;        // for all that can be known here
+        return OK;
+    }
     import->report->unknown_ids++;
     char why [256];
     snprintf (why, sizeof why, "the corpus has no %s \"%.100s\"", what, name->text);

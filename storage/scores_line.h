@@ -8,7 +8,10 @@
 // What an import works with. Made and freed by scores.c.
 typedef struct {
     store_t *store;
+    const Rulemill__CorpusState *corpus;
     const scores_options_t *options;
+    bool in_part;                   // the store has a part of a corpus: rows that it lacks are other parts'
+    uint64_t of_others;             // lines that were passed over for that
     uint32_t judge;                 // dense number of the identity
     scores_pool_t *pool;
     scores_rows_t *rows;            // NULL where scores stand in the rows

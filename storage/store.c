@@ -209,7 +209,7 @@ static status_t open_all (store_t *store, const char *dir, const store_options_t
     if (status == OK)
         status = open_mark (store, dir, create, fault);
     if (status == OK)
-        status = store_setup_make (&store->setup, options->cache_bytes, fault);
+        status = store_setup_make (&store->setup, options, fault);
     bool fresh = status == OK && !exists (current);
     free (current);
     if (fresh)

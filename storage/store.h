@@ -47,6 +47,7 @@ typedef struct {
     bool beside;            // read only, beside the process that holds the lock: for one that it has started and waits for. What was committed
                             // before is seen, what is committed meanwhile is not
     size_t cache_bytes;     // block cache; 0: 64 MiB
+    int files_max;          // that it keeps open; 0: 512
 } store_options_t;
 
 // Open DIR/store. ERR_BUSY "in use by process N", ERR_CORRUPT where it holds less

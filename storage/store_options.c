@@ -77,7 +77,7 @@ static rocksdb_options_t *table_options (store_table_t table, rocksdb_cache_t *c
 
 // RocksDB replays its log up to the first thing that it can't read, wherever that is: what was never promised may
 // be torn in any way. Whether something promised is missing is then the mark's to say (store.c).
-static rocksdb_options_t *database_options (fault_t *fault)
+static rocksdb_options_t *database_options (const store_options_t *wanted, fault_t *fault)
 {
     rocksdb_options_t *plain = rocksdb_options_create (), *options = rocksdb_options_create ();
     char *error = NULL;
@@ -92,7 +92,7 @@ static rocksdb_options_t *database_options (fault_t *fault)
     rocksdb_options_set_wal_recovery_mode (options, RECOVER_POINT_IN_TIME);
     rocksdb_options_set_max_total_wal_size (options, LIMIT_WAL_BYTES);
     rocksdb_options_set_db_write_buffer_size (options, STORE_BUFFER_BYTES);
-    rocksdb_options_set_max_open_files (options, STORE_FILES_MAX);
+    rocksdb_options_set_max_open_files (options, wanted->files_max ? wanted->files_max : STORE_FILES_MAX);
     rocksdb_options_set_max_background_jobs (options, BACKGROUND_JOBS);
     rocksdb_options_set_info_log_level (options, LOG_LEVEL_WARN);
     rocksdb_options_set_keep_log_file_num (options, LOG_FILES);
@@ -100,12 +100,12 @@ static rocksdb_options_t *database_options (fault_t *fault)
     return options;
 }
 
-status_t store_setup_make (store_setup_t *setup, size_t cache_bytes, fault_t *fault)
+status_t store_setup_make (store_setup_t *setup, const store_options_t *options, fault_t *fault)
 {
-    setup->database = database_options (fault);
+    setup->database = database_options (options, fault);
     if (setup->database == NULL)
         return ERR_IO;
-    setup->cache = rocksdb_cache_create_lru (cache_bytes ? cache_bytes : STORE_CACHE_BYTES);
+    setup->cache = rocksdb_cache_create_lru (options->cache_bytes ? options->cache_bytes : STORE_CACHE_BYTES);
     for (int t = 0; t < TABLE_COUNT; t++)
         setup->table [t] = table_options ((store_table_t) t, setup->cache);
     return OK;

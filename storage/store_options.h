@@ -21,7 +21,7 @@ typedef struct {
 const char *store_table_name (store_table_t table);
 
 // ERR_IO only where this build of RocksDB does not know an option.
-status_t store_setup_make (store_setup_t *setup, size_t cache_bytes, fault_t *fault) MUST_USE;
+status_t store_setup_make (store_setup_t *setup, const store_options_t *options, fault_t *fault) MUST_USE;
 void store_setup_free (store_setup_t *setup);
 
 #endif

@@ -122,12 +122,12 @@ static void test_difference (void **state)
     (void) state;
     Rulemill__RunSpec stored = example (), asked = example ();
     buf_t text = { 0 };
-    run_difference (&stored, &asked, &text);
+    run_difference (&stored, "in the store", &asked, "asked for", &text);
     assert_int_equal (text.len, 0);
     asked.seed = 2;
     asked.weight_relevance = 0;
     asked.judge = "re play";
-    run_difference (&stored, &asked, &text);
+    run_difference (&stored, "in the store", &asked, "asked for", &text);
     assert_string_equal (text.data, "judge: lexicon in the store, \"re play\" asked for\n"
                                     "weight_relevance: 1.0 in the store, 0.0 asked for\n"
                                     "seed: 1 in the store, 2 asked for\n");
