@@ -12,6 +12,11 @@ int64_t clock_ms (const clock_source_t *source)
     return (int64_t) t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+int64_t clock_sooner (int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
 int64_t clock_wall_s (void)
 {
     return (int64_t) time (NULL);

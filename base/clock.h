@@ -15,6 +15,9 @@ typedef struct {
 // Milliseconds of the given source; NULL or a zeroed source is the system's clock.
 int64_t clock_ms (const clock_source_t *source);
 
+// The sooner of two times to wait, in milliseconds, of which a negative one is never.
+int64_t clock_sooner (int64_t a_ms, int64_t b_ms);
+
 // Seconds since 1970 for reports (never for anything that decides a label).
 int64_t clock_wall_s (void);
 

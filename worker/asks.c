@@ -257,8 +257,7 @@ static int64_t send_ready (asks_t *asks)
         int64_t wait_ms;
         if (launch (ask, &wait_ms) != NO_PLACE)
             continue;
-        if (wait_ms >= 0 && (soonest < 0 || wait_ms < soonest))
-            soonest = wait_ms;
+        soonest = clock_sooner (soonest, wait_ms);
         // Those behind may belong to another endpoint that has room; a few are looked at, not all.
         if (++refusals > 4 * asks->options.n_urls)
             break;
@@ -278,8 +277,8 @@ static int64_t wake_waiting (asks_t *asks)
             asks->n_waiting--;
             ask_make_ready (ask);
         }
-        else if (soonest < 0 || left < soonest)
-            soonest = left;
+        else
+            soonest = clock_sooner (soonest, left);
     }
     return soonest;
 }
@@ -305,18 +304,12 @@ bool asks_hungry (const asks_t *asks)
     return asks->n - asks->n_waiting < places + places / 8;
 }
 
-// The sooner of two times to wait, of which -1 is never.
-static int64_t sooner (int64_t a, int64_t b)
-{
-    return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
 bool asks_step (asks_t *asks, int timeout_ms)
 {
     int64_t wait = wake_waiting (asks);
     if (asks->denied)
         deny_all (asks);
-    int64_t pause = sooner (timeout_ms, sooner (wait, send_ready (asks)));
+    int64_t pause = clock_sooner (timeout_ms, clock_sooner (wait, send_ready (asks)));
     if (asks->n > 0)
         http_step (asks->options.http, (int) pause);
     if (!asks->denied)
@@ -326,8 +319,8 @@ bool asks_step (asks_t *asks, int timeout_ms)
 
 int64_t asks_timer_ms (const asks_t *asks)
 {
-    int64_t now = clock_ms (NULL), soonest = sooner (asks->closed_ms, http_timer_ms (asks->options.http));
+    int64_t now = clock_ms (NULL), soonest = clock_sooner (asks->closed_ms, http_timer_ms (asks->options.http));
     for (const ask_t *ask = asks->waiting; ask; ask = ask->next)
-        soonest = sooner (soonest, ask->wait_until_ms > now ? ask->wait_until_ms - now : 0);
+        soonest = clock_sooner (soonest, ask->wait_until_ms > now ? ask->wait_until_ms - now : 0);
     return soonest;
 }

@@ -64,6 +64,16 @@ static void pair_free (asked_pair_t *pair)
     free (pair);
 }
 
+// Nobody wants it any more.
+static void forget (foresight_t *self, asked_pair_t *pair)
+{
+    uint64_t number = pair->pair;
+    self->n--;
+    pair_free (pair);
+    if (self->sink.forgotten)
+        self->sink.forgotten (self->sink.ctx, number);
+}
+
 static void pairs_free (asked_pair_t *list)
 {
     asked_pair_t *pair, *next;
@@ -106,8 +116,7 @@ static asked_pair_t *next_wanted (foresight_t *self)
     while (self->ready && !self->sink.wanted (self->sink.ctx, self->ready->pair)) {
         asked_pair_t *gone = self->ready;
         DL_DELETE (self->ready, gone);
-        pair_free (gone);
-        self->n--;
+        forget (self, gone);
     }
     return self->ready;
 }
@@ -207,19 +216,23 @@ static int64_t send_ready (foresight_t *self)
     return -1;
 }
 
-// Those whose time has come; returns how long the next one waits (-1: none does).
+// Those whose time has come, and those for which nobody waits any more; returns how long the next one waits (-1: none does).
 static int64_t wake_waiting (foresight_t *self)
 {
     int64_t now = clock_ms (NULL), soonest = -1;
     asked_pair_t *pair, *next;
     DL_FOREACH_SAFE (self->waiting, pair, next) {
         int64_t left = pair->wait_until_ms - now;
-        if (left <= 0) {
-            DL_DELETE (self->waiting, pair);
-            foresight_make_ready (self, pair);
+        bool wanted = self->sink.wanted (self->sink.ctx, pair->pair);
+        if (wanted && left > 0) {
+            soonest = clock_sooner (soonest, left);
+            continue;
         }
-        else if (soonest < 0 || left < soonest)
-            soonest = left;
+        DL_DELETE (self->waiting, pair);
+        if (wanted)
+            foresight_make_ready (self, pair);
+        else
+            forget (self, pair);
     }
     return soonest;
 }
@@ -239,12 +252,6 @@ static void look (foresight_t *self)
         free (bases [i]);
 }
 
-// The sooner of two times to wait, of which -1 is never.
-static int64_t sooner (int64_t a, int64_t b)
-{
-    return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
 void foresight_step (foresight_t *self, int timeout_ms)
 {
     if (self->n > 0 && !self->looked)
@@ -252,7 +259,7 @@ void foresight_step (foresight_t *self, int timeout_ms)
     int64_t wait = wake_waiting (self);
     if (self->denied.code != OK)
         deny_all (self);
-    int64_t pause = sooner (timeout_ms, sooner (wait, send_ready (self)));
+    int64_t pause = clock_sooner (timeout_ms, clock_sooner (wait, send_ready (self)));
     if (self->n > 0)
         http_step (self->http, (int) pause);
     self->closed_ms = send_ready (self);
@@ -260,9 +267,9 @@ void foresight_step (foresight_t *self, int timeout_ms)
 
 int64_t foresight_timer_ms (const foresight_t *self)
 {
-    int64_t now = clock_ms (NULL), soonest = sooner (self->closed_ms, http_timer_ms (self->http));
+    int64_t now = clock_ms (NULL), soonest = clock_sooner (self->closed_ms, http_timer_ms (self->http));
     for (const asked_pair_t *pair = self->waiting; pair; pair = pair->next)
-        soonest = sooner (soonest, pair->wait_until_ms > now ? pair->wait_until_ms - now : 0);
+        soonest = clock_sooner (soonest, pair->wait_until_ms > now ? pair->wait_until_ms - now : 0);
     return soonest;
 }
 
@@ -348,6 +355,17 @@ void foresight_close (foresight_t **foresight)
 size_t foresight_in_hand (const foresight_t *self)
 {
     return self ? self->n : 0;
+}
+
+bool foresight_is_flying (const foresight_t *self, uint64_t number)
+{
+    const flight_t *flight;
+    const asked_pair_t *pair;
+    DL_FOREACH (self ? self->flying : NULL, flight)
+        DL_FOREACH (flight->pairs, pair)
+            if (pair->pair == number)
+                return true;
+    return false;
 }
 
 bool foresight_hungry (const foresight_t *self)

@@ -36,7 +36,8 @@ typedef struct {
 
 typedef struct {
     void (*done) (void *ctx, uint64_t pair, const foreseen_t *foreseen);
-    bool (*wanted) (void *ctx, uint64_t pair);      // false: it is forgotten, without a word
+    bool (*wanted) (void *ctx, uint64_t pair);      // false: it is forgotten where no request about it is under way
+    void (*forgotten) (void *ctx, uint64_t pair);   // it was; NULL: nobody wants to know
     void (*used) (void *ctx, uint64_t pair, const usage_t *usage);      // what a request used, told of the first of its pairs, before done
     void *ctx;
 } foresight_sink_t;
@@ -57,6 +58,7 @@ void foresight_ask (foresight_t *foresight, uint64_t pair, const Rulemill__Conve
 void foresight_step (foresight_t *foresight, int timeout_ms);
 
 size_t foresight_in_hand (const foresight_t *foresight);        // pairs that are not done; 0 for NULL
+bool foresight_is_flying (const foresight_t *foresight, uint64_t pair);     // a request about it is under way
 bool foresight_hungry (const foresight_t *foresight);           // more would be asked about at once; true for NULL
 void foresight_share (foresight_t *foresight, unsigned workers);    // as upstream_share; NULL: nothing
 int foresight_fd (const foresight_t *foresight);                // readable when foresight_step has something to do at once

@@ -1,9 +1,13 @@
 // Several judges as one: each layer of a question (worker/label_layers.h) goes to its member's judge. Members are asked at the same
 // time; the repeats of a member one after the other behind its first answers, in other orders and, where there are several, at another
 // endpoint than the time before, cell by cell: a response's rules may have moved from one to another between.
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -37,7 +41,12 @@ struct asked {
     asked_t *prev, *next;
 };
 
-typedef struct { panel_judge_t *panel; judge_t judge; bool busy; } member_t;     // busy: as of its last step
+typedef struct {
+    panel_judge_t *panel;
+    judge_t judge;
+    bool busy;                  // as of its last step
+    bool watched;               // its descriptor is in the panel's set
+} member_t;
 
 struct panel_judge {
     judge_t *face;              // whose sink is told
@@ -46,6 +55,7 @@ struct panel_judge {
     uint32_t *order;            // of each repeat, n_rules
     asked_t *asked;             // in hand
     uint64_t told;              // cells and ends so far
+    int epoll_fd;               // of members that are busy and tell what they wait for
     int64_t said_ms;
 };
 
@@ -186,6 +196,8 @@ static void panel_close (judge_t *judge)
     asked_t *asked, *next;
     DL_FOREACH_SAFE (self->asked, asked, next)
         asked_free (asked);
+    if (self->epoll_fd >= 0)
+        close (self->epoll_fd);
     free (self->order);
     free (self);
     judge->self = NULL;
@@ -212,7 +224,9 @@ static status_t panel_open (judge_t *judge, const Rulemill__RunSpec *spec, const
     panel_judge_t *self = mem_zero (1, sizeof *self);
     judge->self = self;
     self->face = judge;
-    status_t status = label_layers_read (&self->layers, judge->run, pool->count, fault);
+    self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
+    status_t status = self->epoll_fd < 0 ? fault_set (fault, ERR_IO, "a panel can't wait for its judges: %s", strerror (errno))
+                                         : label_layers_read (&self->layers, judge->run, pool->count, fault);
     for (size_t m = 0; m < self->layers.panel.n_members && status == OK; m++) {
         member_t *member = &self->member [m];
         const judge_sink_t sink = { .done = part_done, .cell = part_cell, .used = part_used, .allow = part_allow, .ctx = member };
@@ -245,30 +259,54 @@ static void panel_ask (judge_t *judge, judge_question_t *question)
     member_done (self, asked);
 }
 
-static void step_all (panel_judge_t *self, int timeout_ms)
+static bool tells (const judge_t *judge)
 {
-    for (size_t m = 0; m < self->layers.panel.n_members; m++)
-        self->member [m].busy = judge_step (&self->member [m].judge, timeout_ms);
+    return judge->class->fd && judge->class->timer_ms;
 }
 
-// Until a member has something to do: at a socket, or by a timer of its own. One with nothing in hand would not look at its socket,
-// which may be ready all the same (its server closed a connection that was kept).
+// One with nothing in hand would not look at its socket, which may be ready all the same (its server closed a connection that was kept).
+static void watch (panel_judge_t *self, member_t *member)
+{
+    bool wanted = member->busy && tells (&member->judge);
+    if (wanted == member->watched)
+        return;
+    struct epoll_event event = { .events = EPOLLIN };
+    int fd = member->judge.class->fd (&member->judge);
+    if (epoll_ctl (self->epoll_fd, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, fd, &event) == 0)
+        member->watched = wanted;
+}
+
+static void step_all (panel_judge_t *self, int timeout_ms)
+{
+    for (size_t m = 0; m < self->layers.panel.n_members; m++) {
+        member_t *member = &self->member [m];
+        member->busy = judge_step (&member->judge, timeout_ms);
+        watch (self, member);
+    }
+}
+
+static int panel_fd (const judge_t *judge)
+{
+    return ((const panel_judge_t *) judge->self)->epoll_fd;
+}
+
+static int64_t panel_timer_ms (const judge_t *judge)
+{
+    const panel_judge_t *self = judge->self;
+    int64_t soonest = -1;
+    for (size_t m = 0; m < self->layers.panel.n_members; m++) {
+        const member_t *member = &self->member [m];
+        if (member->busy)
+            soonest = clock_sooner (soonest, member->watched ? member->judge.class->timer_ms (&member->judge) : UNKNOWN_MS);
+    }
+    return soonest;
+}
+
+// Until a member has something to do: at a socket, or by a timer of its own.
 static void wait_for_any (const panel_judge_t *self, int timeout_ms)
 {
-    struct pollfd fds [LIMIT_JUDGES];
-    nfds_t n = 0;
-    for (size_t m = 0; m < self->layers.panel.n_members; m++) {
-        const judge_t *judge = &self->member [m].judge;
-        if (!self->member [m].busy)
-            continue;
-        bool tells = judge->class->fd && judge->class->timer_ms;
-        int64_t timer_ms = tells ? judge->class->timer_ms (judge) : UNKNOWN_MS;
-        if (tells)
-            fds [n++] = (struct pollfd) { .fd = judge->class->fd (judge), .events = POLLIN };
-        if (timer_ms >= 0 && timer_ms < timeout_ms)
-            timeout_ms = (int) timer_ms;
-    }
-    poll (fds, n, timeout_ms);
+    struct pollfd any = { .fd = self->epoll_fd, .events = POLLIN };
+    poll (&any, 1, (int) clock_sooner (timeout_ms, panel_timer_ms (self->face)));
 }
 
 static bool panel_step (judge_t *judge, int timeout_ms)
@@ -307,5 +345,5 @@ static bool panel_hungry (const judge_t *judge)
 
 const judge_class_t judge_panel_class = {
     .name = "panel", .costly = true, .open = panel_open, .ask = panel_ask, .step = panel_step,
-    .share = panel_share, .hungry = panel_hungry, .close = panel_close,
+    .share = panel_share, .hungry = panel_hungry, .close = panel_close, .fd = panel_fd, .timer_ms = panel_timer_ms,
 };

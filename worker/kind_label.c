@@ -1,6 +1,7 @@
 #include <poll.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "worker/kind_label_parts.h"
 #include "worker/label_batch.h"
@@ -99,14 +100,11 @@ static void step_both (worker_kind_t *kind, int timeout_ms)
         return;
     const judge_class_t *class = kind->judge.class;
     bool tells = class->fd && class->timer_ms;
-    int64_t wait_ms [2] = { foresight_timer_ms (kind->foresight), tells ? class->timer_ms (&kind->judge) : UNKNOWN_MS };
-    for (int i = 0; i < 2; i++)
-        if (wait_ms [i] >= 0 && wait_ms [i] < timeout_ms)
-            timeout_ms = (int) wait_ms [i];
+    int64_t wait_ms = clock_sooner (foresight_timer_ms (kind->foresight), tells ? class->timer_ms (&kind->judge) : UNKNOWN_MS);
     struct pollfd fds [2] = { { .fd = foresight_fd (kind->foresight), .events = POLLIN } };
     if (tells)
         fds [1] = (struct pollfd) { .fd = class->fd (&kind->judge), .events = POLLIN };
-    poll (fds, 1 + tells, timeout_ms);
+    poll (fds, 1 + tells, (int) clock_sooner (timeout_ms, wait_ms));
 }
 
 static bool label_step (worker_kind_t *kind, int timeout_ms)

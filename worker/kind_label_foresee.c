@@ -39,6 +39,24 @@ static bool wanted (void *ctx, uint64_t number)
     return item && kind->unfit == NULL && !item->lease->revoked && !item->lease->over;
 }
 
+// Its lease is another's by now: whatever is known of it has been said.
+static void let_go (worker_kind_t *kind, label_item_t *item)
+{
+    if (!usage_is_zero (&item->lease->unsaid.usage)) {
+        buf_clear (&kind->body);
+        kind_label_send (kind, item, false);
+    }
+    label_item_drop (&kind->table, &item);
+}
+
+static void forgotten (void *ctx, uint64_t number)
+{
+    worker_kind_t *kind = ctx;
+    label_item_t *item = foreseeing (kind, number);
+    if (item && item->lease->revoked)
+        let_go (kind, item);
+}
+
 static void used (void *ctx, uint64_t number, const usage_t *usage)
 {
     const worker_kind_t *kind = ctx;
@@ -57,12 +75,25 @@ static void choose (worker_kind_t *kind, label_item_t *item, const float *value)
     kind_label_send (kind, item, false);
 }
 
+// A choice that was under way when its lease ended is kept for whoever has the pair next.
+static void come_late (worker_kind_t *kind, label_item_t *item, const foreseen_t *foreseen)
+{
+    item->foreseeing = false;
+    if (foreseen->status == OK)
+        choose (kind, item, foreseen->value);
+    let_go (kind, item);
+}
+
 static void done (void *ctx, uint64_t number, const foreseen_t *foreseen)
 {
     worker_kind_t *kind = ctx;
     label_item_t *item = foreseeing (kind, number);
     if (foreseen->status == ERR_DENIED && kind->unfit == NULL)
         kind->unfit = mem_string (foreseen->why);
+    if (item && item->lease->revoked) {
+        come_late (kind, item, foreseen);
+        return;
+    }
     if (item == NULL || foreseen->status == ERR_DENIED)
         return;
     label_response_t *a = item->side [0], *b = item->side [1];
@@ -85,6 +116,6 @@ status_t kind_label_foresee_open (worker_kind_t *kind, fault_t *fault)
     const Rulemill__LabelSetup *setup = kind->setup.message;
     if (setup->served_adapter == NULL)
         return OK;
-    const foresight_sink_t sink = { .done = done, .wanted = wanted, .used = used, .ctx = kind };
+    const foresight_sink_t sink = { .done = done, .wanted = wanted, .forgotten = forgotten, .used = used, .ctx = kind };
     return foresight_open (setup->served_adapter, kind->setup.pool->count, setup->spec->seed, &sink, &kind->foresight, fault);
 }

@@ -225,7 +225,8 @@ void kind_label_drop_items (worker_kind_t *kind, uint64_t lease)
 {
     label_item_t *item, *next;
     HASH_ITER (hh, kind->table.items, item, next) {
-        if (item->lease->number != lease || item->labelled || item->side [0]->asked || item->side [1]->asked)
+        if (item->lease->number != lease || item->labelled || item->side [0]->asked || item->side [1]->asked
+            || (item->foreseeing && foresight_is_flying (kind->foresight, item->number)))
             continue;
         label_item_t *gone = item;
         label_item_drop (&kind->table, &gone);

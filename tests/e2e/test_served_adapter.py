@@ -5,6 +5,8 @@ import json
 import shutil
 import signal
 import sys
+import threading
+import time
 
 import pytest
 
@@ -271,6 +273,49 @@ def test_what_was_foreseen_is_kept(shell, serve, adapt, label):
     assert judge.calls() == PROBE + CALLS, "no cell of another choice was asked for"
 
 
+def test_a_choice_that_comes_when_its_lease_has_ended_is_kept(shell, serve, adapt, label, undisturbed, corpora):
+    gate = threading.Event()
+    judge, adapter = serve(), adapt(gate=gate)
+    try:
+        process = shell.start(*arguments(corpora, judge, adapter, workers=1))
+        wait_for("requests", lambda: len(adapter.requests) > 2)
+        process.send_signal(signal.SIGTERM)
+        wait_for("its draining", lambda: (shell.status("job") or {}).get("draining"))
+        time.sleep(0.5)             # until the worker has been told
+        assert process.poll() is None
+    finally:
+        gate.set()
+    assert process.wait(timeout=shell.patience_s) == RESUMABLE
+    late = dict(adapter.texts)
+    assert len(late) > 2
+    label(judge, adapter)
+    assert all(adapter.texts[text] == times for text, times in late.items()), "none was asked about again"
+    assert shell.digests("job") == undisturbed
+    assert report(shell)["served_adapter"]["calls"] == len(adapter.requests) - 1, "those that came late are counted"
+
+
+def coordinate(shell, judge, adapter, corpora):
+    """A coordinator without workers of its own, once it labels; and its address."""
+    address = f"ipc://{shell.path('socket')}"
+    start = arguments(corpora, judge, adapter)
+    at = start.index("--workers")
+    coordinator = shell.start("coordinator", *start[1:at], *start[at + 2:], "--listen", address)
+    wait_for("the run", lambda: shell.path("socket").exists() and shell.status("job")["stage"] == "label")
+    return coordinator, address
+
+
+def test_a_stopped_worker_waits_for_no_pause_of_the_adapter(shell, serve, adapt, label, undisturbed, corpora):
+    judge, adapter = serve(), adapt(script={n: (503, {"Retry-After": "600"}) for n in range(2, 1000)})
+    coordinator, address = coordinate(shell, judge, adapter, corpora)
+    worker = shell.start("worker", address)
+    wait_for("refusals", lambda: len(adapter.requests) > 2)
+    assert interrupt(worker)[0] == RESUMABLE
+    adapter.script = {}
+    shell("worker", address)
+    assert coordinator.wait(timeout=shell.patience_s) == COMPLETE
+    assert shell.digests("job") == undisturbed
+
+
 def test_the_same_dataset_after_kills(shell, serve, adapt, label, undisturbed, corpora):
     judge, adapter = serve(delay_ms=200), adapt(delay_s=0.02)
     killed = 0
@@ -324,11 +369,7 @@ def test_two_servers_share_the_work_and_one_that_dies_is_not_missed(shell, serve
 def test_remote_workers_ask_with_their_own_key(shell, serve, adapt, label, undisturbed, corpora, monkeypatch):
     judge, adapter = serve(), adapt(key=KEY)
     monkeypatch.setenv("ADAPTER_API_KEY", KEY)
-    address = f"ipc://{shell.path('socket')}"
-    start = arguments(corpora, judge, adapter)
-    at = start.index("--workers")
-    coordinator = shell.start("coordinator", *start[1:at], *start[at + 2:], "--listen", address)
-    wait_for("the run", lambda: shell.path("socket").exists() and shell.status("job")["stage"] == "label")
+    coordinator, address = coordinate(shell, judge, adapter, corpora)
     refused = shell("worker", address, code=USAGE, env={"ADAPTER_API_KEY": "sk-" + "e" * 20})
     assert "the served adapter refused the key" in refused.err
     shell("worker", address)

@@ -31,10 +31,11 @@ def best_rules(seed, rules, one, other, top):
 
 class AdapterServer(RewardServer):
     """outputs: numbers for a text. refuse: texts with this in them are too long. nan: texts with this get no numbers. late: seconds by the
-    number of the request. cert: a PEM file, for HTTPS. The script's and other arguments are RewardServer's."""
+    number of the request. gate: an Event that answers wait for, but that to the check. cert: a PEM file, for HTTPS. The script's and other arguments are RewardServer's."""
 
-    def __init__(self, outputs, seed="s", nan=None, labels=None, late=None, cert=None, **more):
+    def __init__(self, outputs, seed="s", nan=None, labels=None, late=None, gate=None, cert=None, **more):
         self.outputs, self.seed, self.nan, self.labels, self.late = outputs, seed, nan, labels, late or {}
+        self.gate = gate
         super().__init__(rule=self.values, **more)
         self.scheme = "http"
         if cert:
@@ -57,6 +58,8 @@ class AdapterServer(RewardServer):
     def answer(self, handler, body):
         texts = body["input"]
         time.sleep(self.late.get(len(self.requests), 0))
+        if self.gate and len(self.requests) > 1:
+            self.gate.wait()
         if self.refuse and any(self.refuse in text for text in texts):
             message = "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."
             self.say(handler, 400, json.dumps({"error": {"message": message, "type": "BadRequestError", "code": 400}}).encode())

@@ -273,6 +273,11 @@ static void test_clock (void **state)
     int64_t a = clock_ms (NULL), b = clock_ms (&(clock_source_t) { 0 });
     assert_true (a > 0 && b >= a);
     char text [21];
+    assert_int_equal (clock_sooner (3, 5), 3);
+    assert_int_equal (clock_sooner (5, 0), 0);
+    assert_int_equal (clock_sooner (-1, 5), 5);
+    assert_int_equal (clock_sooner (5, -1), 5);
+    assert_int_equal (clock_sooner (-1, -1), -1);
     clock_iso8601 (0, text);
     assert_string_equal (text, "1970-01-01T00:00:00Z");
     clock_iso8601 (1767225600, text);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -205,6 +206,34 @@ static void so_does_a_timer_of_a_member (void **state)
     finish (&s);
 }
 
+// Who waits for others besides, as a worker with a served adapter does, waits for the panel at one descriptor and by one timer.
+static void it_says_what_it_waits_for (void **state)
+{
+    (void) state;
+    panel_scene_t s;
+    begin (&s);
+    assert_true (judge_step (&s.judge, 0));
+    struct pollfd panel = { .fd = s.judge.class->fd (&s.judge), .events = POLLIN };
+    assert_int_equal (poll (&panel, 1, 0), 0);
+    assert_int_equal (s.judge.class->timer_ms (&s.judge), -1);
+    timer_ms [1] = 20;
+    assert_int_equal (s.judge.class->timer_ms (&s.judge), 20);
+    timer_ms [1] = -1;
+    say (1);
+    assert_int_equal (poll (&panel, 1, 0), 1);
+    assert_true (judge_step (&s.judge, 0));
+    assert_null (question_of [1]);
+    say (1);                            // it has nothing in hand
+    assert_int_equal (poll (&panel, 1, 0), 0);
+    timer_ms [1] = 20;
+    assert_int_equal (s.judge.class->timer_ms (&s.judge), -1);
+    say (0);
+    assert_int_equal (poll (&panel, 1, 0), 1);
+    assert_false (judge_step (&s.judge, 0));
+    assert_true (ended);
+    finish (&s);
+}
+
 int main (void)
 {
     judge_add (&waiter_class);
@@ -213,6 +242,7 @@ int main (void)
         cmocka_unit_test (an_answer_ends_the_wait),
         cmocka_unit_test (one_with_nothing_in_hand_is_not_looked_at),
         cmocka_unit_test (so_does_a_timer_of_a_member),
+        cmocka_unit_test (it_says_what_it_waits_for),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
