@@ -9,7 +9,7 @@
 //   Response B:
 //   ...
 //
-// What is trained on is the same: ops/train/adapter.py. Turns of the prompt are lines "role: content"; of a response the contents
+// What is trained on is the same: ops/train/pair_text.py, to which a test holds it. Turns of the prompt are lines "role: content"; of a response the contents
 // alone, joined by newlines.
 #ifndef WORKER_PAIR_TEXT_H
 #define WORKER_PAIR_TEXT_H

@@ -121,12 +121,12 @@ def test_adapter_is_trained (dataset, tmp_path):
 # However long prompt and A are, B is read; what is short gives its room to what is long.
 def test_no_response_falls_away (dataset, tmp_path):
     sys.path.insert (0, str (SCRIPTS))
-    import adapter
-    reader = adapter.Reader (tiny.make_tokenizer (dataset), 200)
+    import pair_text
+    reader = pair_text.Reader (tiny.make_tokenizer (dataset), 200)
     turn = lambda role, text: [{"role": role, "content": text}]
     ids = reader.read (turn ("user", "why " * 3000), turn ("assistant", "because " * 3000), turn ("assistant", "no reason at all"))
     assert len (ids) <= 200 and reader.cut == 1
     assert reader.tokenizer.decode (ids).endswith ("Response B:\nno reason at all")
-    assert adapter.rooms ([1000, 1000, 10], 100) == [45, 45, 10]
-    assert adapter.rooms ([5, 5, 10], 100) == [5, 5, 10]
-    assert adapter.shorten (list (range (10)), 6, [77, 77]) == [0, 1, 77, 77, 8, 9]
+    assert pair_text.rooms ([1000, 1000, 10], 100) == [45, 45, 10]
+    assert pair_text.rooms ([5, 5, 10], 100) == [5, 5, 10]
+    assert pair_text.shorten (list (range (10)), 6, [77, 77]) == [0, 1, 77, 77, 8, 9]
