@@ -8,7 +8,8 @@
 static void config_page (buf_t *out)
 {
     buf_add_str (out, "Keys of the configuration: in a YAML file (--config), each part before a dot a section; or --set KEY=VALUE.\n"
-                      "Defaults < file < flags and --set. Keys that decide labels name the run: others may change at any time.\n\n");
+                      "Defaults < file < flags and --set. Keys that decide labels name the run: others may change at any time.\n"
+                      "adapter: URL (or FILE) at the top, in place of that section, means policy.adapter.\n\n");
     config_describe (out);
     buf_add_str (out, "\nexample:\n  judge:\n    name: replay\n    scores: scores.jsonl\n  policy: {name: discrepancy, top: 3}\n");
 }

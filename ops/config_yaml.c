@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/yamlcheck.h"
+#include "ops/config_short.h"
 
 enum { SECTIONS_MAX = 16, NODES_MAX = CONFIG_KEYS_MAX + SECTIONS_MAX, NAME_MAX_BYTES = 48 };
 
@@ -107,31 +108,41 @@ static section_t *add_section (form_t *form, const config_key_t *keys, size_t *a
     return section;
 }
 
-static status_t hand_out (const raw_t *raw, config_yaml_fn *each, void *ctx, fault_t *fault)
+// What a text says, with a value that its short form had.
+typedef struct {
+    const char *name;
+    const config_short_t *adapter;
+    config_yaml_fn *each;
+    void *ctx;
+} handing_t;
+
+static status_t hand_out (const raw_t *raw, const handing_t *to, fault_t *fault)
 {
-    size_t count;
+    size_t count, adapter = (size_t) config_find ("policy.adapter");
     const config_key_t *keys = config_keys (&count);
     status_t status = OK;
+    if (to->adapter->value && raw->text [adapter])
+        return fault_set (fault, ERR_FORMAT, "%s:%u: an adapter is named here and as policy.adapter; take one out", to->name, to->adapter->line);
     for (size_t i = 0; i < count && status == OK; i++) {
-        if (raw->text [i])
-            status = each (ctx, &keys [i], raw->text [i], fault);
+        const char *text = i == adapter && to->adapter->value ? to->adapter->value : raw->text [i];
+        if (text)
+            status = to->each (to->ctx, &keys [i], text, fault);
         for (unsigned k = 0; k < raw->count [i] && status == OK; k++)
-            status = each (ctx, &keys [i], raw->items [i] [k], fault);
+            status = to->each (to->ctx, &keys [i], raw->items [i] [k], fault);
     }
     return status;
 }
 
-static status_t load (const char *name, const char *yaml, size_t len, const section_t *whole,
-                      config_yaml_fn *each, void *ctx, fault_t *fault)
+static status_t load (const buf_t *yaml, const section_t *whole, const handing_t *to, fault_t *fault)
 {
     const cyaml_config_t settings = { .mem_fn = cyaml_mem, .log_level = CYAML_LOG_ERROR };
     const cyaml_schema_value_t schema = { .type = CYAML_MAPPING, .flags = CYAML_FLAG_POINTER,
                                           .data_size = sizeof (raw_t), .mapping = { .fields = whole->schema } };
     raw_t *raw = NULL;
-    cyaml_err_t error = cyaml_load_data ((const uint8_t *) yaml, len, &settings, &schema, (cyaml_data_t **) &raw, NULL);
+    cyaml_err_t error = cyaml_load_data ((const uint8_t *) yaml->data, yaml->len, &settings, &schema, (cyaml_data_t **) &raw, NULL);
     if (error != CYAML_OK)
-        return fault_set (fault, ERR_FORMAT, "%s: %s", name, cyaml_strerror (error));
-    status_t status = hand_out (raw, each, ctx, fault);
+        return fault_set (fault, ERR_FORMAT, "%s: %s", to->name, cyaml_strerror (error));
+    status_t status = hand_out (raw, to, fault);
     cyaml_free (&settings, &schema, raw, 0);
     return status;
 }
@@ -142,9 +153,16 @@ status_t config_yaml_read (const char *name, const char *yaml, size_t len, confi
     const config_key_t *keys = config_keys (&count);
     form_t *form = mem_zero (1, sizeof *form);
     const section_t *whole = add_section (form, keys, &at, count, 0);
-    status_t status = yaml_check (name, yaml, len, &whole->shape, fault);
+    config_short_t adapter;
+    buf_t rest = { 0 };
+    const handing_t to = { .name = name, .adapter = &adapter, .each = each, .ctx = ctx };
+    status_t status = config_short_take (name, yaml, len, &adapter, &rest, fault);
     if (status == OK)
-        status = load (name, yaml, len, whole, each, ctx, fault);
+        status = yaml_check (name, rest.data ? rest.data : "", rest.len, &whole->shape, fault);
+    if (status == OK)
+        status = load (&rest, whole, &to, fault);
+    config_short_free (&adapter);
+    buf_free (&rest);
     free (form);
     return status;
 }

@@ -410,6 +410,17 @@ def test_a_configuration_may_name_it(shell, serve, adapt, label, corpora, undist
     assert max(len(body["input"]) for _path, body in adapter.requests) == 6
 
 
+def test_a_configuration_may_name_it_in_short(shell, serve, adapt, label, corpora, undisturbed):
+    judge, adapter = serve(), adapt()
+    shell.write("run.yaml", f"adapter: {adapter.url('classify')}\n".encode())
+    run = [*command(corpora(PAIRS), judge, 2), "--config", "run.yaml"]
+    assert "needs its model's name" in shell(*run, code=USAGE).err
+    shell(*run, "--adapter-model", "tester")
+    assert shell.digests("job") == undisturbed
+    shell.write("both.yaml", f"adapter: {adapter.url('classify')}\npolicy:\n  adapter: a.file\n".encode())
+    assert "both.yaml:1: an adapter is named here and as policy.adapter" in shell(*run[:-1], "both.yaml", code=USAGE).err
+
+
 def test_contradictions_are_refused(shell, serve, adapt, corpora, label):
     judge, adapter = serve(), adapt()
     run, url = command(corpora(PAIRS), judge), adapter.url("classify")

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/mem.h"
 #include "ops/config.h"
 #include "ops/config_keys.h"
 
@@ -150,6 +151,54 @@ static void test_wrong_values (void **state)
     load_refused ("a: &x 1\nb: *x\n", "run.yaml:", "a");
 }
 
+static void adapter_is (const char *yaml, const char *adapter)
+{
+    config_t *config = config_new ();
+    load_ok (config, yaml);
+    assert_string_equal (config->policy.adapter, adapter);
+    assert_true (config_given (config, "policy.adapter"));
+    assert_false (config_given (config, "adapter.model"));
+    config_destroy (&config);
+}
+
+// The section `adapter` as one value.
+static void test_the_adapter_in_short (void **state)
+{
+    (void) state;
+    adapter_is ("adapter: http://h:8001/classify\n", "http://h:8001/classify");
+    adapter_is ("# \xc3\xa9\xe2\x82\xac\njudge:\n  name: lexicon\nadapter: 'rules \xc3\xa9.adapter'   # here\nrun: {seed: 3}\n", "rules \xc3\xa9.adapter");
+    adapter_is ("{\"judge\": {\"name\": \"lexicon\"}, \"adapter\": \"http://a/classify,http://b/classify\", \"run\": {\"seed\": 3}}",
+                "http://a/classify,http://b/classify");
+    adapter_is ("adapter: \"two\n  lines\"\npolicy: {name: adapter, fixed: [adapter, x]}\n", "two lines");
+    adapter_is ("policy: {adapter: f}", "f");
+    config_t *config = config_new ();
+    fault_t fault = { 0 };
+    load_ok (config, "adapter: {model: m, batch: 3}\n");
+    assert_string_equal (config->adapter.model, "m");
+    assert_null (config->policy.adapter);
+    assert_int_equal (config_assign (config, "adapter=f.adapter", &fault), OK);
+    assert_string_equal (config->policy.adapter, "f.adapter");
+    assert_string_equal (config->adapter.model, "m");
+    config_destroy (&config);
+    load_refused ("adapter: f\npolicy:\n  adapter: g\n", "run.yaml:1: ", "policy.adapter; take one out");
+    load_refused ("run: {seed: 1}\nadapter: f\nadapter: {model: m}\n", "run.yaml:3: ", "twice");
+    load_refused ("adapter: f\nadapter: g\n", "run.yaml:2: ", "adapter");
+    load_refused ("adapter: \"two\n  lines\"\nrun: {sed: 3}\n", "run.yaml:3: ", "\"seed\"");
+    load_refused ("adapter:\nrun: {seed: 3}\n", "run.yaml:1: ", "adapter");
+    load_refused ("adapter: ~\n", "run.yaml:1: ", "adapter");
+    load_refused ("adapter: [f]\n", "run.yaml:1: ", "adapter");
+    load_refused ("adapter: \"a\\0b\"\n", "run.yaml:1: ", "adapter");
+    load_refused ("adapter: f\n  judge: {\n", "run.yaml:", "YAML");
+    load_refused ("judge:\n  adapter: f\n", "run.yaml:2: ", "adapter");
+    load_refused ("[adapter, f]\n", "run.yaml:1: ", "");
+    char *longer = mem_zero (1, CONFIG_TEXT_BYTES_MAX + 20);
+    memcpy (longer, "adapter: ", 9);
+    memset (longer + 9, 'x', CONFIG_TEXT_BYTES_MAX + 1);
+    load_refused (longer, "run.yaml:1: ", "longer than");
+    free (longer);
+    assign_refused ("adapter=", "--set adapter=: the value is empty; leave it out for the default");
+}
+
 static void test_assignments (void **state)
 {
     (void) state;
@@ -278,6 +327,7 @@ int main (void)
         cmocka_unit_test (test_lists),
         cmocka_unit_test (test_unknown_keys),
         cmocka_unit_test (test_wrong_values),
+        cmocka_unit_test (test_the_adapter_in_short),
         cmocka_unit_test (test_assignments),
         cmocka_unit_test (test_flags_are_not_yaml),
         cmocka_unit_test (test_round_trip),
