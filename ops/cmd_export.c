@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -127,9 +128,21 @@ static status_t export_stored (const cli_t *cli, config_t *config, const char *d
 
 // --- of the parts of a corpus ----------------------------------------------
 
+// Opened twice, a store would be in this process's own way.
+static status_t check_twice (const char *const *dirs, size_t n, fault_t *fault)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++) {
+            struct stat a, b;
+            if (stat (dirs [i], &a) == 0 && stat (dirs [j], &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+                return fault_set (fault, ERR_USAGE, "%s is given twice; name each part once", dirs [i]);
+        }
+    return OK;
+}
+
 static status_t open_parts (const cli_t *cli, const char *const *dirs, size_t n, opened_t *opened, dataset_source_t *parts, fault_t *fault)
 {
-    status_t status = OK;
+    status_t status = check_twice (dirs, n, fault);
     endpoint_setup ();      // each store has files open
     for (size_t i = 0; i < n && status == OK; i++) {
         bool running = false;

@@ -8,6 +8,9 @@ import signal
 import pytest
 
 from conftest import COMPLETE, FAILED, SET_ASIDE, USAGE, interrupt, label_a_little, send, workers_of
+from judging import PROBE, TEXTS, serve, write_rules
+
+assert serve                    # a fixture
 
 PARTS = 3
 FIRM = ["Please ask a professional before you do this.", "I can't help with that, but a doctor can.", "Here is what is safe to do.",
@@ -80,9 +83,9 @@ def rows_of(folder):
     return {file.name: file.read_bytes() for file in folder.iterdir() if ".jsonl" in file.name}
 
 
-def hold_alike(shell, parts, *args):
+def hold_alike(shell, parts, *args, whole="whole"):
     """Join the parts, and hold that against the whole job's export."""
-    shell("export", "whole", "--to", "apart", *args)
+    shell("export", whole, "--to", "apart", *args)
     join(shell, parts, *args)
     apart, joined = rows_of(shell.path("apart")), rows_of(shell.path("joined"))
     assert apart.keys() == joined.keys()
@@ -146,6 +149,25 @@ def test_an_adapter_is_given_to_all_parts(shell, corpus):
     assert b'"selected_by":"adapter"' in joined["train.jsonl"]
 
 
+def test_a_judge_behind_http(shell, serve, corpora):
+    """What the parts ask is what the whole asks, and a probe for each."""
+    write_rules(shell, TEXTS)
+    server, rows = serve(), corpora(30, 3)
+    settings = [rows, "--rules", "rules.yaml", "--judge", server.url, "--model", "tester", "--top", 2, "--set", "run.tie_margin=.02"]
+
+    def compare(whole, name, *more):
+        before = server.calls()
+        label(shell, *settings, *more, "--out", whole)
+        asked = server.calls() - before
+        parts = label_parts(shell, *settings, *more, name=name)
+        assert server.calls() - before == 2 * asked + (PARTS - 1) * PROBE
+        return hold_alike(shell, parts, "--cells", "--responses", whole=whole)
+
+    compare("whole", "part", "--policy", "exhaustive")
+    shell("adapter", "train", "whole", "--out", "rules.adapter", "--set", "adapter.memory_mb=256", "--set", "adapter.count_min=1")
+    assert b'"selected_by":"adapter"' in compare("foreseen", "other", "--adapter", "rules.adapter")["train.jsonl"]
+
+
 def test_benchmarks_pairs_and_standard_input(shell, corpus):
     """Prompts are excluded, pairs chosen and standard input read in each part as in the whole."""
     lines = [line for name in ("one.jsonl", "three.jsonl") for line in shell.path(name).read_bytes().splitlines(keepends=True)]
@@ -164,6 +186,7 @@ def test_more_parts_than_prompts(shell):
     parts = label_parts(shell, "rows.jsonl", n=9)
     assert sum(shell.status(part)["pairs"] == 0 for part in parts) >= 6
     hold_alike(shell, parts)
+    hold_alike(shell, label_parts(shell, "rows.jsonl", n=1, name="only"))
 
 
 def test_a_corpus_that_grows(shell, corpus):
@@ -296,7 +319,7 @@ def test_what_is_not_joined(shell, corpus):
     label(shell, *corpus[:2], "--out", "other-corpus", "--part", "3/3")
     shell.path("empty").mkdir()
     for folders, code, words in [(parts[:2], USAGE, "part 3 of 3 is missing"), (parts[1:], USAGE, "part 1 of 3 is missing"),
-                                 ([*parts, "part-2"], FAILED, "in use"), ([*parts[:2], "other-cut"], USAGE, "a part of 2"),
+                                 ([*parts, "./part-2"], USAGE, "./part-2 is given twice"), ([*parts[:2], "other-cut"], USAGE, "a part of 2"),
                                  ([*parts[:2], "other-seed"], FAILED, "seed is 1 in part-1, 9 in other-seed"),
                                  ([*parts[:2], "other-run"], FAILED, "seed: 1 in part-1, 9 in other-run"),
                                  ([*parts[:2], "other-corpus"], FAILED, "part-1 has read 3 files, other-corpus 2"),
