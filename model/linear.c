@@ -110,6 +110,15 @@ bool linear_add (linear_t *linear, const features_t *x)
     return true;
 }
 
+bool linear_repeat (linear_t *linear, size_t row)
+{
+    assert (row < linear->rows);
+    if (reserve (linear, 0) == NULL)
+        return false;
+    linear->row [linear->rows++] = linear->row [row];
+    return true;
+}
+
 // --- training --------------------------------------------------------------
 
 linear_options_t linear_options_default (linear_loss_t loss)

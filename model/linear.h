@@ -24,6 +24,9 @@ void linear_destroy (linear_t **linear);
 // Copy a row in, with indices below dimensions. False, and nothing is added: it would pass bytes_max.
 bool linear_add (linear_t *linear, const features_t *x) MUST_USE;
 
+// Add a row that is there already once more: it counts twice then, and its features stand in memory once. False as above.
+bool linear_repeat (linear_t *linear, size_t row) MUST_USE;
+
 size_t linear_rows (const linear_t *linear);
 size_t linear_weights (const linear_t *linear);     // dimensions, and one more with a bias
 uint64_t linear_bytes (const linear_t *linear);     // what rows and training take

@@ -67,7 +67,8 @@ static unsigned copies_of (const learner_t *learner, size_t i)
     return (unsigned) weight + (rng_unit (&rng) < weight - floor (weight));
 }
 
-static bool add_row (learner_t *learner, const features_t *d, double target)
+// The target of the row that is added next.
+static void set_target (learner_t *learner, double target)
 {
     size_t row = linear_rows (learner->linear);
     if (row == learner->target_cap) {
@@ -75,25 +76,39 @@ static bool add_row (learner_t *learner, const features_t *d, double target)
         learner->target = mem_resize (learner->target, learner->target_cap * sizeof *learner->target);
     }
     learner->target [row] = target;
+}
+
+static bool add_row (learner_t *learner, const features_t *d, double target)
+{
+    set_target (learner, target);
     return linear_add (learner->linear, d);
+}
+
+static bool repeat_row (learner_t *learner, size_t row, double target)
+{
+    set_target (learner, target);
+    return linear_repeat (learner->linear, row);
+}
+
+static void turn_round (features_t *d)
+{
+    for (size_t f = 0; f < d->n; f++)
+        d->at [f].value = -d->at [f].value;
 }
 
 static bool add_example (learner_t *learner, size_t i)
 {
     int preferred = learner->examples [i].preferred;
     features_t *d = &learner->d;
+    size_t first = linear_rows (learner->linear);
     read_difference (learner, &learner->examples [i]);
+    bool fits = add_row (learner, d, preferred ? preferred : 1);
     if (preferred == 0)
-        return add_row (learner, d, 1) && add_row (learner, d, -1);
-    bool fits = true;
-    for (unsigned c = copies_of (learner, i); fits && c > 0; c--) {
-        fits = add_row (learner, d, preferred);
-        for (size_t f = 0; f < d->n; f++)
-            d->at [f].value = -d->at [f].value;
-        fits = fits && add_row (learner, d, -preferred);
-        for (size_t f = 0; f < d->n; f++)
-            d->at [f].value = -d->at [f].value;
-    }
+        return fits && repeat_row (learner, first, -1);
+    turn_round (d);
+    fits = fits && add_row (learner, d, -preferred);
+    for (unsigned c = copies_of (learner, i); fits && c > 1; c--)
+        fits = repeat_row (learner, first, preferred) && repeat_row (learner, first + 1, -preferred);
     return fits;
 }
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "ops/reward_apply.h"
 #include "ops/reward_crossval.h"
+#include "ops/reward_inspect.h"
 #include "ops/reward_origin.h"
 #include "ops/reward_train.h"
 #include "ops/write_file.h"
@@ -74,7 +75,7 @@ static status_t tell_model (const cli_t *cli, const reward_t *reward, const char
     uint64_t top = 20;
     status_t status = cli_whole (cli, "--top", 0, REWARD_NAMES_MAX, &top, fault);
     buf_t text = { 0 };
-    reward_inspect (reward, path, (size_t) top, &text);
+    reward_inspect (reward, path, (size_t) top, cli_has (cli, "--json"), &text);
     if (status == OK)
         status = cmd_print (&text, fault);
     buf_free (&text);
@@ -100,9 +101,6 @@ static status_t train (const cli_t *cli, const char *const *words, size_t n, int
         free (origin);
         free (examples);
     }
-    if (status == OK && reward_facts (reward)->left_out > 0)
-        log_warn ("%" PRIu64 " pairs are left out by a seeded sample: more do not fit into --memory %" PRIu64, reward_facts (reward)->left_out,
-                  options.bytes_max >> 20);
     if (status == OK)
         status = tell_model (cli, reward, path, fault);
     reward_destroy (&reward);
@@ -149,7 +147,7 @@ static status_t inspect (const cli_t *cli, const char *const *words, size_t n, f
         if (status == OK)
             status = cli_whole (cli, "--row", 1, UINT64_MAX, &row, fault);
         if (status == OK)
-            status = reward_inspect_row (reward, words [1], row, (size_t) top, &text, fault);
+            status = reward_inspect_row (reward, words [1], row, (size_t) top, cli_has (cli, "--json"), &text, fault);
         if (status == OK)
             status = cmd_print (&text, fault);
     }

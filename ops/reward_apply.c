@@ -60,6 +60,16 @@ double reward_scorer_response (reward_scorer_t *scorer, const Rulemill__Conversa
     return reward_score (scorer->reward, &scorer->x);
 }
 
+double reward_scorer_watched (reward_scorer_t *scorer, const Rulemill__Conversation *response, features_watch_fn *watch, void *ctx,
+                              const features_t **x)
+{
+    reward_watch (scorer->reader, watch, ctx);
+    double reward = reward_scorer_response (scorer, response);
+    reward_watch (scorer->reader, NULL, NULL);
+    *x = &scorer->x;
+    return reward;
+}
+
 // --- rows with rewards --------------------------------------------------------
 
 static void add_reward (reward_scorer_t *scorer, const Rulemill__Conversation *text, buf_t *out)
@@ -141,117 +151,6 @@ status_t reward_apply_file (const reward_t *reward, const char *path, FILE *out,
     }
     buf_free (&text);
     reward_scorer_destroy (&scorer);
-    reward_rows_close (&rows);
-    return status;
-}
-
-// --- what speaks for and against ----------------------------------------------
-
-typedef struct { double weight; const char *text, *block; } spoken_t;
-
-static int compare_spoken (const void *x, const void *y)
-{
-    double a = ((const spoken_t *) x)->weight, b = ((const spoken_t *) y)->weight;
-    return (a < b) - (a > b);
-}
-
-static void list_one (const spoken_t *one, buf_t *out)
-{
-    if (one->text)
-        buf_printf (out, "  %+9.4f  %-9s %s\n", one->weight, one->block, one->text);
-}
-
-// Largest first: `top` for it, `top` against it.
-static void list_spoken (spoken_t *spoken, size_t n, size_t top, buf_t *out)
-{
-    if (n > 1)
-        qsort (spoken, n, sizeof *spoken, compare_spoken);
-    buf_add_str (out, "\nfor a response\n");
-    for (size_t i = 0; i < n && i < top && spoken [i].weight > 0; i++)
-        list_one (&spoken [i], out);
-    buf_add_str (out, "\nagainst it\n");
-    for (size_t i = 0; i < n && i < top && spoken [n - 1 - i].weight < 0; i++)
-        list_one (&spoken [n - 1 - i], out);
-}
-
-void reward_inspect (const reward_t *reward, const char *name, size_t top, buf_t *out)
-{
-    const reward_facts_t *facts = reward_facts (reward);
-    size_t n;
-    const reward_name_t *names = reward_names (reward, &n);
-    uint32_t lengths = reward_dimensions (&facts->spec) - REWARD_LENGTHS;
-    char hex [DIGEST_HEX + 1];
-    digest_t digest = reward_digest (reward);
-    hex_encode (digest.b, DIGEST_BYTES, hex);
-    buf_printf (out, "%s: an embedded reward model (a baseline), digest %.12s\n"
-                     "learnt    %" PRIu64 " pairs, of them %" PRIu64 " ties; %" PRIu64 " left out by the caps\n"
-                     "from      %s\n"
-                     "C         %g, on %" PRIu64 " validation pairs (log-loss %.4f bit; 1 is a coin)\n"
-                     "features  %u dimensions, n-grams of up to %u words\n"
-                     "length    held out: weight %+.4f of log2 bytes, %+.4f of its square / 16, learnt and left out\n",
-                name, hex, facts->pairs, facts->ties, facts->left_out, facts->note, facts->cost, facts->validation, facts->validation_loss,
-                reward_dimensions (&facts->spec), facts->spec.words, (double) reward_weight (reward, lengths),
-                (double) reward_weight (reward, lengths + 1));
-    spoken_t *spoken = mem_new ((n + 1) * sizeof *spoken);
-    for (size_t i = 0; i < n; i++)
-        spoken [i] = (spoken_t) { (double) reward_weight (reward, names [i].index), names [i].text, reward_block_name (&facts->spec, names [i].index) };
-    list_spoken (spoken, n, top, out);
-    free (spoken);
-}
-
-// The n-grams of a response by their dimension in the first block.
-typedef struct { char **text; } seen_t;
-
-static void see (void *ctx, uint32_t index, const char *text, size_t len)
-{
-    seen_t *seen = ctx;
-    if (seen->text [index] == NULL)
-        seen->text [index] = mem_string_n (text, len < REWARD_NAME_BYTES_MAX ? len : REWARD_NAME_BYTES_MAX);
-}
-
-static void inspect_response (reward_scorer_t *scorer, const char *key, const Rulemill__Conversation *text, size_t top, buf_t *out)
-{
-    const features_spec_t *spec = &reward_facts (scorer->reward)->spec;
-    uint32_t block = 1u << spec->bits, lengths = reward_dimensions (spec) - REWARD_LENGTHS;
-    seen_t seen = { mem_zero (block, sizeof *seen.text) };
-    reward_watch (scorer->reader, see, &seen);
-    double reward = reward_scorer_response (scorer, text);
-    reward_watch (scorer->reader, NULL, NULL);
-    buf_printf (out, "\n%s: %.6f\n", key, reward);
-    spoken_t *spoken = mem_new ((scorer->x.n + 1) * sizeof *spoken);
-    size_t n = 0;
-    for (size_t i = 0; i < scorer->x.n && scorer->x.at [i].index < lengths; i++) {
-        uint32_t index = scorer->x.at [i].index;
-        spoken [n++] = (spoken_t) { (double) reward_weight (scorer->reward, index) * (double) scorer->x.at [i].value,
-                                    seen.text [index & (block - 1)], reward_block_name (spec, index) };
-    }
-    list_spoken (spoken, n, top, out);
-    free (spoken);
-    for (uint32_t i = 0; i < block; i++)
-        free (seen.text [i]);
-    free (seen.text);
-}
-
-status_t reward_inspect_row (const reward_t *reward, const char *path, uint64_t number, size_t top, buf_t *out, fault_t *fault)
-{
-    reward_rows_t *rows = NULL;
-    reward_row_t row = { 0 };
-    status_t status = reward_rows_open (path, &rows, fault);
-    bool got = status == OK;
-    while (status == OK && got && row.number < number)
-        status = reward_rows_next (rows, &row, &got, fault);
-    if (status == OK && (!got || row.number != number))
-        status = fault_set (fault, ERR_NOT_FOUND, "%s has no row %" PRIu64, path, number);
-    else if (status == OK && row.why)
-        status = fault_set (fault, ERR_FORMAT, "%s:%" PRIu64 ": %s", path, number, row.why);
-    if (status == OK) {
-        reward_scorer_t *scorer = reward_scorer_new (reward);
-        reward_scorer_prompt (scorer, row.prompt);
-        for (size_t i = 0; i < row.n; i++)
-            if (row.response [i])
-                inspect_response (scorer, row.key [row.listed ? 0 : i], row.response [i], top, out);
-        reward_scorer_destroy (&scorer);
-    }
     reward_rows_close (&rows);
     return status;
 }

@@ -14,6 +14,10 @@ void reward_scorer_destroy (reward_scorer_t **scorer);
 void reward_scorer_prompt (reward_scorer_t *scorer, const Rulemill__Conversation *prompt);
 double reward_scorer_response (reward_scorer_t *scorer, const Rulemill__Conversation *response);
 
+// The same; watch is told each n-gram, and *x are the features (until the next response).
+double reward_scorer_watched (reward_scorer_t *scorer, const Rulemill__Conversation *response, features_watch_fn *watch, void *ctx,
+                              const features_t **x);
+
 typedef struct { uint64_t rows, bad; char first_bad [512]; } reward_apply_report_t;
 
 // Copy JSON Lines to out with rewards added (a member of that name is replaced):
@@ -26,11 +30,5 @@ typedef struct { uint64_t rows, bad; char first_bad [512]; } reward_apply_report
 // A row that can't be read gets "reward": null, is counted, and the first is described; a line that is no JSON object is left out.
 status_t reward_apply_file (const reward_t *reward, const char *path, FILE *out, const char *out_name, reward_apply_report_t *report,
                             fault_t *fault) MUST_USE;
-
-// What a model is and which n-grams weigh most, `top` each way.
-void reward_inspect (const reward_t *reward, const char *name, size_t top, buf_t *out);
-
-// What speaks for and against each response of a row (from 1) of a file. ERR_NOT_FOUND where it has no such row.
-status_t reward_inspect_row (const reward_t *reward, const char *path, uint64_t row, size_t top, buf_t *out, fault_t *fault) MUST_USE;
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/words.h"
 #include "model/refusal.h"
@@ -121,6 +122,7 @@ static size_t take_examples (const work_t *work, int fold, int target, reward_ex
 static status_t run_fold (work_t *work, int fold, int target, reward_example_t *examples, crossval_t *out, fault_t *fault)
 {
     size_t n = take_examples (work, fold, target, examples);
+    log_info ("fold %d of %d: learning from %s of %zu pairs", fold + 1, CROSSVAL_FOLDS, target == LEARN_LABELS ? "the labels" : "the given preferences", n);
     char *path = mem_printf ("%s/fold-%d-%d.reward", work->scratch, fold, target);
     reward_t *reward = NULL;
     status_t status = reward_train_file (examples, n, work->options, "cross-validation", path, &reward, fault);

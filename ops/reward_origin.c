@@ -20,7 +20,7 @@ static char *describe (const buf_t *manifest)
     const json_value_t *root;
     char *words = NULL;
     if (json_parse (doc, manifest->data, manifest->len, &root, NULL) == OK)
-        words = mem_printf ("labels of %.40s, judge %.200s, policy %.60s", text_of (root, "run"), text_of (json_get (root, "judge"), "note"),
+        words = mem_printf ("labels of %.40s, judge %.200s, policy %.160s", text_of (root, "run"), text_of (json_get (root, "judge"), "note"),
                             text_of (json_get (root, "spec"), "policy"));
     json_doc_destroy (&doc);
     return words;

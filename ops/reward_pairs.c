@@ -158,18 +158,17 @@ static status_t read_file (loader_t *loader, const file_t *file, bool take, uint
     return status;
 }
 
-static bool add_file (file_t *files, size_t *n, const char *folder, const char *name, part_t part, unsigned input)
+static void add_file (file_t *files, size_t *n, const char *folder, const char *name, part_t part, unsigned input)
 {
     static const char *const ends [] = { ".jsonl", ".jsonl.zst" };
     for (int e = 0; e < 2; e++) {
         char *path = mem_printf ("%s/%s%s", folder, name, ends [e]);
         if (access (path, R_OK) == 0) {
             files [(*n)++] = (file_t) { path, part, input };
-            return true;
+            return;
         }
         free (path);
     }
-    return false;
 }
 
 static status_t find_files (const char *path, unsigned input, file_t *files, size_t *n, fault_t *fault)
@@ -181,11 +180,13 @@ static status_t find_files (const char *path, unsigned input, file_t *files, siz
     }
     char *inner = mem_printf ("%s/dataset", path);
     const char *folder = access (inner, F_OK) == 0 ? inner : path;
-    bool found = add_file (files, n, folder, "train", OF_LABELS, input);
+    size_t before = *n;
+    add_file (files, n, folder, "train", OF_LABELS, input);
     add_file (files, n, folder, "validation", OF_VALIDATION, input);
     add_file (files, n, folder, "ties", OF_TIES, input);
     free (inner);
-    return found ? OK : fault_set (fault, ERR_NOT_FOUND, "%s holds no dataset (train.jsonl); give a dataset's folder or a file of pairs", path);
+    return *n > before ? OK : fault_set (fault, ERR_NOT_FOUND, "%s holds no dataset (train.jsonl); give a dataset's folder or a file of pairs; "
+                                         "rulemill export writes the dataset of a job that has none", path);
 }
 
 static int compare_groups (const void *x, const void *y)
@@ -220,8 +221,10 @@ static status_t load (loader_t *loader, const file_t *files, size_t n, size_t pa
         status = read_file (loader, &files [i], true, &again, fault);
     if (status != OK || loader->pairs->n > 0)
         return status;
-    return fault_set (fault, ERR_FORMAT, "%s%s", loader->report->bad ? "no row can be used: " : "there are no rows",
-                      loader->report->first_bad);
+    if (loader->report->bad > 0)
+        return fault_set (fault, ERR_FORMAT, "no row can be used: %s", loader->report->first_bad);
+    return fault_set (fault, ERR_FORMAT, "%s: %s", files [0].path, lines == 0 ? "no rows in it; is this the right file?"
+                      : "no row is left of so small a sample; raise --max-pairs");
 }
 
 status_t reward_pairs_load (const char *const *paths, size_t n_paths, size_t pairs_max, uint64_t bytes_max, uint64_t seed,

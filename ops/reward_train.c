@@ -1,6 +1,9 @@
 #include "ops/reward_train.h"
 
+#include <inttypes.h>
+
 #include "base/bounded.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "ops/write_file.h"
 
@@ -37,6 +40,17 @@ static uint64_t bytes_of (const reward_example_t *examples, size_t n)
     return bytes;
 }
 
+// Over the cap on pairs a sample is cut to them exactly here: whole prompts, drawn before, only come near it.
+static void say_left_out (const reward_facts_t *facts, size_t n, const reward_options_t *options)
+{
+    uint64_t megabytes = options->bytes_max >> 20;
+    if (facts->left_out > 0 && n > options->pairs_max)
+        log_warn ("%" PRIu64 " of %zu pairs are left out by a seeded sample, for --max-pairs %zu and --memory %" PRIu64, facts->left_out, n,
+                  options->pairs_max, megabytes);
+    else if (facts->left_out > 0)
+        log_warn ("%" PRIu64 " of %zu pairs are left out by a seeded sample: more do not fit into --memory %" PRIu64, facts->left_out, n, megabytes);
+}
+
 status_t reward_train_file (const reward_example_t *examples, size_t n, const reward_options_t *options, const char *note, const char *path,
                             reward_t **out, fault_t *fault)
 {
@@ -44,5 +58,9 @@ status_t reward_train_file (const reward_example_t *examples, size_t n, const re
     *out = NULL;
     status_t status = bounded_run (options->bytes_max + 2 * bytes_of (examples, n) + ROOM_BYTES, "give fewer pairs with --max-pairs, or more "
                                    "memory with --memory", learn_and_save, &task, fault);
-    return status == OK ? reward_open_file (path, out, fault) : status;
+    if (status == OK)
+        status = reward_open_file (path, out, fault);
+    if (status == OK)
+        say_left_out (reward_facts (*out), n, options);
+    return status;
 }

@@ -37,7 +37,31 @@ def test_train_tells_what_it_learnt(shell, model):
     shell("reward", "train", "pairs.jsonl", "--out", "again")
     assert shell.path("again").read_bytes() == before
     shell("reward", "train", "pairs.jsonl", "--out", "other", "--max-pairs", 100)
-    assert "are left out" in shell("reward", "train", "pairs.jsonl", "--out", "other", "--max-pairs", 100).err
+    told = shell("reward", "train", "pairs.jsonl", "--out", "other", "--max-pairs", 100).err
+    assert "are left out" in told and "do not fit" not in told
+
+
+def test_inspect_as_json(shell, model):
+    told = json.loads(shell("reward", "train", "pairs.jsonl", "--out", "again", "--json").out)
+    assert told == json.loads(shell("reward", "inspect", "again", "--json").out)
+    assert told["pairs"] == 300 and told["left_out"] == 0 and told["validation_pairs"] > 0 and 0 < told["validation_loss_bits"] < 1
+    assert "gladly" in [one["text"] for one in told["for"]] and "never" in [one["text"] for one in told["against"]]
+    assert all(one["weight"] > 0 for one in told["for"]) and all(one["weight"] < 0 for one in told["against"])
+    row = json.loads(shell("reward", "inspect", model, "pairs.jsonl", "--row", 2, "--top", 3, "--json").out)
+    assert row["row"] == 2 and [one["key"] for one in row["responses"]] == ["reward_chosen", "reward_rejected"]
+    assert row["responses"][0]["reward"] > row["responses"][1]["reward"] and len(row["responses"][0]["for"]) <= 3
+
+
+def test_few_pairs_and_none(shell):
+    shell.write("one.jsonl", pairs(1))
+    assert "not chosen" in shell("reward", "train", "one.jsonl", "--out", "model").out
+    told = json.loads(shell("reward", "inspect", "model", "--json").out)
+    assert told["validation_pairs"] == 0 and told["validation_loss_bits"] is None
+    shell.write("none.jsonl", b"")
+    assert "none.jsonl: no rows in it" in shell("reward", "train", "none.jsonl", "--out", "model", code=FAILED).err
+    shell.write("equal.jsonl", [{"prompt": f"p{i}", "response_a": "the very same", "response_b": "the very same"} for i in range(5)])
+    shell("label", "equal.jsonl", "--out", "equal", "--quiet")
+    assert "none of 5 pairs has a preferred response" in shell("reward", "train", "equal", "--out", "model", code=FAILED).err
 
 
 def test_score_adds_rewards_to_each_shape(shell, model):

@@ -19,9 +19,8 @@
 enum { ROWS = 400, DIMENSIONS = 6 };
 
 // y = 1 + 2 x0 - 3 x3, over rows that lack some features.
-static linear_t *make (double *y, bool with_bias)
+static void fill (linear_t *linear, double *y)
 {
-    linear_t *linear = linear_new (DIMENSIONS, with_bias, 64 << 20);
     rng_t rng = { 9 };
     features_t x = { 0 };
     for (size_t i = 0; i < ROWS; i++) {
@@ -35,6 +34,12 @@ static linear_t *make (double *y, bool with_bias)
         assert_true (linear_add (linear, &x));
     }
     features_free (&x);
+}
+
+static linear_t *make (double *y, bool with_bias)
+{
+    linear_t *linear = linear_new (DIMENSIONS, with_bias, 64 << 20);
+    fill (linear, y);
     assert_int_equal (linear_rows (linear), ROWS);
     return linear;
 }
@@ -138,6 +143,42 @@ static void test_cap (void **state)
     features_free (&x);
 }
 
+// A row that is repeated counts as one that is added again, bit for bit.
+static void test_repeat (void **state)
+{
+    (void) state;
+    double y [2 * ROWS], one [DIMENSIONS], two [DIMENSIONS];
+    linear_t *added = make (y, false), *repeated = make (y, false);
+    fill (added, y + ROWS);
+    for (size_t row = 0; row < ROWS; row++)
+        assert_true (linear_repeat (repeated, row));
+    assert_int_equal (linear_rows (repeated), 2 * ROWS);
+    linear_options_t options = linear_options_default (LINEAR_LOGISTIC);
+    train (added, y, options, one);
+    train (repeated, y, options, two);
+    assert_memory_equal (one, two, sizeof one);
+    linear_destroy (&added);
+    linear_destroy (&repeated);
+}
+
+// Its features take no room; what the solver needs for it does, and is capped.
+static void test_repeat_cap (void **state)
+{
+    (void) state;
+    uint64_t cap = 20 << 20;
+    linear_t *linear = linear_new (1000, false, cap);
+    features_t x = { 0 };
+    for (uint32_t f = 0; f < 1000; f++)
+        features_push (&x, f, 1);
+    assert_true (linear_add (linear, &x));
+    while (linear_repeat (linear, 0))
+        ;
+    assert_true (linear_rows (linear) > 10 * cap / (1000 * 16));
+    assert_true (linear_bytes (linear) <= cap);
+    linear_destroy (&linear);
+    features_free (&x);
+}
+
 // --- base/bounded ----------------------------------------------------------
 
 typedef enum { DO_WELL, DO_FAIL, DO_DIE, DO_EXHAUST } deed_t;
@@ -195,6 +236,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_ridge), cmocka_unit_test (test_sides), cmocka_unit_test (test_one_side),
         cmocka_unit_test (test_no_bias), cmocka_unit_test (test_no_rows), cmocka_unit_test (test_cap),
+        cmocka_unit_test (test_repeat), cmocka_unit_test (test_repeat_cap),
         cmocka_unit_test (test_bounded), cmocka_unit_test (test_bounded_memory)
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
