@@ -187,6 +187,11 @@ static double of_exhaustive (const double *sums, void *context)
     return sums [ALL_GIVEN_RIGHT] / sums [ALL_GIVEN];
 }
 
+static double from_exhaustive (const double *sums, void *context)
+{
+    return of_one (sums, context) - of_exhaustive (sums, NULL);
+}
+
 interval_t adapter_metrics_figure (const adapter_metrics_t *metrics, metric_t metric, size_t chooser, uint64_t seed)
 {
     assert (chooser < metrics->n_choosers);
@@ -197,6 +202,13 @@ interval_t adapter_metrics_figure (const adapter_metrics_t *metrics, metric_t me
 interval_t adapter_metrics_exhaustive (const adapter_metrics_t *metrics, uint64_t seed)
 {
     return clusters_interval (metrics->clusters, of_exhaustive, NULL, &(bootstrap_t) { .seed = seed });
+}
+
+interval_t adapter_metrics_from_exhaustive (const adapter_metrics_t *metrics, size_t chooser, uint64_t seed)
+{
+    assert (chooser < metrics->n_choosers);
+    asked_t asked = { METRIC_GIVEN, chooser, 0 };
+    return clusters_interval (metrics->clusters, from_exhaustive, &asked, &(bootstrap_t) { .seed = seed });
 }
 
 interval_t adapter_metrics_difference (const adapter_metrics_t *metrics, metric_t metric, size_t first, size_t second, uint64_t seed)

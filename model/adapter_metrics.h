@@ -46,9 +46,11 @@ size_t adapter_metrics_pairs (const adapter_metrics_t *metrics);
 size_t adapter_metrics_given (const adapter_metrics_t *metrics);    // pairs with a given preference
 size_t adapter_metrics_groups (const adapter_metrics_t *metrics);
 
-// A figure of a chooser; of exhaustive selection itself (METRIC_GIVEN); the first chooser's less the second's.
+// A figure of a chooser; of exhaustive selection itself (METRIC_GIVEN); a chooser's less exhaustive's (METRIC_GIVEN); the first
+// chooser's less the second's.
 interval_t adapter_metrics_figure (const adapter_metrics_t *metrics, metric_t metric, size_t chooser, uint64_t seed);
 interval_t adapter_metrics_exhaustive (const adapter_metrics_t *metrics, uint64_t seed);
+interval_t adapter_metrics_from_exhaustive (const adapter_metrics_t *metrics, size_t chooser, uint64_t seed);
 interval_t adapter_metrics_difference (const adapter_metrics_t *metrics, metric_t metric, size_t first, size_t second, uint64_t seed);
 
 // The label from some rules of a pair alone: of these, those of value above 0, by value, at most k.

@@ -255,6 +255,9 @@ static void write_json (const eval_t *eval, buf_t *out)
     write_json_head (eval, out);
     interval_t interval = adapter_metrics_exhaustive (eval->metrics, eval->seed);
     interval_write (out, &interval);
+    json_write_key (out, "adapter_less_exhaustive_given");
+    interval = adapter_metrics_from_exhaustive (eval->metrics, BY_ADAPTER, eval->seed);
+    interval_write (out, &interval);
     buf_add_str (out, ",\"choosers\":{");
     for (int c = 0; c < CHOOSERS; c++) {
         if (!is_shown (eval, c))
@@ -306,6 +309,9 @@ static void write_text (const eval_t *eval, bool all, buf_t *out)
             interval_t interval = adapter_metrics_exhaustive (eval->metrics, eval->seed);
             buf_printf (out, "  %-20s ", "exhaustive");
             interval_show (out, &interval, 100, 1);
+            buf_add_str (out, "   adapter ");
+            interval = adapter_metrics_from_exhaustive (eval->metrics, BY_ADAPTER, eval->seed);
+            interval_show_difference (out, &interval, 100, 1);
             buf_add_char (out, '\n');
         }
         for (int c = 0; c < CHOOSERS; c++) {

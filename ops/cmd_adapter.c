@@ -126,6 +126,10 @@ static status_t train (const cli_t *cli, const char *dir, fault_t *fault)
     if (task.quiet)
         log_setup (LOG_ERROR, NULL);
     if (status == OK)
+        status = write_file_check (task.out, fault);
+    if (status == OK && task.report)
+        status = write_file_check (task.report, fault);
+    if (status == OK)
         status = bounded_run ((config->adapter.memory_mb + BESIDES_MB) << 20, "raise adapter.memory_mb, or lower adapter.max_pairs",
                               train_in_child, &task, fault);
     config_destroy (&config);

@@ -92,6 +92,8 @@ static status_t train (const cli_t *cli, const char *const *words, size_t n, int
     reward_t *reward = NULL;
     status_t status = read_options (cli, &options, fault);
     if (status == OK)
+        status = write_file_check (path, fault);
+    if (status == OK)
         status = load (words, 1, &options, &pairs, exit_code, fault);
     if (status == OK) {
         size_t count;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "coordinator/auto_plan.h"
@@ -114,7 +115,32 @@ static status_t set_recipe (const config_t *config, spec_t *out, fault_t *fault)
     return status;
 }
 
-static status_t set_adapter (const config_t *config, spec_t *out, fault_t *fault)
+// An adapter of another pool foresees by what is like its rules, which may be nothing.
+static void say_strangers (const char *path, const adapter_t *adapter, const rulepool_t *pool)
+{
+    adapter_rule_t *rules = mem_new ((pool->count + 1) * sizeof *rules);
+    for (size_t i = 0; i < pool->count; i++)
+        rules [i] = (adapter_rule_t) { &pool->rules [i].digest, pool->rules [i].text };
+    adapter_reader_t *reader = adapter_reader_new (adapter, rules, pool->count);
+    if (adapter_strangers (reader) > 0)
+        log_warn ("%s has not learnt %zu of the pool's %zu rules and foresees them by what is like them; rulemill adapter eval DIR %s says "
+                  "how well", path, adapter_strangers (reader), pool->count, path);
+    adapter_reader_destroy (&reader);
+    free (rules);
+}
+
+// Rules of another pool than the shipped one mostly have no phrases, and then every pair is a tie.
+static void say_without_phrases (const rulepool_t *pool)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pool->count; i++)
+        n += pool->rules [i].speaks_for.count + pool->rules [i].speaks_against.count == 0;
+    if (n > 0)
+        log_warn ("judge lexicon has no phrases for %zu of the pool's %zu rules, and so no opinion on them; name another judge, or write phrases "
+                  "(rulemill rules show ID)", n, pool->count);
+}
+
+static status_t set_adapter (const config_t *config, const rulepool_t *pool, spec_t *out, fault_t *fault)
 {
     adapter_t *adapter = NULL;
     status_t status = read_file (config->policy.adapter, LIMIT_ADAPTER_BYTES, &out->adapter_file, fault);
@@ -123,6 +149,7 @@ static status_t set_adapter (const config_t *config, spec_t *out, fault_t *fault
     if (status == OK) {
         out->adapter = adapter_digest (adapter);
         out->message.adapter = (ProtobufCBinaryData) { DIGEST_BYTES, out->adapter.b };
+        say_strangers (config->policy.adapter, adapter, pool);
     }
     adapter_destroy (&adapter);
     return status;
@@ -313,8 +340,10 @@ status_t spec_build (const config_t *config, judge_members_t *judges, const adap
     else if (adapter)
         set_served (adapter, out);
     else if (config->policy.adapter)
-        status = set_adapter (config, out, fault);
+        status = set_adapter (config, pool, out, fault);
     else if (config->policy.weights)
         status = set_weights (config, pool, out, fault);
+    if (status == OK && strcmp (config->judge.name, "lexicon") == 0)
+        say_without_phrases (pool);
     return status;
 }

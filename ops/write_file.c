@@ -101,6 +101,20 @@ static FILE *open_aside (const char *aside, const char *path)
     }
 }
 
+status_t write_file_check (const char *path, fault_t *fault)
+{
+    struct stat info;
+    bool there = stat (path, &info) == 0;
+    if (there && S_ISDIR (info.st_mode))
+        return fault_set (fault, ERR_IO, "%s: %s", path, strerror (EISDIR));
+    if (there && !S_ISREG (info.st_mode))
+        return OK;
+    char *folder = folder_of (path);
+    status_t status = access (folder, W_OK | X_OK) == 0 ? OK : fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
+    free (folder);
+    return status;
+}
+
 // --- writing ---------------------------------------------------------------
 
 static void forget (out_file_t *out)

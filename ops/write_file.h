@@ -11,6 +11,9 @@
 
 #include "base/fault.h"
 
+// Can a file of that name be written, as far as can be told before? For what is made for a long time and then written. ERR_IO.
+status_t write_file_check (const char *path, fault_t *fault) MUST_USE;
+
 status_t write_file (const char *path, const void *bytes, size_t len, fault_t *fault) MUST_USE;     // ERR_IO
 
 // The same for what is made piece by piece: name is what messages call it; both are the file's until it is closed.

@@ -168,6 +168,16 @@ digest_t run_digest (const Rulemill__RunSpec *spec)
     return digest;
 }
 
+// What follows from the policy and says no more where that is another one.
+static bool follows_from_policy (const char *line, size_t key)
+{
+    static const char *const keys [] = { "weight_relevance: ", "weight_discrepancy: ", "recipe: " };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strlen (keys [i]) == key && memcmp (line, keys [i], key) == 0)
+            return true;
+    return false;
+}
+
 // Both descriptions have the same keys in the same order, one on each line.
 void run_difference (const Rulemill__RunSpec *one, const char *where, const Rulemill__RunSpec *other, const char *elsewhere, buf_t *out)
 {
@@ -175,9 +185,10 @@ void run_difference (const Rulemill__RunSpec *one, const char *where, const Rule
     run_describe (one, &a);
     run_describe (other, &b);
     const char *x = a.data, *y = b.data;
+    bool other_policy = strcmp (one->policy, other->policy) != 0;
     while (*x && *y) {
         size_t x_len = strcspn (x, "\n"), y_len = strcspn (y, "\n"), key = strcspn (x, ":") + 2;
-        if (x_len != y_len || memcmp (x, y, x_len) != 0)
+        if ((x_len != y_len || memcmp (x, y, x_len) != 0) && !(other_policy && follows_from_policy (x, key)))
             buf_printf (out, "%.*s%.*s %s, %.*s %s\n", (int) key, x, (int) (x_len - key), x + key, where, (int) (y_len - key), y + key, elsewhere);
         x += x_len + 1;
         y += y_len + 1;

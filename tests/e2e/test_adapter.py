@@ -58,6 +58,9 @@ def test_eval_stands_beside_its_baselines(judged):
     assert abs(captured["random"]) < 0.15 < captured["frequent"] + 0.15 < captured["adapter"] < 1
     assert figures["choosers"]["frequent"]["captured_adapter_less_this"]["low"] > 0
     assert "accuracy" not in json.dumps(figures)
+    less = figures["adapter_less_exhaustive_given"]
+    difference = figures["choosers"]["adapter"]["given"]["value"] - figures["exhaustive_given"]["value"]
+    assert less["low"] <= less["value"] <= less["high"] and less["value"] == pytest.approx(difference, abs=1e-6)
     text = judged("adapter", "eval", "job", "rules.adapter").out
     assert "most frequent" in text and "captured" in text and "kept from learning" in text
     told = json.loads(judged.trained.out)
@@ -109,6 +112,16 @@ def test_a_reworded_rule_is_no_stranger(judged):
     figures = json.loads(judged("adapter", "eval", "reworded", "rules.adapter", "--json").out)
     assert figures["rules_not_learnt"] > 90
     assert figures["choosers"]["random"]["captured_adapter_less_this"]["low"] > 0.2
+    said = judged("label", corpus, "--rules", "reworded.yaml", "--policy", "adapter", "--adapter", "rules.adapter", "--out", "strange",
+                  "--workers", 1, "--no-export").err
+    assert "rules.adapter has not learnt" in said and "of the pool's 100 rules" in said
+
+
+def test_a_judge_without_phrases_says_so(judged):
+    judged.write("own.yaml", b"version: 1\nname: own\nrules:\n  - {id: one, text: The response names a colour.}\n")
+    said = judged("label", judged.corpus, "--rules", "own.yaml", "--out", "wordless", "--workers", 1, "--no-export").err
+    assert "lexicon has no phrases for 1 of the pool's 1 rules" in said
+    assert "no phrases" not in judged("label", judged.corpus, "--out", "worded", "--workers", 1, "--no-export").err
 
 
 def test_memory_bounds_what_is_learnt_from(judged):
@@ -132,6 +145,9 @@ def test_what_can_not_be_done_is_said(judged, corpora):
     judged("label", corpora(20), "--out", "lexicon", "--workers", 1, "--no-export")
     assert "judge.store_cells" in judged("adapter", "train", "lexicon", "--out", "x", code=FAILED).err
     assert not judged.path("x").exists()
+    for out in ("nowhere/x", "lexicon"):        # before anything is learnt, so without a word of progress
+        said = judged("adapter", "train", "job", "--out", out, code=FAILED).err
+        assert out in said and "learning" not in said
 
 
 def test_the_embedded_judge_can_be_learnt_from_too(judged, corpora):

@@ -57,6 +57,7 @@ def test_few_pairs_and_none(shell):
     assert "not chosen" in shell("reward", "train", "one.jsonl", "--out", "model").out
     told = json.loads(shell("reward", "inspect", "model", "--json").out)
     assert told["validation_pairs"] == 0 and told["validation_loss_bits"] is None
+    assert "nowhere/model" in shell("reward", "train", "absent.jsonl", "--out", "nowhere/model", code=FAILED).err
     shell.write("none.jsonl", b"")
     assert "none.jsonl: no rows in it" in shell("reward", "train", "none.jsonl", "--out", "model", code=FAILED).err
     shell.write("equal.jsonl", [{"prompt": f"p{i}", "response_a": "the very same", "response_b": "the very same"} for i in range(5)])

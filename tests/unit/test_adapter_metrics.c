@@ -61,6 +61,8 @@ static void test_by_hand (void **state)
     is (adapter_metrics_figure (metrics, METRIC_AGREEMENT, 1, 1), 1);
     is (adapter_metrics_figure (metrics, METRIC_GIVEN, 0, 1), 0);
     is (adapter_metrics_exhaustive (metrics, 1), 1);
+    is (adapter_metrics_from_exhaustive (metrics, 0, 1), -1);
+    is (adapter_metrics_from_exhaustive (metrics, 1, 1), 0);
 
     // A second prompt, the responses exchanged, nothing given, and the choosers' rules too: the figures are shares of both.
     pair = (metrics_pair_t) { .group = 2, .prompt_key = &prompt, .pair_key = &pair_key, .a = b, .b = a };

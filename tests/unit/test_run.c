@@ -131,6 +131,11 @@ static void test_difference (void **state)
     assert_string_equal (text.data, "judge: lexicon in the store, \"re play\" asked for\n"
                                     "weight_relevance: 1.0 in the store, 0.0 asked for\n"
                                     "seed: 1 in the store, 2 asked for\n");
+    buf_clear (&text);
+    asked.policy = "random";                // the weights follow from it
+    run_difference (&stored, "in the store", &asked, "asked for", &text);
+    assert_null (strstr (text.data, "weight_relevance"));
+    assert_non_null (strstr (text.data, "random asked for\n"));
     buf_free (&text);
 }
 

@@ -193,12 +193,27 @@ static void no_path_is_the_other_file_or_nothing (void **state)
     assert_true (puts ("standard output is still open") >= 0);
 }
 
+static void what_can_not_be_written_is_told_before (void **state)
+{
+    fault_t fault = { 0 };
+    char *file = path_of (state, "file"), *nowhere = path_of (state, "none/file");
+    assert_int_equal (write_file_check (file, &fault), OK);
+    assert_int_equal (access (file, F_OK), -1);
+    assert_int_equal (write_file_check ("/dev/null", &fault), OK);
+    assert_int_equal (write_file_check (nowhere, &fault), ERR_IO);
+    assert_non_null (strstr (fault.text, "none/file: No such file"));
+    assert_int_equal (write_file_check (((folder_fixture_t *) *state)->path, &fault), ERR_IO);
+    free (file);
+    free (nowhere);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 
 int main (void)
 {
     const struct CMUnitTest tests [] = {
-        TEST (a_file_is_replaced_whole), TEST (what_fails_leaves_the_old_one), TEST (where_nothing_can_be_written_is_said),
+        TEST (a_file_is_replaced_whole), TEST (what_fails_leaves_the_old_one), TEST (what_can_not_be_written_is_told_before),
+        TEST (where_nothing_can_be_written_is_said),
         TEST (a_file_keeps_its_mode_and_links_to_it), TEST (what_a_killed_process_left_is_taken_away),
         TEST (devices_are_written_to), TEST (no_path_is_the_other_file_or_nothing),
     };
