@@ -210,12 +210,20 @@ static status_t load_pool (opened_t *opened, fault_t *fault)
     return status;
 }
 
+status_t cmd_find_run (store_t *store, const char *name, Rulemill__RunRecord **out, fault_t *fault)
+{
+    status_t status = run_find (store, name, out, fault);
+    return status == ERR_NOT_FOUND && name ? fault_of_setting (status, fault) : status;
+}
+
 static status_t open_as (const char *dir, const char *run, const store_options_t *options, opened_t *out, fault_t *fault)
 {
     *out = (opened_t) { 0 };
     status_t status = store_open (dir, options, &out->store, fault);
+    if (status == ERR_NOT_FOUND)
+        return fault_of_setting (status, fault);        // a folder that somebody has named
     if (status == OK)
-        status = run_find (out->store, run, &out->run, fault);
+        status = cmd_find_run (out->store, run, &out->run, fault);
     return status == OK ? load_pool (out, fault) : status;
 }
 

@@ -55,8 +55,10 @@ typedef struct {
     digest_t *digests;          // pool->count
 } opened_t;
 
-// run: a name, a prefix of its digest, or NULL for the last one. What was opened must be closed also after a fault.
+// run: a name, a prefix of its digest, or NULL for the last one. ERR_USAGE: there is no such folder or run; ERR_NOT_FOUND: no run at all. What was opened must be closed also after a fault.
 status_t cmd_open (const char *dir, const char *run, bool read_only, opened_t *out, fault_t *fault) MUST_USE;
+// As run_find; ERR_USAGE: there is no run of this name.
+status_t cmd_find_run (store_t *store, const char *name, Rulemill__RunRecord **out, fault_t *fault) MUST_USE;
 // Read only, beside the job that has started this process.
 status_t cmd_open_beside (const char *dir, const char *run, opened_t *out, fault_t *fault) MUST_USE;
 // Read only, one of n that are open at once: within its share of memory and descriptors.

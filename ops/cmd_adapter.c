@@ -143,7 +143,7 @@ static status_t eval (const cli_t *cli, const char *dir, const char *file, fault
     opened_t opened = { 0 };
     adapter_t *adapter = NULL;
     buf_t text = { 0 };
-    status_t status = adapter_open_file (file, &adapter, fault);
+    status_t status = fault_of_setting (adapter_open_file (file, &adapter, fault), fault);
     if (status == OK)
         status = cmd_open (dir, cli_text (cli, "--run"), true, &opened, fault);
     if (status == OK)
@@ -195,7 +195,7 @@ static status_t inspect (const cli_t *cli, const char *file, const char *rule, f
 {
     adapter_t *adapter = NULL;
     buf_t text = { 0 };
-    status_t status = adapter_open_file (file, &adapter, fault);
+    status_t status = fault_of_setting (adapter_open_file (file, &adapter, fault), fault);
     if (status == OK)
         status = adapter_inspect (adapter, rule, cli_has (cli, "--json"), &text, fault);
     if (status == OK)

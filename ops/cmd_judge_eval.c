@@ -134,10 +134,10 @@ static status_t open_runs (const char *dir, const char *name, runs_t *runs, faul
     const store_options_t options = { .read_only = true };
     status_t status = store_open (dir, &options, &runs->store, fault);
     if (status != OK)
-        return status;
+        return status == ERR_NOT_FOUND ? fault_of_setting (status, fault) : status;
     if (name) {
         Rulemill__RunRecord *run = NULL;
-        status = run_find (runs->store, name, &run, fault);
+        status = cmd_find_run (runs->store, name, &run, fault);
         return status == OK ? add_run (runs, run, fault) : status;
     }
     store_iter_t *iter = record_walk_runs (runs->store);
@@ -197,7 +197,7 @@ static status_t eval_job (const cli_t *cli, const char *dir, parity_t parity, fa
     if (status == OK)
         status = open_runs (dir, cli_text (cli, "--run"), &runs, fault);
     if (status == OK && cli_has (cli, "--foreseen"))
-        status = run_find (runs.store, cli_text (cli, "--foreseen"), &runs.foreseen, fault);
+        status = cmd_find_run (runs.store, cli_text (cli, "--foreseen"), &runs.foreseen, fault);
     options.foreseen = runs.foreseen;
     if (status == OK)
         status = show_preferences (cli, &runs, &options, fault);

@@ -119,7 +119,7 @@ static status_t score (const cli_t *cli, const char *const *words, size_t n, int
     const char *path = cli_text (cli, "--out");
     reward_t *reward = NULL;
     reward_apply_report_t report;
-    status_t status = reward_open_file (words [0], &reward, fault);
+    status_t status = fault_of_setting (reward_open_file (words [0], &reward, fault), fault);
     out_file_t out = { 0 };
     if (status == OK)
         status = out_file_open (&out, path, stdout, fault);
@@ -141,7 +141,7 @@ static status_t inspect (const cli_t *cli, const char *const *words, size_t n, f
     uint64_t top = 20, row = 1;
     reward_t *reward = NULL;
     buf_t text = { 0 };
-    status_t status = reward_open_file (words [0], &reward, fault);
+    status_t status = fault_of_setting (reward_open_file (words [0], &reward, fault), fault);
     if (status == OK && n == 1)
         status = tell_model (cli, reward, words [0], fault);
     else if (status == OK) {

@@ -6,7 +6,7 @@
 
 enum { BLOCK_BYTES = 64 * 1024 };
 
-status_t read_file (const char *path, size_t bytes_max, buf_t *out, fault_t *fault)
+static status_t read_whole (const char *path, size_t bytes_max, buf_t *out, fault_t *fault)
 {
     FILE *file = fopen (path, "rbe");
     if (file == NULL)
@@ -28,4 +28,9 @@ status_t read_file (const char *path, size_t bytes_max, buf_t *out, fault_t *fau
     if (out->len - before > bytes_max)
         return fault_set (fault, ERR_LIMIT, "%s: over %zu bytes; is this the right file?", path, bytes_max);
     return OK;
+}
+
+status_t read_file (const char *path, size_t bytes_max, buf_t *out, fault_t *fault)
+{
+    return fault_of_setting (read_whole (path, bytes_max, out, fault), fault);
 }

@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/fault.h"
 
-// Append a file's bytes. ERR_IO names what the system said, ERR_LIMIT a file of over bytes_max.
+// Append a file's bytes. ERR_USAGE: it can't be read, or has over bytes_max.
 status_t read_file (const char *path, size_t bytes_max, buf_t *out, fault_t *fault) MUST_USE;
 
 #endif

@@ -185,8 +185,8 @@ static status_t find_files (const char *path, unsigned input, file_t *files, siz
     add_file (files, n, folder, "validation", OF_VALIDATION, input);
     add_file (files, n, folder, "ties", OF_TIES, input);
     free (inner);
-    return *n > before ? OK : fault_set (fault, ERR_NOT_FOUND, "%s holds no dataset (train.jsonl); give a dataset's folder or a file of pairs; "
-                                         "rulemill export writes the dataset of a job that has none", path);
+    return *n > before ? OK : fault_set (fault, ERR_USAGE, "%s holds no dataset (train.jsonl); give a dataset's folder or a file of pairs; "
+                                     "rulemill export writes the dataset of a job that has none", path);
 }
 
 static int compare_groups (const void *x, const void *y)

@@ -25,7 +25,7 @@ typedef struct reward_pairs reward_pairs_t;
 
 typedef struct { uint64_t rows, left_out, bad; char first_bad [512]; } reward_pairs_report_t;
 
-// Rows that can't be used are counted, and the first is described. ERR_FORMAT where no row can be used, ERR_NOT_FOUND where a folder has
+// Rows that can't be used are counted, and the first is described. ERR_FORMAT where no row can be used, ERR_USAGE where a folder has
 // no dataset, ERR_LIMIT where the texts that are kept take over bytes_max. *out is owned by the caller.
 status_t reward_pairs_load (const char *const *paths, size_t n_paths, size_t pairs_max, uint64_t bytes_max, uint64_t seed,
                             reward_pairs_t **out, reward_pairs_report_t *report, fault_t *fault) MUST_USE;

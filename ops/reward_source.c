@@ -71,7 +71,7 @@ static status_t fill_served (evaluate_rows_t *rows, unsigned model, const served
 static status_t fill_embedded (evaluate_rows_t *rows, unsigned model, const char *path, char **note, fault_t *fault)
 {
     reward_t *reward = NULL;
-    status_t status = reward_open_file (path, &reward, fault);
+    status_t status = fault_of_setting (reward_open_file (path, &reward, fault), fault);
     if (status != OK)
         return status;
     char hex [DIGEST_HEX + 1];

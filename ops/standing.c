@@ -211,7 +211,7 @@ static status_t read_run (store_t *store, const char *dir, const char *name, job
 {
     Rulemill__RunRecord *run = NULL;
     Rulemill__RunCounts *counts = NULL;
-    status_t status = run_find (store, name, &run, fault);
+    status_t status = cmd_find_run (store, name, &run, fault);
     if (status == ERR_NOT_FOUND && name == NULL)
         return OK;
     if (status == OK)
@@ -254,6 +254,8 @@ static status_t read_store (const char *dir, const char *run, standing_t *out, f
     const store_options_t options = { .read_only = true };
     store_t *store = NULL;
     status_t status = store_open (dir, &options, &store, fault);
+    if (status == ERR_NOT_FOUND)
+        status = fault_of_setting (status, fault);
     if (status == OK)
         status = read_corpus (store, &out->at, fault);
     if (status == OK)

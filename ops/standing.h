@@ -13,7 +13,7 @@ typedef struct {
     buf_t runs;                 // of a job that does not run: a JSON list of its runs, oldest first
 } standing_t;
 
-// Ask the running job, or read the store. run: as in cmd_open; a running job knows of its own alone. ERR_NOT_FOUND where
+// Ask the running job, or read the store. run: as in cmd_open; a running job knows of its own alone. ERR_USAGE where
 // dir holds no job. standing_clear frees, also after a fault.
 status_t standing_read (const char *dir, const char *run, standing_t *out, fault_t *fault) MUST_USE;
 void standing_clear (standing_t *standing);

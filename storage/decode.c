@@ -76,11 +76,11 @@ static status_t look_at (decode_t *decode, fault_t *fault)
 {
     struct stat st;
     if (decode->fd < 0 || fstat (decode->fd, &st) != 0)
-        return fault_set (fault, ERR_IO, "%s: %s; check the path", decode->path, strerror (errno));
+        return fault_set (fault, ERR_USAGE, "%s: %s; check the path", decode->path, strerror (errno));
     if (S_ISDIR (st.st_mode))
-        return fault_set (fault, ERR_FORMAT, "%s: is a folder; name the files in it", decode->path);
+        return fault_set (fault, ERR_USAGE, "%s: is a folder; name the files in it", decode->path);
     if (!S_ISREG (st.st_mode))
-        return fault_set (fault, ERR_FORMAT, "%s: is not a regular file, so it could not be read again; pipe it into \"-\"", decode->path);
+        return fault_set (fault, ERR_USAGE, "%s: is not a regular file, so it could not be read again; pipe it into \"-\"", decode->path);
     decode->size = (uint64_t) st.st_size;
     decode->mtime_ns = (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
     return check_magic (decode, fault);

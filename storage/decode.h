@@ -16,8 +16,8 @@
 
 typedef struct decode decode_t;
 
-// ERR_IO where it does not exist or can't be read, ERR_FORMAT where it is not what its name says
-// or not a regular file. *out is owned by the caller.
+// ERR_USAGE where there is no such file, or it is none but a folder or a pipe; ERR_IO where it can't be read, ERR_FORMAT where it is
+// not what its name says. *out is owned by the caller.
 status_t decode_open (const char *path, decode_t **out, fault_t *fault) MUST_USE;
 void decode_close (decode_t **decode);
 

@@ -63,7 +63,7 @@ static status_t compare_read (Rulemill__CorpusState *state, size_t n, bool known
     if (stat (file->path, &st) != 0) {
         if (known)
             return OK;
-        return fault_set (fault, ERR_IO, "%s: %s; it was read before, and is needed to see that it is the same", file->path, strerror (errno));
+        return fault_set (fault, ERR_USAGE, "%s: %s; it was read before, and is needed to see that it is the same", file->path, strerror (errno));
     }
     int64_t mtime_ns = (int64_t) st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
     if ((uint64_t) st.st_size == file->size && mtime_ns == file->mtime_ns)

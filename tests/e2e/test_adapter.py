@@ -137,11 +137,11 @@ def test_what_can_not_be_done_is_said(judged, corpora):
     assert "did you mean" in judged("adapter", "train", "job", "--out", "x", "--set", "adapter.form=rang", code=USAGE).err
     assert "name no n-grams" in judged("adapter", "train", "job", "--out", "x", "--set", "adapter.words=0", code=USAGE).err
     judged.write("no.adapter", b"x" * 500)
-    assert "not a rule adapter" in judged("adapter", "eval", "job", "no.adapter", code=FAILED).err
+    assert "not a rule adapter" in judged("adapter", "eval", "job", "no.adapter", code=USAGE).err
     whole = judged.path("rules.adapter").read_bytes()
     judged.write("cut.adapter", whole[:-1])
-    assert "digest" in judged("adapter", "inspect", "cut.adapter", code=FAILED).err
-    assert "check the path" in judged("adapter", "inspect", "absent.adapter", code=FAILED).err
+    assert "digest" in judged("adapter", "inspect", "cut.adapter", code=USAGE).err
+    assert "check the path" in judged("adapter", "inspect", "absent.adapter", code=USAGE).err
     judged("label", corpora(20), "--out", "lexicon", "--workers", 1, "--no-export")
     assert "judge.store_cells" in judged("adapter", "train", "lexicon", "--out", "x", code=FAILED).err
     assert not judged.path("x").exists()

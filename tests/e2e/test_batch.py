@@ -194,14 +194,14 @@ def test_samples_make_one_cell_once_all_are_there(shell, planned):
 def test_what_can_be_mended_is_said(shell, planned, corpora):
     assert "--to" in shell("judge", "batch-export", "job", code=USAGE).err
     assert "RESULTS" in shell("judge", "batch-import", "job", code=USAGE).err
-    assert shell("judge", "batch-export", "job", "--to", "requests", code=FAILED).err
+    assert shell("judge", "batch-export", "job", "--to", "requests", code=USAGE).err
     shell("label", corpora(PAIRS), "--out", "lexicon", "--top", 2)
     assert "openai" in shell("judge", "batch-export", "lexicon", "--to", "requests", code=USAGE).err
     planned()
     export(shell, "requests", "--max-bytes", 20000)
     assert all(file.stat().st_size <= 20000 for file in shell.path("requests").glob("*.jsonl"))
     assert "another folder" in shell("judge", "batch-export", "job", "--to", "requests", code=USAGE).err
-    assert shell("judge", "batch-import", "job", "missing.jsonl", code=FAILED).err
+    assert shell("judge", "batch-import", "job", "missing.jsonl", code=USAGE).err
     assert len(export(shell, "few", "--limit", 3)[2]) == 3 * 2 * RULES
 
 

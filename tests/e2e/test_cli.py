@@ -179,7 +179,7 @@ def test_the_wrong_file_stops_before_labelling(shell):
 
 
 def test_inputs_that_fail_at_once(shell):
-    assert "none.jsonl" in shell("label", "none.jsonl", "--out", "job", code=FAILED).err
+    assert "none.jsonl" in shell("label", "none.jsonl", "--out", "job", code=USAGE).err
     shell.write("plain.jsonl.gz", [pair(0)])
     assert "plain.jsonl.gz" in shell("label", "plain.jsonl.gz", "--out", "job2", code=FAILED).err
     shell.write("plain.jsonl.zst", [pair(0)])

@@ -40,8 +40,7 @@ def test_a_name_that_is_no_text_is_escaped_everywhere(shell):
     shell.write(ODD, [row(0), row(1)])
     with shell.path(ODD).open("ab") as file:
         file.write(b"no row\n")
-    done = label(shell, ODD, "--out", "job", "--set", "corpus.bad_share=.9", code=None)
-    assert done.returncode in (COMPLETE, SET_ASIDE), done.err
+    label(shell, ODD, "--out", "job", "--set", "corpus.bad_share=.9", code=SET_ASIDE)
     folder = shell.path("job/dataset").resolve()
     for file in [*folder.iterdir(), folder.parent / "report.json"]:
         file.read_text(encoding="utf-8")
@@ -59,32 +58,51 @@ def excluding(shell):
     shell.write("rows.jsonl", [row(n) for n in range(6)])
     shell.write("bench.jsonl", [{"prompt": row(0)["prompt"]}])
     command = ("rows.jsonl", "--out", "job", "--exclude", "bench.jsonl")
-    label(shell, *command, code=None)
+    label(shell, *command)
     return command
 
 
 def test_a_run_needs_its_benchmark_file_no_more(shell, excluding):
     digests = shell.digests("job")
     shell.path("bench.jsonl").rename(shell.path("kept.jsonl"))
-    done = label(shell, *excluding, code=None)
-    assert done.returncode in (COMPLETE, SET_ASIDE), done.err
-    assert "bench.jsonl is gone" in done.err
+    assert "bench.jsonl is gone" in label(shell, *excluding).err
     assert shell.digests("job") == digests
-    done = label(shell, "--out", "job", code=None)
-    assert done.returncode in (COMPLETE, SET_ASIDE), done.err
+    label(shell, "--out", "job")
 
 
 def test_without_its_benchmark_file_nothing_else_goes_on(shell, excluding):
     shell.path("bench.jsonl").rename(shell.path("kept.jsonl"))
     for other in (("--seed", 7), ("--seed", 7, "--new-run"), ("--exclude", "kept.jsonl")):
-        assert "bench.jsonl: No such file" in label(shell, *excluding, *other, code=None).err
+        assert "bench.jsonl: No such file" in label(shell, *excluding, *other, code=USAGE).err
     assert "bench.jsonl: No such file" in label(shell, "rows.jsonl", "--out", "other", "--exclude", "bench.jsonl", code=USAGE).err
     shell.write("bench.jsonl", [{"prompt": "Another benchmark."}])
-    assert "another one" in label(shell, *excluding, code=None).err
+    assert "another one" in label(shell, *excluding, code=FAILED).err
     shell.path("bench.jsonl").unlink()
     with shell.path("rows.jsonl").open("a") as file:
         file.write(json.dumps(row(9)) + "\n")
-    assert label(shell, *excluding, code=None).returncode not in (COMPLETE, SET_ASIDE), "a new prompt is to be compared"
+    assert "bench.jsonl: No such file" in label(shell, *excluding, code=USAGE).err      # a new prompt is to be compared
+
+
+# --- what is not there -------------------------------------------------------
+
+NOT_THERE = [
+    "label gone", "label rows.jsonl gone", "label folder", "coordinator gone --listen ipc://socket", "label rows.jsonl --config gone",
+    "label rows.jsonl --exclude gone", "label rows.jsonl --set rules.file=gone", "status gone", "inspect gone 1", "report gone", "export gone", "verify gone",
+    "retry gone", "report job --run gone", "export job --run gone", "status job --run gone", "judge eval job --foreseen gone", "rules --rules gone", "judge eval gone", "judge eval folder", "judge agreement gone",
+    "judge batch-export gone --to requests", "adapter train gone --out made", "adapter eval job gone", "adapter inspect gone", "reward train gone --out made",
+    "reward train folder --out made", "reward score gone rows.jsonl", "reward inspect gone", "evaluate gone --reward longer",
+]
+
+
+@pytest.mark.parametrize("words", NOT_THERE)
+def test_what_is_named_and_not_there_is_wrong_usage(shell, words):
+    shell.write("rows.jsonl", [row(0)])
+    shell.path("folder").mkdir()
+    if " job" in words:
+        label(shell, "rows.jsonl", "--out", "job")
+    out = ["--out", "made"] if words.split()[0] in ("label", "coordinator") else []
+    done = shell(*words.split(), *out, code=USAGE)
+    assert ("folder" if "gone" not in words else "gone") in done.err
 
 
 # --- a store that is read through --------------------------------------------

@@ -64,7 +64,7 @@ def test_a_map_of_ones_own_and_its_mistakes(shell):
     assert "rows.jsonl:13" in shell("judge", "eval", "rows.jsonl", code=FAILED).err
     shell("judge", "eval", "rows.jsonl", "--where", "a=b", code=USAGE)
     shell("judge", "eval", "rows.jsonl", "--parity", "both", code=USAGE)
-    shell("judge", "eval", "missing.jsonl", code=FAILED)
+    shell("judge", "eval", "missing.jsonl", code=USAGE)
 
 
 def test_recorded_cells(shell):

@@ -141,7 +141,7 @@ def test_nothing_to_report(shell):
 
 
 def test_without_a_job(shell):
-    assert "job" in shell("report", "job", code=FAILED).err
+    assert "job" in shell("report", "job", code=USAGE).err
     shell("report", code=USAGE)
 
 

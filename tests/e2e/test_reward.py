@@ -101,7 +101,7 @@ def test_evaluate_takes_the_embedded_model(shell, model):
     shell.write("scored.jsonl", scored.encode())
     again = json.loads(shell("evaluate", "scored.jsonl", "--reward", "column:reward", "--against", "longer", "--partial", "--json").out)
     assert again["figures"] == done["figures"]
-    assert "no reward model" in shell("evaluate", "bench.jsonl", "--reward", "bench.jsonl", "--partial", code=FAILED).err
+    assert "no reward model" in shell("evaluate", "bench.jsonl", "--reward", "bench.jsonl", "--partial", code=USAGE).err
 
 
 def test_train_from_a_dataset_and_crossval(shell, corpora):
@@ -141,12 +141,12 @@ def test_what_can_not_be_learnt_from(shell, model):
     shell.write("large.jsonl", [{"prompt": "x", "chosen": "word " * 20000, "rejected": f"{n}"} for n in range(200)])
     assert "over 16 MB" in shell("reward", "train", "large.jsonl", "--out", "m", "--memory", 16, code=FAILED).err
     shell.path("empty").mkdir()
-    assert "no dataset" in shell("reward", "train", "empty", "--out", "m", code=FAILED).err
-    assert "No such file" in shell("reward", "train", "absent.jsonl", "--out", "m", code=FAILED).err
+    assert "no dataset" in shell("reward", "train", "empty", "--out", "m", code=USAGE).err
+    assert "No such file" in shell("reward", "train", "absent.jsonl", "--out", "m", code=USAGE).err
     assert "given preference" in shell("reward", "crossval", "pairs.jsonl", code=FAILED).err
     for words in (["train", "pairs.jsonl"], ["score", model], ["paint", "x"], ["inspect", model, "a", "b"], ["train", "a", "b", "--out", "m"]):
         shell("reward", *words, code=USAGE)
     cut = shell.path(model).read_bytes()[:-10]
     shell.write("cut", cut)
-    assert "damaged" in shell("reward", "inspect", "cut", code=FAILED).err
+    assert "damaged" in shell("reward", "inspect", "cut", code=USAGE).err
     assert shell("reward", "inspect", model).returncode == COMPLETE

@@ -133,7 +133,7 @@ static void test_bad_maps (void **state)
     refused_map (*state, "version: 1\npropositions: []\n", "propositions");
     fault_t fault = { 0 };
     eval_map_t *map;
-    assert_int_equal (eval_map_load ("/nowhere/map.yaml", &map, &fault), ERR_IO);
+    assert_int_equal (eval_map_load ("/nowhere/map.yaml", &map, &fault), ERR_USAGE);
 }
 
 // --- rows ------------------------------------------------------------------

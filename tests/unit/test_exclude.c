@@ -125,7 +125,7 @@ static void test_files (void **state)
     assert_null (other);
     assert_non_null (strstr (f->fault.text, "other.jsonl: no row with a prompt"));
     paths [1] = "/nonexistent";
-    assert_int_equal (exclude_open (paths, 2, &other, &f->fault), ERR_IO);
+    assert_int_equal (exclude_open (paths, 2, &other, &f->fault), ERR_USAGE);
     free (path);
 }
 

@@ -157,7 +157,7 @@ static void test_changes (void **state)
     char *path = path_of (f, "a.jsonl");
     unlink (path);
     free (path);
-    refused (f, f->one, "a.jsonl b.jsonl", ERR_IO, "No such file");
+    refused (f, f->one, "a.jsonl b.jsonl", ERR_USAGE, "No such file");
     taken (f, f->one, "");
     buf_free (&text);
 }
@@ -186,7 +186,7 @@ static void test_options (void **state)
     f->options.row_bytes_max = 0;
     f->progress.rows = 0;
     refused (f, f->two, "", ERR_USAGE, "no corpus");
-    refused (f, f->two, "a.jsonl missing.jsonl", ERR_IO, "missing.jsonl");
+    refused (f, f->two, "a.jsonl missing.jsonl", ERR_USAGE, "missing.jsonl");
     // Nothing was read before all files were seen to be there.
     assert_int_equal (f->progress.rows, 0);
 }

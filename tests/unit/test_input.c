@@ -190,10 +190,10 @@ static void test_not_what_it_says (void **state)
     refused (write_file ("a.jsonl.gz", "{}\n", 3), ERR_FORMAT, "not gzip");
     refused (write_file ("a.jsonl.gz", "", 0), ERR_FORMAT, "not gzip");
     refused (write_file ("a.jsonl.zst", gzip.data, gzip.len), ERR_FORMAT, "not zstd");
-    refused (path_of ("missing"), ERR_IO, "No such file");
-    refused (folder, ERR_FORMAT, "folder");
+    refused (path_of ("missing"), ERR_USAGE, "No such file");
+    refused (folder, ERR_USAGE, "folder");
     assert_int_equal (mkfifo (path_of ("fifo"), 0600), 0);
-    refused (path_of ("fifo"), ERR_FORMAT, "not a regular file");
+    refused (path_of ("fifo"), ERR_USAGE, "not a regular file");
     buf_free (&gzip);
     buf_free (&zstd);
 }

@@ -122,9 +122,9 @@ static void test_pool_files (void **state)
     (void) state;
     digest_t digest;
     fault_t fault = { 0 };
-    assert_int_equal (build (&digest, &fault, "rules.file=/no/such/rules.yaml", NULL), ERR_IO);
+    assert_int_equal (build (&digest, &fault, "rules.file=/no/such/rules.yaml", NULL), ERR_USAGE);
     assert_non_null (strstr (fault.text, "/no/such/rules.yaml: No such file"));
-    assert_int_equal (build (&digest, &fault, "rules.file=/tmp", NULL), ERR_IO);
+    assert_int_equal (build (&digest, &fault, "rules.file=/tmp", NULL), ERR_USAGE);
     assert_true (same ("rules.file=" SOURCE_DIR "/model/rules.yaml", "workers=1"));
 }
 
