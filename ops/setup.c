@@ -96,12 +96,24 @@ static status_t say_no_run (const setup_t *setup, const char *dir, status_t stat
                       "command again, with all of them", status == OK ? "" : why.text, status == OK ? "" : "; ", dir);
 }
 
+// A new run takes nothing over from the last one; that its judge is another is worth a line where nobody has said so.
+static void say_other_judge (const setup_t *setup, const cli_t *cli)
+{
+    const char *last = setup->last && setup->last->spec ? setup->last->spec->judge : "", *now = setup->config->judge.name;
+    bool http = strcmp (last, "openai") == 0;
+    if (cli_has (cli, "--new-run") && *last && !config_given (setup->config, "judge.name") && strcmp (last, now) != 0)
+        log_warn ("the new run's judge is %s, as none is named; the last run's was %s, which --judge %s keeps", now, last,
+                  http ? "URL --model NAME" : last);
+}
+
 // *resume: the last run goes on.
 static status_t take_over (setup_t *setup, const cli_t *cli, const char *dir, bool *resume, fault_t *fault)
 {
     bool there = false;
     status_t status = look_back (setup->config, dir, &there, &setup->last, fault);
     *resume = goes_on (setup->config, setup->last) && !cli_has (cli, "--new-run");
+    if (status == OK)
+        say_other_judge (setup, cli);
     if (status == OK && !there && setup->corpus.count == 0)
         status = fault_set (fault, ERR_USAGE, "%s holds no job yet, so it needs a corpus: rulemill label CORPUS... --out %s", dir, dir);
     setup->no_run = there && setup->last == NULL && setup->corpus.count == 0;

@@ -75,6 +75,17 @@ def test_another_model_is_another_judge_and_another_url_is_not(shell, serve, job
     assert CELLS + PROBE <= other.calls() <= CELLS + PROBE + 2     # it closes connections as they are used again
 
 
+def test_a_new_run_says_that_its_judge_is_another(shell, serve, job):
+    server = serve()
+    begun = job(server).err
+    named = shell("label", "--out", "job", "--rules", "rules.yaml", "--judge", "lexicon", "--new-run").err
+    assert "the last run's was" not in begun + named
+    job(server, "--set", "judge.temperature=0.5", "--new-run")
+    unnamed = shell("label", "--out", "job", "--rules", "rules.yaml", "--seed", 5, "--new-run").err
+    said = [line for line in unnamed.splitlines() if "the last run's was openai" in line]
+    assert len(said) == 1 and "judge is lexicon" in said[0] and "--judge URL --model NAME keeps" in said[0]
+
+
 def test_a_changed_prompt_does_not_go_on_with_a_run(shell, serve, job):
     server = serve(delay_ms=5)
     shell.path("prompt.txt").write_text("[user]\n{{conversation}}\n{{response}}\n{{rule}}\n")
