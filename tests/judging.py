@@ -1,16 +1,18 @@
 """What tests of a judge behind HTTP share: a scripted server of one's own (servers/scripted.py), and a small job that asks it."""
 
 import json
+import signal
 import ssl
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from conftest import COMPLETE
+from conftest import COMPLETE, Shell, interrupt, label_a_little, send, workers_of
 
 SERVERS = Path(__file__).resolve().parent / "servers"
 sys.path.insert(0, str(SERVERS))
@@ -73,6 +75,19 @@ def serve(tmp_path):
         server.stop()
 
 
+@contextmanager
+def elsewhere(tmp_path_factory, name="undisturbed", texts=TEXTS, **script):
+    """For what a module's tests are held against: a shell in a folder of its own with rules of these texts, and a scripted server that
+    ends with the block."""
+    shell = Shell(tmp_path_factory.mktemp(name))
+    write_rules(shell, texts)
+    server = Server(shell.folder, script)
+    try:
+        yield shell, server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
 def job(shell, corpora):
     """job(server, more arguments): label a small corpus by four rules; the same store each time."""
@@ -89,6 +104,23 @@ def command(corpus, server, workers=2):
             "--workers", workers]
 
 
+def variants(count):
+    """Texts of so many rules."""
+    return [f"{TEXTS[n % len(TEXTS)]} Variant {n // len(TEXTS)}." for n in range(count)]
+
+
+def kill_in_the_middle(shell, arguments, counts):
+    """Start a job again and again, and kill it with its workers when it has so many labels; at least once before its end."""
+    codes = []
+    for count in counts:
+        process = shell.start(*arguments)
+        label_a_little(shell, process, "job", count)
+        workers = workers_of(process)
+        codes.append(interrupt(process, signal.SIGKILL)[0])
+        send(workers, signal.SIGKILL)
+    assert -signal.SIGKILL in codes and set(codes) <= {COMPLETE, -signal.SIGKILL}
+
+
 def write_rules(shell, texts):
     rules = [{"id": f"rule-{n}", "text": text, "category": "test", "polarity": 1,
               "lexicon": {"prompt": [], "for": [f"word{n}"], "against": [f"other{n}"]}} for n, text in enumerate(texts)]
@@ -97,6 +129,10 @@ def write_rules(shell, texts):
 
 def report(shell):
     return json.loads((shell.path("job/dataset").resolve().parent / "report.json").read_text())
+
+
+def manifest(shell):
+    return json.loads(shell.path("job/dataset/manifest.json").read_text())
 
 
 def labels(shell):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import COMPLETE, RESUMABLE, Shell, children_of, interrupt, wait_for
+from conftest import COMPLETE, RESUMABLE, USAGE, Shell, children_of, interrupt, send, wait_for
 from judging import TEXTS, command, report, serve, write_rules
 
 assert serve                    # a fixture
@@ -86,17 +86,27 @@ def test_an_accepted_adapter_labels_the_rest(shell, corpus):
     assert "good" in shell("verify", "job").out
 
 
+def agrees(row):
+    """With the given preference; a tie counts a half."""
+    return row["given_preference"]["chosen"] if "chosen" in row else 0.5
+
+
 def test_foreseen_pairs_are_held_against_exhaustive_judging(shell, corpus):
     shell(*costly(corpus, "--accept-adapter"))
     run, said = manifest(shell)["run"], report(shell)["auto"]
     by_adapter = said["pairs_by_adapter"] - said["audited_pairs"]
+    foreseen = {row["pair_key"]: agrees(row) for row in shell.labelled() if row["selected_by"] == "adapter"}
     shell(*label(corpus, "--new-run", policy="exhaustive"))
+    judged = {row["pair_key"]: agrees(row) for row in shell.labelled() if row["pair_key"] in foreseen}
     held = json.loads(shell("judge", "eval", "job", "--foreseen", run, "--json").out)
     lines = {line.get("policy", line.get("baseline")): line for line in held["lines"]}
     assert {line["pairs"] for line in lines.values()} == {by_adapter}
-    assert lines["exhaustive 5"]["difference"] is None or lines["exhaustive 5"]["difference"]["value"] == 0
-    assert lines["auto 5"]["difference"]["low"] <= lines["auto 5"]["difference"]["value"] <= lines["auto 5"]["difference"]["high"]
-    shell("judge", "eval", "job", "--foreseen", "run-ffffffffffff", code=None)
+    for policy, rows in (("auto 5", foreseen), ("exhaustive 5", judged)):       # the audited ones among them are left out
+        assert sum(rows.values()) - said["audited_pairs"] <= lines[policy]["agreement"]["value"] * by_adapter + 1e-3 <= sum(rows.values()) + 1
+    values = {policy: lines[policy]["difference"]["value"] for policy in ("auto 5", "exhaustive 5")}
+    assert values == {"exhaustive 5": 0, "auto 5": pytest.approx(lines["auto 5"]["agreement"]["value"] - lines["exhaustive 5"]["agreement"]["value"])}
+    assert lines["auto 5"]["difference"]["low"] < values["auto 5"] < lines["auto 5"]["difference"]["high"] < 0
+    assert "run-ffffffffffff" in shell("judge", "eval", "job", "--foreseen", "run-ffffffffffff", code=USAGE).err
     whole = json.loads(shell("judge", "eval", "job", "--json").out)
     assert whole["lines"][0]["pairs"] == 1500
 
@@ -194,16 +204,20 @@ def test_rows_added_later_change_no_label(shell, corpora, corpus, undisturbed):
 
 def test_a_run_is_looked_at(shell, corpus):
     process = shell.start(*costly(corpus, "--accept-adapter"))
-    folder = wait_for("a sample", lambda: next(iter(shell.path("job").glob("run-*/auto/config.yaml")), None) or process.poll() is not None)
-    assert folder is not True
-    running = json.loads(shell("status", "job", "--json", code=None).out or "{}")
+
+    def training():
+        send(found := children_of(process, b"\0adapter\0train\0"), signal.SIGSTOP)
+        return found
+
+    children = wait_for("a training", training)
+    running = shell.wait_for_job(process, "job")
     interrupt(process, signal.SIGKILL)
-    if running.get("running"):
-        assert running["auto"]["choice"] in ("undecided", "adapter")
-    stands = json.loads(shell("status", "job", "--json").out)
-    if stands["auto"]["choice"] == "undecided":         # killed while it trained: the sample is not the whole
-        assert stands["stage"] == "label"
-        assert "is judged exhaustively" in shell("status", "job").out
+    send(children, signal.SIGKILL)
+    stands = shell.status("job")
+    assert running["running"] and not stands["running"]
+    for told in (running, stands):      # the sample is not the whole
+        assert told["stage"] == "label" and told["auto"]["choice"] == "undecided" and 0 < told["labelled"] < 1500
+    assert "is judged exhaustively" in shell("status", "job").out
     shell(*costly(corpus, "--accept-adapter"))
     stands, said = json.loads(shell("status", "job", "--json").out), report(shell)["auto"]
     assert stands["stage"] == "done"

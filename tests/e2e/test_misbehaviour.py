@@ -2,13 +2,13 @@
 
 import json
 import time
+from collections import Counter
 from email.utils import formatdate
 
 import pytest
 
-from conftest import RESUMABLE, SET_ASIDE, Shell
-from judging import (CELLS, PAIRS, PROBE, RULES, TEXTS, Server, command, job, labels, quarantined, serve,  # noqa: F401
-                     write_rules)
+from conftest import RESUMABLE, SET_ASIDE
+from judging import CELLS, PAIRS, PROBE, RULES, TEXTS, command, elsewhere, job, labels, quarantined, serve  # noqa: F401
 import shapes
 
 PATIENT = ["--set", "judge.timeout_ms=5000"]        # for answers that never end; long enough for a busy machine's other answers
@@ -27,11 +27,8 @@ def name_of(script):
 @pytest.fixture(scope="module")
 def undisturbed(corpora, tmp_path_factory):
     """The dataset's digests where each answer was right the first time."""
-    shell = Shell(tmp_path_factory.mktemp("undisturbed"))
-    write_rules(shell, TEXTS)
-    server = Server(shell.folder, {})
-    shell(*command(corpora(PAIRS), server))
-    server.stop()
+    with elsewhere(tmp_path_factory) as (shell, server):
+        shell(*command(corpora(PAIRS), server))
     return shell.digests("job")
 
 
@@ -129,9 +126,13 @@ def test_a_model_that_thinks_first_is_read_behind_its_thought(shell, serve, job)
 def test_a_constraint_reads_what_was_no_label(shell, serve, job, shape, name):
     server = serve(shape=shape, rules=[{"when": {"body": '"structured_outputs"'}, "do": "answer"}, {"when": {"from": 20, "every": 3}, "do": name}])
     job(server, "--policy", "all", "--set", "judge.constrain=structured_outputs")
-    found = scores(shell)
+    found, done = scores(shell), server.stats()["done"]
     assert not quarantined(shell) and len(labels(shell)) == PAIRS and len(found) == CELLS
     assert all(abs(score - implied(cell)) < 0.01 for cell, score in found.items())
+    # each one that was no label is asked again once, constrained, and nothing else is asked again or constrained
+    assert done["1"] >= CELLS // 5 and done["0"] == done["1"] and server.calls() == CELLS + PROBE + done["1"]
+    twice = Counter(line["cell"] for line in server.asked()[PROBE:])
+    assert len(twice) == CELLS and max(twice.values()) == 2 and sum(count == 2 for count in twice.values()) == done["1"]
 
 
 # --- set aside ---------------------------------------------------------------

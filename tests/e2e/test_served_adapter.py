@@ -11,8 +11,8 @@ import time
 import pytest
 
 from certificates import certificate
-from conftest import COMPLETE, RESUMABLE, SET_ASIDE, USAGE, Shell, interrupt, label_a_little, send, wait_for, workers_of
-from judging import PROBE, SERVERS, Server, command, everything_in, quarantined, report, serve, write_rules
+from conftest import COMPLETE, RESUMABLE, SET_ASIDE, USAGE, interrupt, wait_for
+from judging import PROBE, SERVERS, command, elsewhere, everything_in, kill_in_the_middle, quarantined, report, serve, write_rules
 
 sys.path.insert(0, str(SERVERS))
 from adapters import AdapterServer, best_rules  # noqa: E402
@@ -73,14 +73,12 @@ def asked_rules(judge):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, corpora):
     """The dataset of one worker and a server that never fails."""
-    shell = Shell(tmp_path_factory.mktemp("undisturbed"))
-    write_rules(shell, TEXTS)
-    judge, adapter = Server(shell.folder, {}), AdapterServer(RULES)
-    try:
-        shell(*arguments(corpora, judge, adapter, workers=1))
-    finally:
-        judge.stop()
-        adapter.stop()
+    with elsewhere(tmp_path_factory, texts=TEXTS) as (shell, judge):
+        adapter = AdapterServer(RULES)
+        try:
+            shell(*arguments(corpora, judge, adapter, workers=1))
+        finally:
+            adapter.stop()
     return shell.digests("job")
 
 
@@ -250,7 +248,7 @@ def test_long_texts_are_shortened_in_the_middle_of_each_part(shell, serve, adapt
     assert short and all(len(text.encode()) <= room for text in texts)
     for text in short:
         _prompt, a, b = text.split("\n\nResponse ")[0], *[part[3:] for part in text.split("\n\nResponse ")[1:]]
-        assert a and b and len(a.encode()) >= 80 or "[...]" not in a
+        assert a and b and (len(a.encode()) >= 80 or "[...]" not in a)
     assert report(shell)["served_adapter"]["shortened_pairs"] == len(short) // 2
     assert "shortened in the middle" in done.out
 
@@ -300,7 +298,7 @@ def coordinate(shell, judge, adapter, corpora):
     start = arguments(corpora, judge, adapter)
     at = start.index("--workers")
     coordinator = shell.start("coordinator", *start[1:at], *start[at + 2:], "--listen", address)
-    wait_for("the run", lambda: shell.path("socket").exists() and shell.status("job")["stage"] == "label")
+    shell.wait_for_job(coordinator, "job", lambda status: status["stage"] == "label")
     return coordinator, address
 
 
@@ -318,16 +316,8 @@ def test_a_stopped_worker_waits_for_no_pause_of_the_adapter(shell, serve, adapt,
 
 def test_the_same_dataset_after_kills(shell, serve, adapt, label, undisturbed, corpora):
     judge, adapter = serve(delay_ms=200), adapt(delay_s=0.02)
-    killed = 0
-    for count in (3, 12):
-        process = shell.start(*arguments(corpora, judge, adapter), "--set", "judge.places_max=2", "--set", "adapter.batch=2")
-        label_a_little(shell, process, "job", count)
-        workers = workers_of(process)
-        code = interrupt(process, signal.SIGKILL)[0]
-        send(workers, signal.SIGKILL)
-        killed += code == -signal.SIGKILL
-        assert code in (COMPLETE, -signal.SIGKILL)
-    assert killed > 0
+    slow = ["--set", "judge.places_max=2", "--set", "adapter.batch=2"]
+    kill_in_the_middle(shell, [*arguments(corpora, judge, adapter), *slow], (3, 12))
     label(judge, adapter)
     assert shell.digests("job") == undisturbed
     rows = shell.labelled()
@@ -393,6 +383,7 @@ def test_a_request_without_an_answer_is_sent_again(shell, serve, adapt, label, u
     adapter = adapt(late={2: 3, 3: 3})
     label(serve(), adapter, "--set", "adapter.timeout_ms=1000")
     assert shell.digests("job") == undisturbed
+    wait_for("the late answers", lambda: 2 in adapter.texts.values())       # what was asked again meanwhile was answered twice
 
 
 def test_a_judge_that_answers_at_once_may_have_one_too(shell, adapt, label, corpora):

@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
-from conftest import PATIENCE_S, Shell, interrupt, is_alive, send, wait_for, workers_of
-from judging import PROBE, RULES, TEXTS, Server, command, serve, write_rules  # noqa: F401
+from conftest import PATIENCE_S, interrupt, is_alive, send, wait_for, workers_of
+from judging import PROBE, RULES, TEXTS, command, elsewhere, serve, write_rules  # noqa: F401
 
 PAIRS, PLACES, WORKERS = 40, 4, 2
 CELLS = PAIRS * 2 * RULES
@@ -21,12 +21,9 @@ NEVER = {"when": {}, "do": "never"}
 @pytest.fixture(scope="module")
 def undisturbed(corpora, tmp_path_factory):
     """The dataset's digests of a run that nobody killed."""
-    shell = Shell(tmp_path_factory.mktemp("undisturbed"))
-    write_rules(shell, TEXTS)
-    server = Server(shell.folder, {})
-    shell(*command(corpora(PAIRS), server, WORKERS))
-    assert server.calls() == CELLS + PROBE
-    server.stop()
+    with elsewhere(tmp_path_factory) as (shell, server):
+        shell(*command(corpora(PAIRS), server, WORKERS))
+        assert server.calls() == CELLS + PROBE
     return shell.digests("job")
 
 
@@ -105,7 +102,7 @@ def test_what_workers_used_is_counted_once_though_they_were_given_up(shell, serv
     process = shell.start(*command(corpora(PAIRS), server, WORKERS), *SLOW, "--set", "service.beat_ms=100")
     for least in (20, 60, 100):
         wait_for("calls", lambda: server.stats()["answered"] > PROBE + least)
-        workers = workers_of(process)
+        workers = wait_for("all workers", lambda: len(found := workers_of(process)) == WORKERS and found)
         send(workers, signal.SIGSTOP)
         wait_for("their answers", lambda: server.stats()["in_service"] == 0)
         shell.wait_for_job(process, "job", lambda status: status["workers"] == 0)

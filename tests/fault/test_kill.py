@@ -109,8 +109,15 @@ def test_workers_outlive_a_coordinator_that_comes_back(shell, corpora):
     coordinator = shell.start(*command)
     shell.wait_for_job(coordinator, "job", lambda status: status["stage"] == "label")
     worker = shell.start("worker", socket)
-    shell.wait_for_job(coordinator, "job", lambda status: status["workers"] == 1)
-    os.kill(worker.pid, signal.SIGSTOP)      # something must be left to do, or the worker would wait for more
+
+    def is_known():     # it runs in small steps, as something must be left to do, or it would wait for more
+        os.kill(worker.pid, signal.SIGCONT)
+        time.sleep(0.02)
+        os.kill(worker.pid, signal.SIGSTOP)
+        time.sleep(0.3)     # what a job tells of itself is up to a quarter of a second old
+        return shell.wait_for_job(coordinator, "job")["workers"] == 1
+
+    wait_for("the worker", is_known)
     interrupt(coordinator, signal.SIGKILL)
     assert shell.status("job")["labelled"] < 20000
     coordinator = shell.start(*command)

@@ -41,7 +41,8 @@ class AdapterServer(RewardServer):
         if cert:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(cert)
-            self.http.socket = context.wrap_socket(self.http.socket, server_side=True)
+            # the handshake is the connection's own thread's, or one that is slow with it keeps all others waiting
+            self.http.socket = context.wrap_socket(self.http.socket, server_side=True, do_handshake_on_connect=False)
             self.scheme = "https"
 
     def url(self, route):

@@ -18,7 +18,7 @@ The script is a JSON object, each key optional:
   schedule    [[seconds, places], ...] since the first chat; begins anew after the last entry's time
   dead        [[from_s, to_s], ...] since the start: connections are cut, new ones refused
   answers_per_connection, idle_s     how long a connection is kept (llama: 100 and 5)
-  noise       how much answers to one question differ: the odds of Yes, as a power of e (0: not at all)
+  noise       how much answers to one question differ, from one time that it is asked to the next: the odds of Yes, as a power of e (0: not at all)
   thinks      true: a reasoning preamble, unless chat_template_kwargs has enable_thinking false
   top_logprobs_max, refuse (names of parameters), context_tokens      answered with 400 when passed
   context_told  false: that answer tells no numbers
@@ -305,6 +305,7 @@ class Connection(Misbehaviour, asyncio.Protocol):
         self.cell = shapes.cell_digest(self.response, self.rule_text)
         if did == "answer":
             server.cells[self.cell] += 1
+        self.again = server.cells[self.cell]
         server.note(n=self.number, did=did, cell=self.cell, response=hashlib.sha256(self.response.encode()).hexdigest()[:32],
                     rule=self.rule_text[:200], busy=server.in_service)
 
@@ -401,7 +402,7 @@ class Connection(Misbehaviour, asyncio.Protocol):
         server = self.server
         p = shapes.probabilities(server.seed, self.response, self.rule_text)
         if server.script.get("noise"):
-            p = shapes.noisy(p, server.script["noise"], f"{server.seed}/{self.number}")
+            p = shapes.noisy(p, server.script["noise"], f"{server.seed}/{self.cell}/{self.again}")
         prompt = max(1, len(self.text) // server.script.get("bytes_per_token", 4)) + server.script.get("template_tokens", 0)
         cached = server.cached_tokens(self.text, self.rule_text)
         server.counts.update(prompt_tokens=prompt, cached_tokens=cached, completion_tokens=1)
