@@ -109,6 +109,12 @@ def variants(count):
     return [f"{TEXTS[n % len(TEXTS)]} Variant {n // len(TEXTS)}." for n in range(count)]
 
 
+def auto_settings(**keys):
+    """The arguments of a small job of the policy auto with these keys of auto.*, whose adapter is taken however good it is."""
+    return ["--policy", "auto", "--accept-adapter", "--set", "adapter.memory_mb=256",
+            *(word for key, value in keys.items() for word in ("--set", f"auto.{key}={value}"))]
+
+
 def kill_in_the_middle(shell, arguments, counts):
     """Start a job again and again, and kill it with its workers when it has so many labels; at least once before its end."""
     codes = []
@@ -131,8 +137,8 @@ def report(shell):
     return json.loads((shell.path("job/dataset").resolve().parent / "report.json").read_text())
 
 
-def manifest(shell):
-    return json.loads(shell.path("job/dataset/manifest.json").read_text())
+def manifest(shell, folder="job/dataset"):
+    return json.loads(shell.path(folder, "manifest.json").read_text())
 
 
 def labels(shell):

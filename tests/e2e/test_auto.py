@@ -7,7 +7,7 @@ import time
 import pytest
 
 from conftest import COMPLETE, RESUMABLE, USAGE, Shell, children_of, interrupt, send, wait_for
-from judging import TEXTS, command, report, serve, write_rules
+from judging import command, manifest, report, serve, variants, write_rules
 
 assert serve                    # a fixture
 
@@ -22,10 +22,6 @@ def label(corpus, *more, policy="auto", workers=2):
 
 def costly(corpus, *more, workers=2):
     return label(corpus, *SMALL, "--set", "judge.cost=per-rule", *more, workers=workers)
-
-
-def manifest(shell):
-    return json.loads(shell.path("job/dataset/manifest.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +264,7 @@ def test_a_trial_before_the_whole(shell, corpus):
 # --- what it costs ------------------------------------------------------------
 
 def test_cells_asked_are_those_of_the_shares(shell, serve, corpora):
-    write_rules(shell, [f"{text} Variant {n}." for n in range(10) for text in TEXTS])          # 40 rules
+    write_rules(shell, variants(40))
     server = serve()
     corpus = corpora(400)
     asked = [*command(corpus, server), "--policy", "auto", "--accept-adapter", *SMALL, "--set", "auto.sample_pairs=60",

@@ -4,15 +4,14 @@ import json
 
 import pytest
 
-from conftest import SET_ASIDE, Shell
-from judging import TEXTS, Server, command, quarantined, report, serve, write_rules
+from conftest import SET_ASIDE
+from judging import auto_settings, command, elsewhere, manifest, quarantined, report, serve, variants, write_rules
 
 assert serve                    # a fixture
 
 RULES, PAIRS, TOP = 20, 300, 2
-AUTO = ["--policy", "auto", "--accept-adapter", "--set", "auto.sample_pairs=60", "--set", "auto.sample_share=0.25",
-        "--set", "auto.audit_share=0.2", "--set", "auto.block_pairs=100", "--set", "adapter.memory_mb=256"]
-TEXT_OF = {f"rule-{n}": f"{TEXTS[n % 4]} Variant {n // 4}." for n in range(RULES)}
+AUTO = auto_settings(sample_pairs=60, sample_share=0.25, audit_share=0.2, block_pairs=100)
+TEXT_OF = {f"rule-{n}": text for n, text in enumerate(variants(RULES))}
 
 
 def asked(shell, server, corpora, *more):
@@ -27,12 +26,8 @@ def labels(shell):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, corpora):
     """A job without trouble, in whose folder the others look which pairs are sampled and audited, and by which rules."""
-    shell = Shell(tmp_path_factory.mktemp("undisturbed"))
-    server = Server(shell.folder, {})
-    try:
+    with elsewhere(tmp_path_factory) as (shell, server):
         shell(*asked(shell, server, corpora))
-    finally:
-        server.stop()
     assert report(shell)["auto"]["choice"] == "adapter"
     return shell
 
@@ -71,9 +66,9 @@ def test_a_failed_audit_costs_no_label(shell, serve, corpora, undisturbed):
     said, before = report(shell)["auto"], report(undisturbed)["auto"]
     assert said["failed_audits"] == 1 and before["failed_audits"] == 0
     assert said["audited_pairs"] == before["audited_pairs"] - 1
-    manifest = json.loads(shell.path("job/dataset/manifest.json").read_text())["auto"]
-    assert manifest["failed_audits"] == 1 and manifest["audited_pairs"] == said["audited_pairs"] < 200
-    assert manifest["agreement"] == "too few to say" and said["agreement"] is None
+    told = manifest(shell)["auto"]
+    assert told["failed_audits"] == 1 and told["audited_pairs"] == said["audited_pairs"] < 200
+    assert told["agreement"] == "too few to say" and said["agreement"] is None
     stands = json.loads(shell("status", "job", "--json").out)["auto"]
     assert stands["failed_audits"] == 1 and stands["audited_pairs"] == said["audited_pairs"]
     assert "1 more could not be audited" in shell("status", "job").out

@@ -7,14 +7,13 @@ import subprocess
 
 import pytest
 
-from conftest import RESUMABLE, SET_ASIDE, Shell, children_of, interrupt
-from judging import TEXTS, Server, labels, report, write_rules
+from conftest import RESUMABLE, SET_ASIDE, children_of, interrupt
+from judging import auto_settings, elsewhere, labels, report, variants, write_rules
 from test_batch import DEAD, SEED, answered, export, imported, lines
 
 PAIRS = 240
-RULES = [f"{text} Variant {n}." for n in range(3) for text in TEXTS]
-AUTO = ["--policy", "auto", "--accept-adapter", "--set", "auto.sample_pairs=50", "--set", "auto.sample_share=0.25", "--set", "auto.audit_share=0.1",
-        "--set", "auto.block_pairs=128", "--set", "adapter.memory_mb=256"]
+RULES = variants(12)
+AUTO = auto_settings(sample_pairs=50, sample_share=0.25, audit_share=0.1, block_pairs=128)
 
 
 def command(corpora, url):
@@ -23,13 +22,8 @@ def command(corpora, url):
 
 @pytest.fixture(scope="module")
 def live(tmp_path_factory, corpora):
-    shell = Shell(tmp_path_factory.mktemp("live"))
-    write_rules(shell, RULES)
-    server = Server(shell.folder, {"shape": "openai", "seed": SEED})
-    try:
+    with elsewhere(tmp_path_factory, "live", RULES, shape="openai", seed=SEED) as (shell, server):
         shell(*command(corpora, server.url))
-    finally:
-        server.stop()
     assert report(shell)["auto"]["choice"] == "adapter"
     return shell
 

@@ -5,15 +5,11 @@ import json
 import pytest
 
 from conftest import Shell
-from judging import TEXTS, command, report, serve, write_rules
+from judging import auto_settings, command, report, serve, variants, write_rules
 
 assert serve                    # a fixture
 
-AUTO = ["--policy", "auto", "--accept-adapter", "--set", "auto.block_pairs=128", "--set", "adapter.memory_mb=256", "--set", "adapter.count_min=1"]
-
-
-def rules_of(shell, count):
-    write_rules(shell, [f"{text} Variant {n}." for n in range(count // 4) for text in TEXTS])
+AUTO = [*auto_settings(block_pairs=128), "--set", "adapter.count_min=1"]
 
 
 def hold(shell, pairs, rules, judges=1):
@@ -32,7 +28,7 @@ def hold(shell, pairs, rules, judges=1):
 # Pairs with a prompt and responses of their own, of which 2 % are judged by all of 100 rules and the others by 5.
 def test_a_fourteenth_of_isolated_pairs_at_two_percent(shell, serve, corpora):
     shell.patience_s = 900
-    rules_of(shell, 100)
+    write_rules(shell, variants(100))
     server, pairs = serve(), 1000
     at = command(corpora(pairs), server)
     at[at.index("--top") + 1] = 5
@@ -47,7 +43,7 @@ def test_a_fourteenth_of_isolated_pairs_at_two_percent(shell, serve, corpora):
 def panel(shell, servers, corpora, pairs, workers):
     for name, server in servers.items():
         shell.path(f"{name}.yaml").write_text(json.dumps({"judge": {"urls": [server.url], "model": name}}))
-    rules_of(shell, 12)
+    write_rules(shell, variants(12))
     return ["label", corpora(pairs), "--out", "job", "--rules", "rules.yaml", "--panel", "one.yaml,two.yaml", "--top", 2, "--workers", workers,
             "--set", "run.tie_margin=0", *AUTO, "--set", "auto.sample_pairs=50", "--set", "auto.sample_share=0.25", "--set", "auto.audit_share=0.1"]
 

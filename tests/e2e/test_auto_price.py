@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from judging import TEXTS, command, report, serve, write_rules
+from judging import command, manifest, report, serve, variants, write_rules
 
 assert serve                    # a fixture
 
@@ -17,13 +17,9 @@ SMALL = ["--policy", "auto", "--set", "auto.sample_pairs=60", "--set", "auto.sam
 @pytest.fixture
 def asked(shell, serve, corpora):
     """asked(pairs): the arguments of a job of isolated pairs with a judge behind HTTP, RULES rules and prices."""
-    write_rules(shell, [f"{text} Variant {n}." for n in range(RULES // 4) for text in TEXTS])
+    write_rules(shell, variants(RULES))
     server = serve()
     return lambda pairs=PAIRS: [*command(corpora(pairs), server), *SMALL]
-
-
-def manifest(shell):
-    return json.loads(shell.path("job/dataset/manifest.json").read_text())
 
 
 def told(shell):

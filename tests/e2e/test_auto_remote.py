@@ -5,31 +5,26 @@ import signal
 
 import pytest
 
-from conftest import COMPLETE, PATIENCE_S, Shell, wait_for
-from judging import PROBE, TEXTS, Server, command, report, serve, write_rules
+from conftest import COMPLETE, PATIENCE_S, wait_for
+from judging import PROBE, auto_settings, command, elsewhere, report, serve, variants, write_rules
 from test_cli import free_port
 
 assert serve                    # a fixture
 
 RULES, PAIRS = 12, 240
-AUTO = ["--policy", "auto", "--accept-adapter", "--set", "auto.sample_pairs=50", "--set", "auto.sample_share=0.25",
-        "--set", "auto.audit_share=0.1", "--set", "auto.block_pairs=128", "--set", "adapter.memory_mb=256"]
+AUTO = auto_settings(sample_pairs=50, sample_share=0.25, audit_share=0.1, block_pairs=128)
 
 
 def asked(shell, server, corpora):
-    write_rules(shell, [f"{text} Variant {n}." for n in range(RULES // 4) for text in TEXTS])
+    write_rules(shell, variants(RULES))
     return [*command(corpora(PAIRS), server), *AUTO]
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, corpora):
     """The same job on one machine."""
-    shell = Shell(tmp_path_factory.mktemp("undisturbed"))
-    server = Server(shell.folder, {})
-    try:
+    with elsewhere(tmp_path_factory) as (shell, server):
         shell(*asked(shell, server, corpora))
-    finally:
-        server.stop()
     assert report(shell)["auto"]["choice"] == "adapter"
     return shell
 

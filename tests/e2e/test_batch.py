@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from conftest import COMPLETE, RESUMABLE, SET_ASIDE, USAGE, FAILED, Shell
+from conftest import COMPLETE, RESUMABLE, SET_ASIDE, USAGE, Shell
 from judging import CELLS, PAIRS, RULES, TEXTS, Server, labels, report, serve, write_rules  # noqa: F401
 import shapes
 

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from conftest import COMPLETE, FAILED, SET_ASIDE, USAGE
+from judging import manifest
 
 ODD = os.fsdecode(b"odd \xff name.jsonl")
 
@@ -29,7 +30,7 @@ def test_two_files_of_one_name_give_distinct_ids(shell):
     assert sorted(row["id"] for row in shell.labelled()) == sorted(f"{name}:{line}" for name in names for line in (1, 2, 3))
     again = shell.rows("job", "dataset", "duplicates.jsonl")
     assert {(row["id"], row["file"], row["line"], row["pair_id"]) for row in again} == {(f"{name}:4", name, 4, "rows.jsonl:1") for name in names}
-    assert [file["name"] for file in json.loads(shell.path("job/dataset/manifest.json").read_text())["inputs"]] == names
+    assert [file["name"] for file in manifest(shell)["inputs"]] == names
     for name, place in (("rows.jsonl", 2), ("2/rows.jsonl", 5), ("more.jsonl", 8)):
         assert json.loads(shell("inspect", "job", f"{name}:2", "--json").out)["prompt"][0]["content"].startswith(f"Question {place - 1}:")
     label(shell, *files, "--out", "job")

@@ -8,7 +8,8 @@ from email.utils import formatdate
 import pytest
 
 from conftest import RESUMABLE, SET_ASIDE
-from judging import CELLS, PAIRS, PROBE, RULES, TEXTS, command, elsewhere, job, labels, quarantined, serve  # noqa: F401
+from judging import (CELLS, PAIRS, PROBE, RULES, TEXTS, command, elsewhere, job, labels, quarantined, serve,  # noqa: F401
+                     write_rules)
 import shapes
 
 PATIENT = ["--set", "judge.timeout_ms=5000"]        # for answers that never end; long enough for a busy machine's other answers

@@ -12,7 +12,7 @@ import pytest
 
 from certificates import certificate
 from conftest import COMPLETE, RESUMABLE, SET_ASIDE, USAGE, interrupt, wait_for
-from judging import PROBE, SERVERS, command, elsewhere, everything_in, kill_in_the_middle, quarantined, report, serve, write_rules
+from judging import PROBE, SERVERS, command, elsewhere, everything_in, kill_in_the_middle, manifest, quarantined, report, serve, write_rules
 
 sys.path.insert(0, str(SERVERS))
 from adapters import AdapterServer, best_rules  # noqa: E402
@@ -108,9 +108,9 @@ def test_the_rules_of_both_orders_mean_are_judged(shell, serve, adapt, label):
     assert report(shell)["served_adapter"] == {"calls": len(sizes) - 1, "shortened_pairs": 0}
     assert "requests to the served adapter" in done.out and "requests to the served adapter" in shell("status", "job").out
     assert json.loads(shell("status", "job", "--json").out)["adapter_calls"] == len(sizes) - 1
-    manifest = json.loads(shell.path("job/dataset/manifest.json").read_text())
-    assert manifest["adapter"]["served_model"] == "tester"
-    assert {row["adapter"] for row in rows} == {manifest["adapter"]["digest"]}
+    told = manifest(shell)
+    assert told["adapter"]["served_model"] == "tester"
+    assert {row["adapter"] for row in rows} == {told["adapter"]["digest"]}
     assert "Nothing to do" in label(judge, adapter).out and len(adapter.requests) == len(sizes)
 
 
@@ -463,7 +463,7 @@ def test_it_is_measured_as_a_file_is(shell, adapt, judged):
     adapter = adapt()
     figures = json.loads(judged(adapter.url("classify"), "--json").out)
     rows = shell.labelled()
-    ids = [rule["id"] for rule in json.loads(shell.path("job/dataset/manifest.json").read_text())["rules"]]
+    ids = [rule["id"] for rule in manifest(shell)["rules"]]
     wanted = [{rule["id"] for rule in row["rules"]} for row in rows]
     found = [{ids[n] for n in best_rules("s", RULES, *texts_of(row), TOP)} & rules for row, rules in zip(rows, wanted)]
     assert figures["pairs"] == PAIRS and figures["served_model"] == "tester" and figures["not_foreseen"] == 0

@@ -8,7 +8,7 @@ import pytest
 
 import conftest
 from conftest import COMPLETE, Shell, wait_for, workers_of
-from judging import TEXTS, command, report, serve, write_rules
+from judging import TEXTS, command, report, serve, variants, write_rules
 
 assert serve                    # a fixture
 
@@ -46,7 +46,7 @@ def test_a_killed_worker_is_started_again_though_the_program_was_replaced(replac
 
 def test_an_adapter_is_trained_though_the_program_was_replaced(replaceable, serve, corpora):
     (shell, replace), server = replaceable, serve(delay_ms=10)
-    write_rules(shell, [f"{text} Variant {n}." for n in range(3) for text in TEXTS])
+    write_rules(shell, variants(12))
     process = shell.start(*command(corpora(240), server), "--policy", "auto", "--accept-adapter", "--set", "auto.sample_pairs=50",
                           "--set", "auto.sample_share=0.25", "--set", "adapter.memory_mb=256")
     wait_for("calls", lambda: server.calls() > 20)
