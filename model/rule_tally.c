@@ -3,12 +3,13 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "model/information.h"
 
 typedef struct {
-    uint64_t relevant, selected, decisive, agree, compared;
+    prompt_share_t relevant, selected, decisive, agree;
     uint64_t bins [TALLY_BINS];
 } sums_t;
 
@@ -69,19 +70,19 @@ static void add_products (rule_tally_t *tally, const cell_t *a, const cell_t *b)
 }
 
 // The rule's own word against a label that it had no part in.
-static void compare (rule_tally_t *tally, uint32_t rule, const cell_t *a, const cell_t *b, preference_t label)
+static void compare (rule_tally_t *tally, uint64_t prompt, uint32_t rule, const cell_t *a, const cell_t *b, preference_t label)
 {
     int64_t difference = tally->spec->polarity [rule] * ((int64_t) a [rule].score - b [rule].score);
-    if (difference == 0 || label == TIE)
-        return;
-    tally->rule [rule].compared++;
-    tally->rule [rule].agree += (difference > 0) == (label == PREFERS_A);
+    if (difference != 0 && label != TIE)
+        prompt_share_add (&tally->rule [rule].agree, prompt, (difference > 0) == (label == PREFERS_A), 1);
 }
 
 void rule_tally_add (rule_tally_t *tally, const content_key_t *prompt_key, const content_key_t *pair_key, cell_t *a, cell_t *b)
 {
     const selection_spec_t *spec = tally->spec;
     bool selected [LIMIT_RULES] = { false };
+    uint64_t prompt;
+    memcpy (&prompt, prompt_key->b, sizeof prompt);
     selection_label (spec, prompt_key, pair_key, a, b, &tally->label);
     for (size_t i = 0; i < tally->label.n_rules; i++)
         selected [tally->label.rule [i]] = true;
@@ -92,12 +93,12 @@ void rule_tally_add (rule_tally_t *tally, const content_key_t *prompt_key, const
             selection_without (spec, prompt_key, pair_key, a, b, r, &tally->without);
             without = tally->without.preference;
         }
-        sums->selected += selected [r];
-        sums->decisive += without != tally->label.preference;
-        sums->relevant += (uint64_t) a [r].relevance + b [r].relevance >= 2 * (uint64_t) TALLY_RELEVANT;
+        prompt_share_add (&sums->selected, prompt, selected [r], 1);
+        prompt_share_add (&sums->decisive, prompt, without != tally->label.preference, 1);
+        prompt_share_add (&sums->relevant, prompt, (uint64_t) a [r].relevance + b [r].relevance >= 2 * (uint64_t) TALLY_RELEVANT, 1);
         sums->bins [bin_of (a [r].score)]++;
         sums->bins [bin_of (b [r].score)]++;
-        compare (tally, r, a, b, without);
+        compare (tally, prompt, r, a, b, without);
     }
     add_products (tally, a, b);
     tally->pairs++;
@@ -118,8 +119,10 @@ rule_figures_t rule_tally_figures (const rule_tally_t *tally, uint32_t rule)
 {
     const sums_t *sums = &tally->rule [rule];
     rule_figures_t out = {
-        .pairs = tally->pairs, .relevant = sums->relevant, .selected = sums->selected, .decisive = sums->decisive,
-        .agree = sums->agree, .compared = sums->compared, .like = rule
+        .pairs = tally->pairs, .relevant = (uint64_t) sums->relevant.hits, .selected = (uint64_t) sums->selected.hits,
+        .decisive = (uint64_t) sums->decisive.hits, .agree = (uint64_t) sums->agree.hits, .compared = (uint64_t) sums->agree.rows, .like = rule,
+        .relevant_share = prompt_share_interval (&sums->relevant), .selected_share = prompt_share_interval (&sums->selected),
+        .decisive_share = prompt_share_interval (&sums->decisive), .agree_share = prompt_share_interval (&sums->agree)
     };
     double counts [TALLY_BINS];
     for (size_t i = 0; i < TALLY_BINS; i++)

@@ -5,6 +5,7 @@
 #ifndef MODEL_RULE_TALLY_H
 #define MODEL_RULE_TALLY_H
 
+#include "model/prompt_share.h"
 #include "model/selection.h"
 
 enum {
@@ -18,7 +19,8 @@ typedef struct rule_tally rule_tally_t;
 rule_tally_t *rule_tally_new (const selection_spec_t *spec);
 void rule_tally_destroy (rule_tally_t **tally);
 
-// A pair with all of its n_rules cells known; they are changed while this runs and are again what they were.
+// A pair with all of its n_rules cells known; they are changed while this runs and are again what they were. Pairs of a prompt
+// come one after the other (model/prompt_share.h).
 void rule_tally_add (rule_tally_t *tally, const content_key_t *prompt_key, const content_key_t *pair_key, cell_t *a, cell_t *b);
 
 typedef struct {
@@ -31,6 +33,7 @@ typedef struct {
     uint32_t like;                  // that rule; itself where there is none
     uint64_t agree, compared;       // its own word (the response that it scores higher, by its polarity) against the label
                                     // without it, of the pairs where both prefer one
+    interval_t relevant_share, selected_share, decisive_share, agree_share;     // of pairs, the last one of compared
 } rule_figures_t;
 
 rule_figures_t rule_tally_figures (const rule_tally_t *tally, uint32_t rule);

@@ -22,7 +22,6 @@ typedef struct {
     label_setup_t setup;            // where flips are known
     bool *need;
     cell_t *combined [2];
-    uint64_t prompt;                // of the pair before
 } walk_t;
 
 // --- what the store numbers ------------------------------------------------
@@ -199,44 +198,16 @@ static status_t walk_responses (walk_t *walk, fault_t *fault)
 
 // --- labels ----------------------------------------------------------------
 
-static void close_prompt (flips_t *flips)
-{
-    double flipped = (double) flips->open_flipped, pairs = (double) flips->open_pairs;
-    flips->prompts += flips->open_pairs > 0;
-    flips->flipped_squares += flipped * flipped;
-    flips->products += flipped * pairs;
-    flips->squares += pairs * pairs;
-    flips->open_pairs = flips->open_flipped = 0;
-}
-
-static void close_prompts (agreement_t *out)
-{
-    close_prompt (&out->all);
-    for (size_t i = 0; i < AGREEMENT_BINS; i++)
-        close_prompt (&out->bin [i]);
-}
-
-static void add (flips_t *flips, bool flipped)
-{
-    flips->pairs++;
-    flips->open_pairs++;
-    flips->flipped += flipped;
-    flips->open_flipped += flipped;
-}
-
 static void count (walk_t *walk, const Rulemill__Label *label, uint64_t prompt, bool flipped)
 {
     agreement_t *out = walk->out;
-    if (walk->prompt != prompt)
-        close_prompts (out);
-    walk->prompt = prompt;
     int64_t difference = label->sum_a - label->sum_b, rules = label->n_rule ? (int64_t) label->n_rule : 1;
     int64_t margin = (difference < 0 ? -difference : difference) / rules;
     size_t bin = AGREEMENT_BINS - 1;
     while (bin > 0 && margin < agreement_bin_from [bin])
         bin--;
-    add (&out->bin [bin], flipped);
-    add (&out->all, flipped);
+    prompt_share_add (&out->bin [bin], prompt, flipped, 1);
+    prompt_share_add (&out->all, prompt, flipped, 1);
 }
 
 // The members' cells of one repeat as one; false where a needed one is missing.
@@ -316,7 +287,6 @@ static status_t walk_labels (walk_t *walk, fault_t *fault)
         if (label)
             rulemill__label__free_unpacked (label, NULL);
     }
-    close_prompts (walk->out);
     if (status == OK)
         status = store_iter_status (labels, fault);
     store_iter_destroy (&labels);
@@ -333,7 +303,7 @@ bool agreement_has_any (const agreement_t *agreement)
 status_t agreement_measure (const opened_t *opened, agreement_t *out, fault_t *fault)
 {
     *out = (agreement_t) { .n_rules = 0 };
-    walk_t walk = { .opened = opened, .out = out, .prompt = UINT64_MAX };
+    walk_t walk = { .opened = opened, .out = out };
     status_t status = begin (&walk, fault);
     if (status == OK && (walk.members > 1 || walk.layers > walk.members))
         status = walk_responses (&walk, fault);
@@ -349,15 +319,4 @@ void agreement_clear (agreement_t *agreement)
     free (agreement->repeated);
     free (agreement->choices);
     *agreement = (agreement_t) { .n_rules = 0 };
-}
-
-interval_t agreement_flips (const flips_t *flips)
-{
-    double n = (double) flips->pairs, share = n > 0 ? (double) flips->flipped / n : 0;
-    double spread = flips->flipped_squares - 2 * share * flips->products + share * share * flips->squares;
-    double worth = flips->flipped == 0 || flips->flipped == flips->pairs ? (double) flips->prompts
-                 : spread > 0 ? share * (1 - share) * n * n / spread : n;
-    if (worth > n)
-        worth = n;
-    return stats_wilson (share * worth, worth, STATS_LEVEL);
 }

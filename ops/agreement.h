@@ -6,17 +6,10 @@
 #define OPS_AGREEMENT_H
 
 #include "model/agreement.h"
-#include "model/stats.h"
+#include "model/prompt_share.h"
 #include "ops/cmd.h"
 
 enum { AGREEMENT_BINS = 5 };
-
-// Pairs of labels and of what repeats alone would have made of them; pairs of one prompt hang together.
-typedef struct {
-    uint64_t pairs, flipped, prompts;
-    double flipped_squares, products, squares;      // over prompts: of flipped, of flipped by pairs, of pairs
-    uint64_t open_pairs, open_flipped;              // of the prompt in hand
-} flips_t;
 
 typedef struct {
     size_t n_rules, members;
@@ -25,7 +18,7 @@ typedef struct {
     // of each rule: members among themselves, and each with its own repeats
     score_agreement_t *scores, *repeated;
     choice_agreement_t *choices;
-    flips_t bin [AGREEMENT_BINS], all;      // by the label's margin
+    prompt_share_t bin [AGREEMENT_BINS], all;       // labels that repeats alone would have made others, by the label's margin
 } agreement_t;
 
 // From where each bin's margins begin, in 1e-6.
@@ -37,9 +30,6 @@ bool agreement_has_any (const agreement_t *agreement);
 // Walk the run. What was measured must be cleared also after a fault.
 status_t agreement_measure (const opened_t *opened, agreement_t *out, fault_t *fault) MUST_USE;
 void agreement_clear (agreement_t *agreement);
-
-// The share of a bin's labels that flip, with Wilson's interval for as many pairs as the prompts are worth (Kish's effective size).
-interval_t agreement_flips (const flips_t *flips);
 
 // For the summary of a job; with each rule for the command; as a JSON object.
 void agreement_summary (const agreement_t *agreement, buf_t *out);

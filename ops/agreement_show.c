@@ -56,11 +56,11 @@ static void add_panel (const agreement_t *agreement, buf_t *out)
     buf_add_str (out, " responses and rules)\n");
 }
 
-static void add_bin (const flips_t *flips, buf_t *out)
+static void add_bin (const prompt_share_t *flips, buf_t *out)
 {
-    interval_t share = agreement_flips (flips);
+    interval_t share = prompt_share_interval (flips);
     buf_printf (out, "%.1f %% of ", 100 * share.value);
-    progress_count (out, flips->pairs);
+    progress_count (out, (uint64_t) flips->rows);
     buf_printf (out, " (95 %% interval %.1f to %.1f)\n", 100 * share.low, 100 * share.high);
 }
 
@@ -80,13 +80,13 @@ static void add_repeats (const agreement_t *agreement, buf_t *out)
     buf_printf (out, "a score judged again has a standard deviation of %.4f (", score_agreement_deviation (&repeated));
     progress_count (out, repeated.units);
     buf_add_str (out, " cells)\n");
-    if (agreement->all.pairs == 0)
+    if (agreement->all.rows == 0)
         return;
     head (out, "");
     buf_add_str (out, "repeats alone give another label: ");
     add_bin (&agreement->all, out);
     for (size_t i = 0; i < AGREEMENT_BINS; i++)
-        if (agreement->bin [i].pairs > 0) {
+        if (agreement->bin [i].rows > 0) {
             head (out, "");
             buf_add_str (out, "  ");
             add_bin_name (i, out);
@@ -133,11 +133,11 @@ static void write_figures (const score_agreement_t *scores, const choice_agreeme
     json_member_real (out, "deviation", score_agreement_deviation (repeated));
 }
 
-static void write_flips (const flips_t *flips, buf_t *out)
+static void write_flips (const prompt_share_t *flips, buf_t *out)
 {
-    interval_t share = agreement_flips (flips);
-    json_member_count (out, "pairs", flips->pairs);
-    json_member_count (out, "flipped", flips->flipped);
+    interval_t share = prompt_share_interval (flips);
+    json_member_count (out, "pairs", (uint64_t) flips->rows);
+    json_member_count (out, "flipped", (uint64_t) flips->hits);
     json_member_count (out, "prompts", flips->prompts);
     json_write_key (out, "share");
     interval_write (out, &share);

@@ -197,7 +197,8 @@ status_t findings_make (const findings_options_t *options, findings_t **out, fau
     if (status == OK)
         status = walk_all (&work, fault);
     if (status == OK && !findings_truth_found (work.truth))
-        status = fault_set (fault, ERR_USAGE, "--truth: no row has the column \"%.100s\"", options->truth);
+        status = fault_set (fault, ERR_USAGE, "--truth: no row has the column \"%.100s\" beside what rulemill reads by itself; preferences "
+                            "that rows give (preference, chosen, scores) are held against without --truth", options->truth);
     if (status == OK) {
         findings_labels_end (work.labels, options->seed);
         fill_rules (&work);

@@ -31,7 +31,8 @@ typedef struct {
     uint64_t margins;               // how many of those
 } phase_figures_t;
 
-typedef struct { char *name; uint64_t pairs, wins, ties; } model_figures_t;    // pairs with two models that differ
+// Of pairs with two models that differ; won: a tie counts 1/2.
+typedef struct { char *name; uint64_t pairs, wins, ties; prompt_share_t won; } model_figures_t;
 
 typedef struct {
     rule_figures_t tally;
@@ -55,8 +56,8 @@ typedef struct {
     size_t n_phases;
     model_figures_t models [FINDINGS_MODELS_MAX + 1];   // the last one: all others
     size_t n_models;
-    uint64_t longer, unequal;       // the longer response won; of the decided pairs with unequal lengths
-    uint64_t triples, cyclic;       // of the responses to one prompt, with all three pairs decided
+    prompt_share_t longer;          // the longer response won; of the decided pairs with unequal lengths
+    prompt_share_t cyclic;          // triples of the responses to one prompt, with all three pairs decided
     uint64_t triples_cut;           // prompts with more than FINDINGS_RESPONSES_MAX responses, left out
     uint64_t given, given_decided;  // pairs with a truth, and those whose label decides
     interval_t agreement, agreement_decided;    // a tie counts 1/2; ties left out

@@ -58,6 +58,15 @@ static void PRINTF_LIKE (3, 4) add_card (buf_t *out, const char *what, const cha
     buf_add_str (out, "</span></div>");
 }
 
+static void add_share_card (buf_t *out, const char *what, const prompt_share_t *share, int digits)
+{
+    interval_t interval = prompt_share_interval (share);
+    buf_t text = { 0 };
+    buf_printf (&text, "%s; 95 %%: %.*f to %.*f", what, digits, 100 * interval.low, digits, 100 * interval.high);
+    add_card (out, text.data, "%.*f %%", digits, 100 * interval.value);
+    buf_free (&text);
+}
+
 static void add_cards (const findings_t *f, buf_t *out)
 {
     uint64_t ties = 0;
@@ -67,10 +76,10 @@ static void add_cards (const findings_t *f, buf_t *out)
     add_card (out, "pairs labelled", "%" PRIu64, f->labelled);
     add_card (out, "of them ties", "%.1f %%", percent (ties, f->labelled));
     add_card (out, "pairs set aside", "%" PRIu64, f->quarantined);
-    if (f->unequal)
-        add_card (out, "won by the longer response", "%.1f %%", percent (f->longer, f->unequal));
-    if (f->triples)
-        add_card (out, "cyclic triples (of coins: 25 %)", "%.2f %%", percent (f->cyclic, f->triples));
+    if (f->longer.rows > 0)
+        add_share_card (out, "won by the longer response", &f->longer, 1);
+    if (f->cyclic.rows > 0)
+        add_share_card (out, "cyclic triples (of coins: 25 %)", &f->cyclic, 2);
     if (f->given) {
         buf_t what = { 0 };
         buf_printf (&what, "agreement with %s; 95 %%: %.1f to %.1f", f->truth, 100 * f->agreement.low, 100 * f->agreement.high);
@@ -124,10 +133,10 @@ static void add_models (const findings_t *f, buf_t *out)
     for (size_t i = 0; i < f->n_models; i++) {
         const model_figures_t *model = &f->models [i];
         bars [i].name = model->name;
-        bars [i].value = stats_wilson ((double) model->wins + 0.5 * (double) model->ties, (double) model->pairs, STATS_LEVEL);
+        bars [i].value = prompt_share_interval (&model->won);
     }
-    buf_add_str (out, "<h3>Who wins</h3><p class=soft>Share of a model's pairs against other models that it won, a tie counting 1/2. The intervals take pairs for"
-                      " independent.</p>");
+    buf_add_str (out, "<h3>Who wins</h3><p class=soft>Share of a model's pairs against other models that it won, a tie counting 1/2. Whiskers: 95 % intervals,"
+                      " for as many pairs as the prompts are worth.</p>");
     html_intervals (out, bars, f->n_models, 0, 1, "share won");
     free (bars);
 }
@@ -188,6 +197,15 @@ static void add_redundancy (const findings_t *f, const uint32_t *order, buf_t *o
     html_square (out, names, n, correlation, &square);
 }
 
+// The interval shows where one points at the figure.
+static void add_share (const interval_t *share, buf_t *out)
+{
+    if (isfinite (share->value))
+        buf_printf (out, "<td title=\"95 %%: %.1f to %.1f\">%.1f", 100 * share->low, 100 * share->high, 100 * share->value);
+    else
+        buf_add_str (out, "<td>-");
+}
+
 static void add_rule (const findings_t *f, uint32_t r, buf_t *out)
 {
     const rule_t *rule = &f->opened.pool->rules [r];
@@ -197,18 +215,18 @@ static void add_rule (const findings_t *f, uint32_t r, buf_t *out)
     html_text (out, rule->text);
     buf_printf (out, "\">%c ", rule->polarity > 0 ? '+' : '-');
     html_text (out, rule->id);
-    buf_printf (out, "<td>%.1f<td>%.1f<td>%.1f<td data-v=\"%.3f\">", percent (t->relevant, t->pairs), percent (t->selected, t->pairs),
-                percent (t->decisive, t->pairs), t->entropy);
+    add_share (&t->relevant_share, out);
+    add_share (&t->selected_share, out);
+    add_share (&t->decisive_share, out);
+    buf_printf (out, "<td data-v=\"%.3f\">", t->entropy);
     html_spark (out, t->bins, TALLY_BINS, "scores from -1 to 1");
     buf_printf (out, "<td>%.2f<td class=words data-v=\"%.3f\">", t->entropy, t->redundancy);
     if (t->redundancy > 0)
         buf_printf (out, "%.2f %s", t->redundancy, rule_id (f, t->like));
     else
         buf_add_char (out, '-');
-    if (t->compared)
-        buf_printf (out, "<td>%.1f<td>%" PRIu64, percent (t->agree, t->compared), t->compared);
-    else
-        buf_add_str (out, "<td>-<td>0");
+    add_share (&t->agree_share, out);
+    buf_printf (out, "<td>%" PRIu64, t->compared);
     if (isfinite (bits->bits.value))
         buf_printf (out, "<td data-v=\"%.5f\">%.3f [%.3f, %.3f]<td>%.3f", bits->bits.value, bits->bits.value, bits->bits.low, bits->bits.high, bits->q);
     else
@@ -220,7 +238,8 @@ static void add_table (const findings_t *f, const uint32_t *order, buf_t *out)
     buf_printf (out, "<h3>All rules</h3><p class=soft>In %% of the %" PRIu64 " pairs: relevant (mean relevance of %g or more), selected, decisive (the label is another one"
                 " without the rule). Scores: both responses, -1 to 1, heights by the square root; entropy in bits of their %d bins. Most like: the largest |correlation|. Agrees: the response that"
                 " the rule scores higher, by its polarity, is the one that the label without it prefers, %% of n. + following the rule speaks for a response, - against."
-                " A click on a heading sorts.</p>", f->judged, (double) TALLY_RELEVANT / MICRO, TALLY_BINS);
+                " Point at a share for its 95 %% interval, for as many"
+                " pairs as the prompts are worth. A click on a heading sorts.</p>", f->judged, (double) TALLY_RELEVANT / MICRO, TALLY_BINS);
     buf_add_str (out, "<div class=scroll><table class=sort><thead><tr><th>rule<th>relevant<th>selected<th>decisive<th>scores<th>entropy<th class=words>most like<th>agrees<th>n<th>bits<th>q</thead><tbody>");
     for (size_t i = 0; i < f->opened.pool->count; i++)
         add_rule (f, order [i], out);

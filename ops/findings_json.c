@@ -9,6 +9,12 @@ static void key_interval (buf_t *out, const char *key, const interval_t *interva
     interval_write (out, interval);
 }
 
+static void key_share (buf_t *out, const char *key, const prompt_share_t *share)
+{
+    interval_t interval = prompt_share_interval (share);
+    key_interval (out, key, &interval);
+}
+
 // --- labels ----------------------------------------------------------------
 
 static void add_phase (const phase_figures_t *phase, buf_t *out)
@@ -46,13 +52,16 @@ static void add_labels (const findings_t *f, buf_t *out)
         json_member_count (out, "pairs", model->pairs);
         json_member_count (out, "wins", model->wins);
         json_member_count (out, "ties", model->ties);
+        key_share (out, "won", &model->won);
         buf_add_char (out, '}');
     }
     buf_add_char (out, ']');
-    json_member_count (out, "longer_won", f->longer);
-    json_member_count (out, "unequal_lengths", f->unequal);
-    json_member_count (out, "triples", f->triples);
-    json_member_count (out, "cyclic_triples", f->cyclic);
+    json_member_count (out, "longer_won", (uint64_t) f->longer.hits);
+    json_member_count (out, "unequal_lengths", (uint64_t) f->longer.rows);
+    key_share (out, "longer_won_share", &f->longer);
+    json_member_count (out, "triples", (uint64_t) f->cyclic.rows);
+    json_member_count (out, "cyclic_triples", (uint64_t) f->cyclic.hits);
+    key_share (out, "cyclic_share", &f->cyclic);
     json_member_count (out, "prompts_left_out_of_triples", f->triples_cut);
     json_member_text (out, "truth", f->truth);
     json_member_count (out, "truth_pairs", f->given);
@@ -76,6 +85,9 @@ static void add_rule (const findings_t *f, uint32_t r, buf_t *out)
     json_member_count (out, "relevant", t->relevant);
     json_member_count (out, "selected", t->selected);
     json_member_count (out, "decisive", t->decisive);
+    key_interval (out, "relevant_share", &t->relevant_share);
+    key_interval (out, "selected_share", &t->selected_share);
+    key_interval (out, "decisive_share", &t->decisive_share);
     json_member_list (out, "score_bins");
     for (size_t i = 0; i < TALLY_BINS; i++)
         buf_printf (out, "%s%" PRIu64, i ? "," : "", t->bins [i]);
@@ -85,6 +97,7 @@ static void add_rule (const findings_t *f, uint32_t r, buf_t *out)
     json_member_text (out, "most_like", t->redundancy > 0 ? f->opened.pool->rules [t->like].id : NULL);
     json_member_count (out, "agrees_with_label_without_it", t->agree);
     json_member_count (out, "compared_with_label_without_it", t->compared);
+    key_interval (out, "agrees_share", &t->agree_share);
     key_interval (out, "information_bits", &bits->bits);
     json_member_real (out, "p", bits->p);
     json_member_real (out, "q", bits->q);

@@ -104,7 +104,7 @@ static model_figures_t *model_of (findings_t *out, const char *name)
     return model;
 }
 
-static void count_models (findings_t *out, const dataset_view_t *view)
+static void count_models (findings_t *out, const dataset_item_t *item, const dataset_view_t *view)
 {
     if (!*view->model_first || !*view->model_second || strcmp (view->model_first, view->model_second) == 0)
         return;
@@ -112,18 +112,18 @@ static void count_models (findings_t *out, const dataset_view_t *view)
     first->pairs++;
     first->wins += !view->tie;
     first->ties += view->tie;
+    prompt_share_add (&first->won, item->pair->prompt, view->tie ? 0.5 : 1, 1);
     model_figures_t *second = model_of (out, view->model_second);
     second->pairs++;
     second->ties += view->tie;
+    prompt_share_add (&second->won, item->pair->prompt, view->tie ? 0.5 : 0, 1);
 }
 
-static void count_lengths (findings_t *out, const dataset_view_t *view)
+static void count_lengths (findings_t *out, const dataset_item_t *item, const dataset_view_t *view)
 {
     size_t first = dataset_text_bytes (view->first->response), second = dataset_text_bytes (view->second->response);
-    if (view->tie || first == second)
-        return;
-    out->unequal++;
-    out->longer += first > second;
+    if (!view->tie && first != second)
+        prompt_share_add (&out->longer, item->pair->prompt, first > second, 1);
 }
 
 // --- cycles --------------------------------------------------------------------
@@ -138,8 +138,8 @@ static void end_tournament (findings_labels_t *labels)
             for (size_t k = j + 1; k < t->n && t->beats [i][j]; k++) {
                 if (!t->beats [j][k] || !t->beats [k][i])
                     continue;
-                out->triples++;
-                out->cyclic += t->beats [i][j] == t->beats [j][k] && t->beats [j][k] == t->beats [k][i];
+                bool cyclic = t->beats [i][j] == t->beats [j][k] && t->beats [j][k] == t->beats [k][i];
+                prompt_share_add (&out->cyclic, t->prompt, cyclic, 1);
             }
 }
 
@@ -200,8 +200,8 @@ void findings_labels_add (findings_labels_t *labels, const dataset_item_t *item,
     dataset_view_t view = dataset_view_of (item);
     labels->out->labelled++;
     count_margin (labels->out, item->label, &view);
-    count_models (labels->out, &view);
-    count_lengths (labels->out, &view);
+    count_models (labels->out, item, &view);
+    count_lengths (labels->out, item, &view);
     play (labels, item, &view);
     count_truth (labels, item, &view, truth);
 }

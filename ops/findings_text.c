@@ -15,7 +15,7 @@ static double percent (uint64_t part, uint64_t whole)
 static void say_agreement (const findings_t *f, buf_t *out)
 {
     if (f->given == 0) {
-        buf_printf (out, "Truth      no pair has one (%s)\n", f->truth);
+        buf_printf (out, f->labelled ? "Truth      no labelled pair has one (%s)\n" : "Truth      nothing is labelled yet (%s)\n", f->truth);
         return;
     }
     buf_printf (out, "Agreement  with %s, %%: ", f->truth);
@@ -23,6 +23,21 @@ static void say_agreement (const findings_t *f, buf_t *out)
     buf_printf (out, " of %" PRIu64 " pairs, a tie counting 1/2\n           ", f->given);
     interval_show (out, &f->agreement_decided, 100, 1);
     buf_printf (out, " of the %" PRIu64 " that are decided%s\n", f->given_decided, f->agreement_sampled ? "; intervals of a sample of the prompts" : "");
+}
+
+static void say_pairs (const findings_t *f, buf_t *out)
+{
+    interval_t longer = prompt_share_interval (&f->longer), cyclic = prompt_share_interval (&f->cyclic);
+    if (f->longer.rows > 0) {
+        buf_add_str (out, "Length     the longer response won, %: ");
+        interval_show (out, &longer, 100, 1);
+        buf_printf (out, " of %.0f decided pairs of unequal lengths\n", f->longer.rows);
+    }
+    if (f->cyclic.rows > 0) {
+        buf_add_str (out, "Cycles     cyclic, %: ");
+        interval_show (out, &cyclic, 100, 2);
+        buf_printf (out, " of %.0f triples of one prompt's responses; of coins' labels 25 would be\n", f->cyclic.rows);
+    }
 }
 
 static void say_phases (const findings_t *f, buf_t *out)
@@ -46,11 +61,13 @@ static void say_models (const findings_t *f, buf_t *out)
 {
     if (f->n_models == 0)
         return;
-    buf_printf (out, "\n%-40s %9s %8s %8s\n", "response model", "pairs", "won", "tied");
+    buf_printf (out, "\n%-40s %9s %8s   %s\n", "response model", "pairs", "tied", "won %, a tie counting 1/2");
     for (size_t i = 0; i < f->n_models; i++) {
         const model_figures_t *model = &f->models [i];
-        buf_printf (out, "%-40.40s %9" PRIu64 " %6.1f %% %6.1f %%\n", model->name, model->pairs, percent (model->wins, model->pairs),
-                    percent (model->ties, model->pairs));
+        interval_t won = prompt_share_interval (&model->won);
+        buf_printf (out, "%-40.40s %9" PRIu64 " %6.1f %%   ", model->name, model->pairs, percent (model->ties, model->pairs));
+        interval_show (out, &won, 100, 1);
+        buf_add_char (out, '\n');
     }
 }
 
@@ -93,7 +110,8 @@ static void say_rules (const findings_t *f, size_t rules_max, buf_t *out)
         buf_printf (out, "  and %zu more: --json, or the page\n", n - rules_max);
     free (order);
     buf_printf (out, "\nrelevant: mean relevance of %g or more; decisive: the label is another one without the rule; entropy in bits, of %d bins of\n"
-                "the scores; most like: largest |correlation| of the differences; agree: its own word with the label without it, %%.\n",
+                "the scores; most like: largest |correlation| of the differences; agree: its own word with the label without it, %%.\n"
+                "Intervals of these shares are in --json and on the page.\n",
                 (double) TALLY_RELEVANT / MICRO, TALLY_BINS);
     if (f->information_pairs)
         buf_printf (out, "bits: mutual information of score_A - score_B and %s, %d quantile bins, Miller-Madow, over %" PRIu64 " pairs%s;\n"
@@ -106,11 +124,7 @@ void findings_text (const findings_t *f, size_t rules_max, buf_t *out)
     buf_printf (out, "Run        %s, policy %s\nJudge      %s\nLabels     %" PRIu64 " pair%s of %" PRIu64 " prompts, %" PRIu64 " set aside\n", f->name,
                 f->opened.run->spec->policy, f->judge, f->labelled, f->labelled == 1 ? "" : "s", f->prompts, f->quarantined);
     say_agreement (f, out);
-    if (f->unequal > 0)
-        buf_printf (out, "Length     the longer response won %.1f %% of %" PRIu64 " decided pairs of unequal lengths\n", percent (f->longer, f->unequal), f->unequal);
-    if (f->triples > 0)
-        buf_printf (out, "Cycles     %" PRIu64 " of %" PRIu64 " triples of one prompt's responses are cyclic (%.2f %%; of coins' labels 25 %% would be)\n",
-                    f->cyclic, f->triples, percent (f->cyclic, f->triples));
+    say_pairs (f, out);
     say_phases (f, out);
     say_models (f, out);
     say_rules (f, rules_max, out);

@@ -4,6 +4,8 @@ import json
 from collections import Counter
 from html.parser import HTMLParser
 
+import pytest
+
 from conftest import FAILED, RESUMABLE, USAGE
 from test_judge import serve  # noqa: F401  (a fixture)
 
@@ -46,6 +48,11 @@ def test_labels(shell):
     wins = Counter(row["chosen_model"] for row in rows if row.get("chosen_model"))
     assert {name: model["wins"] for name, model in models.items()} == {name: wins[name] for name in models}
     assert all(model["pairs"] == 60 for model in models.values()) and report["models"][0]["model"] == "high"
+    for name, model in models.items():
+        assert model["won"]["value"] == pytest.approx((model["wins"] + model["ties"] / 2) / model["pairs"], abs=1e-6)
+        assert model["won"]["low"] <= model["won"]["value"] <= model["won"]["high"]
+    assert report["cyclic_share"]["low"] == 0 < report["cyclic_share"]["high"] < 0.2, "of 30 prompts none has one"
+    assert report["longer_won_share"]["value"] == pytest.approx(report["longer_won"] / report["unequal_lengths"], abs=1e-6)
     assert report["agreement"]["value"] == 1 and report["truth_pairs"] == 90
     assert [phase["selected_by"] for phase in report["phases"]] == ["exhaustive"]
     margins = sorted(row["score_margin"] for row in rows)
@@ -60,7 +67,11 @@ def test_rules(shell):
     selected = Counter(rule["id"] for row in rows for rule in row["rules"])
     assert {name: rule["selected"] for name, rule in rules.items()} == {name: selected[name] for name in RULES}
     assert all(sum(rule["score_bins"]) == 180 for rule in rules.values())
+    for rule in rules.values():
+        for share, count in (("relevant_share", "relevant"), ("selected_share", "selected"), ("decisive_share", "decisive")):
+            assert rule[share]["value"] == pytest.approx(rule[count] / 90, abs=1e-6) and rule[share]["low"] <= rule[share]["value"] <= rule[share]["high"]
     first = rules["first"]
+    assert first["agrees_share"]["low"] < first["agrees_with_label_without_it"] / first["compared_with_label_without_it"] <= 1
     assert first["decisive"] > 0 and first["information_bits"]["low"] > 0.3 and first["q"] < 0.05
     assert first["information_bits"]["value"] > rules["third"]["information_bits"]["value"]
     assert rules["second"]["most_like"] == "first" and 0 < rules["second"]["redundancy"] < 1
@@ -86,7 +97,7 @@ def test_a_hidden_truth(shell):
     label(shell)
     report = told(shell, "--truth", "quality")
     assert report["truth"] == "quality" and report["agreement"]["value"] == 0, "the column says the opposite of the scores"
-    assert "--truth" in shell("report", "job", "--truth", "qualities", code=USAGE).err
+    assert "without --truth" in shell("report", "job", "--truth", "qualities", code=USAGE).err
     write_rules(shell)
     shell.write("two.jsonl", [{"prompt": f"p{n}", "response_a": "a forfirst", "response_b": "b againstfirst", "best": "a" if n else "b"} for n in range(4)])
     shell("label", "two.jsonl", "--out", "two", "--rules", "rules.yaml", "--top", 1)
@@ -138,6 +149,7 @@ def test_nothing_to_report(shell):
     shell.write("pairs.jsonl", corpus(2))
     shell("label", "pairs.jsonl", "--out", "plan", "--plan", code=RESUMABLE)
     assert json.loads(shell("report", "plan", "--json").out)["labelled"] == 0
+    assert "nothing is labelled yet" in shell("report", "plan").out
 
 
 def test_without_a_job(shell):
