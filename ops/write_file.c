@@ -41,14 +41,16 @@ static bool sync_folder (const char *path)
 
 // --- files aside -----------------------------------------------------------
 
-// BASE.PID.new, whatever the process.
+// BASE.rulemill-PID.new, whatever the process: a name that nobody else gives a file.
 static bool is_aside (const char *name, const char *base)
 {
-    size_t len = strlen (base), digits;
-    if (strncmp (name, base, len) != 0 || name [len] != '.')
+    static const char mark [] = ".rulemill-";
+    size_t len = strlen (base);
+    if (strncmp (name, base, len) != 0 || strncmp (name + len, mark, strlen (mark)) != 0)
         return false;
-    digits = strspn (name + len + 1, "0123456789");
-    return digits > 0 && strcmp (name + len + 1 + digits, ".new") == 0;
+    const char *pid = name + len + strlen (mark);
+    size_t digits = strspn (pid, "0123456789");
+    return digits > 0 && strcmp (pid + digits, ".new") == 0;
 }
 
 // Their writers hold a lock on them, which ends with the process, on whatever machine it is.
@@ -134,7 +136,7 @@ status_t out_file_open (out_file_t *out, const char *path, FILE *otherwise, faul
     out->path = mem_string (real ? real : path);
     free (real);
     if (!is_no_file (path))
-        out->aside = mem_printf ("%s.%ld.new", out->path, (long) getpid ());
+        out->aside = mem_printf ("%s.rulemill-%ld.new", out->path, (long) getpid ());
     out->file = out->aside ? open_aside (out->aside, out->path) : fopen (path, "wbe");
     if (out->file)
         return OK;

@@ -128,9 +128,10 @@ static void a_file_keeps_its_mode_and_links_to_it (void **state)
 // The next writer takes it away; not that of one who is at work, nor what only looks like it.
 static void what_a_killed_process_left_is_taken_away (void **state)
 {
-    static const char *const others [] = { "file.12.newer", "file.x.new", "file..new", "other.12.new", "file.new" };
+    static const char *const others [] = { "file.rulemill-12.newer", "file.rulemill-x.new", "file.rulemill-.new", "other.rulemill-12.new",
+                                          "file.12.new", "file.new" };
     enum { OTHERS = sizeof others / sizeof *others };
-    char *path = path_of (state, "file"), *left = path_of (state, "file.4194999.new");
+    char *path = path_of (state, "file"), *left = path_of (state, "file.rulemill-4194999.new");
     fault_t fault = { 0 };
     out_file_t at_work;
     for (size_t i = 0; i < OTHERS; i++) {
