@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 static const double Z_99 = 2.576;
@@ -20,9 +21,16 @@ static const double FLAT_INTERVAL = 0.05;
 auto_recipe_t auto_recipe_default (void)
 {
     return (auto_recipe_t) {
-        .costly = true, .sample_pairs = 1000, .sample_share = 1.0 / 3, .min_agreement = 0.90, .flat_gain = 0.01, .audit_share = -1,
+        .costly = true, .sample_pairs = 1000, .sample_share = 1.0 / 3, .min_agreement = 0.90, .judged_max = 20, .flat_gain = 0.01, .audit_share = -1,
         .block_pairs = AUTO_BLOCK_PAIRS
     };
+}
+
+uint64_t auto_recipe_judged (const auto_recipe_t *recipe, uint64_t top, uint64_t rules)
+{
+    uint64_t half = rules / 2, most = recipe->judged_max < half ? recipe->judged_max : half;
+    most = recipe->judged > 0 ? recipe->judged : recipe->accept ? top : most;
+    return most > top ? most : top;
 }
 
 static const char *truth (bool value)
@@ -33,9 +41,10 @@ static const char *truth (bool value)
 void auto_recipe_write (const auto_recipe_t *recipe, buf_t *out)
 {
     buf_printf (out, "{\"costly\":%s,\"sample_pairs\":%" PRIu64 ",\"sample_share\":%.6f,\"min_agreement\":%.6f,"
-                "\"flat_gain\":%.6f,\"audit_share\":%.6f,\"accept\":%s,\"block_pairs\":%" PRIu64, truth (recipe->costly),
+                "\"flat_gain\":%.6f,\"audit_share\":%.6f,\"accept\":%s,\"block_pairs\":%" PRIu64 ",\"judged_max\":%" PRIu64,
+                truth (recipe->costly),
                 recipe->sample_pairs, recipe->sample_share, recipe->min_agreement, recipe->flat_gain,
-                recipe->audit_share, truth (recipe->accept), recipe->block_pairs);
+                recipe->audit_share, truth (recipe->accept), recipe->block_pairs, recipe->judged_max);
     if (recipe->training)
         buf_printf (out, ",\"training\":%s", recipe->training);
     buf_add_char (out, '}');
@@ -55,7 +64,7 @@ status_t auto_recipe_read (const char *text, auto_recipe_t *out, fault_t *fault)
     json_doc_t *doc = json_doc_new ();
     const json_value_t *root = NULL;
     status_t status = json_parse (doc, text, strlen (text), &root, fault);
-    bool good = status == OK && read_whole (root, "sample_pairs", &out->sample_pairs) && read_whole (root, "block_pairs", &out->block_pairs)
+    bool good = status == OK && read_whole (root, "judged_max", &out->judged_max) && read_whole (root, "sample_pairs", &out->sample_pairs) && read_whole (root, "block_pairs", &out->block_pairs)
              && json_double (json_get (root, "sample_share"), &out->sample_share)
              && json_double (json_get (root, "min_agreement"), &out->min_agreement)
              && json_double (json_get (root, "flat_gain"), &out->flat_gain)
@@ -64,6 +73,8 @@ status_t auto_recipe_read (const char *text, auto_recipe_t *out, fault_t *fault)
         out->accept = json_is (json_get (root, "accept"), JSON_TRUE);
         out->costly = json_is (json_get (root, "costly"), JSON_TRUE);
         out->training = NULL;
+        out->judged = 0;
+        (void) read_whole (json_get (root, "training"), "judged", &out->judged);
     }
     json_doc_destroy (&doc);
     return good ? OK : fault_set (fault, ERR_FORMAT, "the recipe of policy auto can't be read: %.200s; use the version of rulemill that began the run", text);
@@ -92,6 +103,9 @@ status_t auto_trained_read (const char *report, size_t len, auto_trained_t *out,
     bool good = status == OK && read_count (root, "train_pairs", &out->train_pairs) && read_count (root, "held_out_pairs", &out->held_out_pairs)
              && read_share (agreement, "value", &out->agreement) && read_share (agreement, "low", &out->low)
              && read_share (agreement, "high", &out->high) && read_share (root, "agreement_half", &out->agreement_half);
+    if (good && (!read_count (root, "judged", &out->judged) || !read_count (root, "top", &out->top) || out->judged > LIMIT_RULES))
+        out->judged = out->top = 0;
+    out->chosen_share = good && read_share (root, "chosen_share", &out->chosen_share) ? out->chosen_share : 0;
     json_doc_destroy (&doc);
     return good ? OK : fault_set (fault, ERR_FORMAT, "the report of an adapter's training can't be read");
 }
@@ -262,7 +276,7 @@ bool auto_lifted (Rulemill__AutoRecord *record, uint64_t threshold)
     return true;
 }
 
-static void add_adapter (Rulemill__AutoRecord *record, const uint8_t *digest, const char *report)
+static void add_adapter (Rulemill__AutoRecord *record, const auto_trained_t *trained, const uint8_t *digest, const char *report)
 {
     size_t n = record->n_adapter;
     record->adapter = mem_resize (record->adapter, (n + 1) * sizeof (void *));
@@ -271,6 +285,7 @@ static void add_adapter (Rulemill__AutoRecord *record, const uint8_t *digest, co
     adapter->digest.len = DIGEST_BYTES;
     adapter->from_pair = record->position;
     adapter->report = mem_string (report);
+    adapter->judged = (uint32_t) trained->judged;
     record->adapter [n] = adapter;
     record->n_adapter = n + 1;
 }
@@ -280,7 +295,7 @@ static void take_adapter (const auto_recipe_t *recipe, Rulemill__AutoRecord *rec
 {
     buf_t reason = { 0 };
     bool first = record->n_adapter == 0, under = trained->agreement < recipe->min_agreement;
-    add_adapter (record, digest, report);
+    add_adapter (record, trained, digest, report);
     reset_sums (&record->audit);
     if (first) {
         reset_sums (&record->audit_all);
@@ -290,6 +305,8 @@ static void take_adapter (const auto_recipe_t *recipe, Rulemill__AutoRecord *rec
                 "(95 %% interval %.1f to %.1f; %.1f wanted%s); half of the data gave %.1f", trained->held_out_pairs, 100 * trained->agreement,
                 100 * trained->low, 100 * trained->high, 100 * recipe->min_agreement, under ? ", taken all the same as asked" : "",
                 100 * trained->agreement_half);
+    if (trained->judged > trained->top)
+        buf_printf (&reason, "; it has %" PRIu64 " rules judged of each pair, of which selection takes %" PRIu64, trained->judged, trained->top);
     choose (record, RULEMILL__AUTO_CHOICE__AUTO_ADAPTER, &reason);
 }
 
@@ -301,12 +318,22 @@ static void decline (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, 
         buf_printf (&reason, "with %" PRIu64 " pairs to learn from, the adapter's labels agree with exhaustive ones in %.1f %% (95 %% interval %.1f "
                     "to %.1f), under the %.1f wanted", trained->train_pairs, 100 * trained->agreement, 100 * trained->low, 100 * trained->high,
                     100 * recipe->min_agreement);
-    else
+    if (known && trained->judged > trained->top)
+        buf_printf (&reason, " even with %" PRIu64 " rules judged of each pair", trained->judged);
+    if (!known)
         buf_printf (&reason, "the sampled pairs are of too few prompts to learn from some and to hold an adapter against others");
     buf_printf (&reason, ", and a larger sample would be over %.0f %% of the corpus; it is looked at again with %.0f pairs%s",
                 100 * recipe->sample_share, pairs_for (recipe, record->step + 1),
                 known ? ", or --accept-adapter --new-run takes it all the same" : "");
     choose (record, RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE, &reason);
+}
+
+// Could twice the sample save more cells than it takes? At best it would do with the rules that selection takes.
+static bool pays (const Rulemill__AutoRecord *record, const auto_trained_t *trained)
+{
+    double sampled = ldexp ((double) record->sample_threshold, -64), chosen = trained->chosen_share;
+    double fewer = trained->judged > trained->top ? 1 - (double) trained->top / (double) trained->judged : 0;
+    return (1 - 2 * sampled) * chosen * fewer > sampled * (1 - chosen);
 }
 
 void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, const auto_trained_t *trained,
@@ -317,11 +344,12 @@ void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, co
     buf_add_str (&said, report);
     set_text (&record->sample_report, &said);
     bool known = trained->train_pairs > 0 && trained->held_out_pairs > 0, good = known && trained->agreement >= recipe->min_agreement;
-    bool enough = good || (known && recipe->accept);
-    bool flat = trained->agreement - trained->agreement_half < recipe->flat_gain;
+    bool enough = good || (known && recipe->accept), flat = trained->agreement - trained->agreement_half < recipe->flat_gain;
     bool told = trained->high - trained->low <= FLAT_INTERVAL;       // a few held-out pairs look flat by chance
+    bool sure = good && trained->low >= recipe->min_agreement;
+    bool settled = flat || (sure && trained->judged > trained->top && !pays (record, trained));
     bool again = record->choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER;
-    if (!again && !(enough && flat && (good || told)) && fits (recipe, record, record->step + 1)) {
+    if (!again && !(enough && settled && (sure || told)) && fits (recipe, record, record->step + 1)) {
         begin_step (recipe, record, record->step + 1);
         return;
     }

@@ -4,8 +4,9 @@
 //                                  └──────> the rest exhaustively
 //
 // A sample of whole prompts is judged exhaustively, an adapter is trained on it and held against prompts that it has not seen.
-// The sample doubles until the adapter's labels are right often enough and more data no longer helps, or until it would
-// outgrow its share of the corpus. (Where a worse one is accepted: until more data is known not to help.) Then the rest goes through the adapter, and a share of its prompts is audited: judged
+// To be right often enough it may have more rules judged of each pair than selection takes. The sample doubles until it is, and
+// more data no longer helps, or can't save what more sampling takes; or until the sample would outgrow its share of the corpus.
+// (Where a worse one is accepted: until more data is known not to help.) Then the rest goes through the adapter, and a share of its prompts is audited: judged
 // exhaustively besides. After each whole block the audits so far decide whether to train again. Decisions need all pairs of a
 // phase, so no label depends on the order in which results arrive.
 #ifndef COORDINATOR_AUTO_PLAN_H
@@ -24,9 +25,11 @@ enum { AUTO_RETRAININGS_MAX = 2, AUTO_BLOCK_PAIRS = 16384 };
 typedef struct {
     bool costly;                // each rule costs; else there is nothing to save
     const char *training;       // how it is learnt, a JSON object; written, not read. NULL: nothing is said
+    uint64_t judged;            // what that says of the rules judged of each pair ("judged"); read, not written. 0: nothing
     uint64_t sample_pairs;      // of the first sample (1000)
     double sample_share;        // a sample has at most this share of the corpus's pairs (1/3)
     double min_agreement;       // of the adapter's labels with exhaustive ones, on held-out prompts (.90)
+    uint64_t judged_max;        // rules judged of each pair, at most, to reach that (20); fewer than selection takes: no more than these
     double flat_gain;           // twice the data adding less than this to the agreement: the learning curve is flat (.01)
     double audit_share;         // of the prompts after the sample; < 0: what gives +-2 points, at most .02
     bool accept;                // go on with the adapter also under min_agreement
@@ -34,6 +37,9 @@ typedef struct {
 } auto_recipe_t;
 
 auto_recipe_t auto_recipe_default (void);
+// How many rules of a pool an adapter may have judged of each pair, where selection takes `top` of them.
+uint64_t auto_recipe_judged (const auto_recipe_t *recipe, uint64_t top, uint64_t rules);
+
 void auto_recipe_write (const auto_recipe_t *recipe, buf_t *out);       // a JSON object in a fixed form
 status_t auto_recipe_read (const char *text, auto_recipe_t *out, fault_t *fault) MUST_USE;
 
@@ -42,6 +48,8 @@ typedef struct {
     double agreement, low, high;    // of its labels with exhaustive ones, 95 % interval by prompt
     double agreement_half;          // of one trained on half of the prompts
     uint64_t train_pairs, held_out_pairs;
+    uint64_t judged, top;           // rules that it has judged of each pair, and how many of them selection takes; 0: not said
+    double chosen_share;            // of all cells of these pairs' responses, those that it has judged
 } auto_trained_t;
 
 status_t auto_trained_read (const char *report, size_t len, auto_trained_t *out, fault_t *fault) MUST_USE;

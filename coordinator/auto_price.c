@@ -7,7 +7,7 @@
 
 // --- cells -----------------------------------------------------------------
 
-// What the sample's training said: cells that exhaustive selection chose for each response. Negative: nothing yet.
+// What the sample's training said: cells that the adapter would have had judged of each response. Negative: nothing yet.
 static double chosen_in_sample (const char *report)
 {
     json_doc_t *doc = json_doc_new ();
@@ -19,7 +19,7 @@ static double chosen_in_sample (const char *report)
     return said ? (double) chosen / (double) responses : -1;
 }
 
-// k rules for each of a response's pairs, if no two choose the same.
+// So many rules for each of a response's pairs, if no two choose the same.
 static double chosen_at_most (const auto_scale_t *scale)
 {
     double each = scale->responses > 0 ? 2 * scale->pairs / scale->responses : 0;

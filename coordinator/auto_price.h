@@ -1,8 +1,8 @@
 // auto_price: what each choice of the policy `auto` would take, as pure functions of its record and of what judging has used.
 //
 // Cells are told when something is decided and stand in the record: C_all, every rule for every response, against (f + e) C_all +
-// (1 - f - e) C_k, where f and e are the shares sampled and audited and C_k are the cells of the rules that selection chooses. C_k is told
-// from the sample's labels once there are some. Before, it is at most k rules for each pair of a response.
+// (1 - f - e) C_k, where f and e are the shares sampled and audited and C_k are the cells of the rules that an adapter has judged. C_k is told
+// from the held-out prompts of a training once there is one. Before, it is at most what an adapter may have judged of each pair of a response.
 //
 // Tokens, time and money follow from what the cells of exhaustively judged responses have used: a response's first call sends
 // the conversation, and the server's cache saves it in those after, of which an adapter leaves few. All of it is an estimate.
@@ -17,7 +17,7 @@
 // What is asked for: pairs and distinct responses; each judge of a panel is asked about each rule.
 typedef struct {
     double pairs, responses;
-    uint32_t rules, top, judges;
+    uint32_t rules, top, judges;            // top: of each pair, at most
     prices_t prices;
 } auto_scale_t;
 

@@ -70,6 +70,14 @@ const Rulemill__AutoRecord *auto_run_record (const auto_run_t *self)
     return self->record;
 }
 
+uint32_t auto_run_judged (const auto_run_t *self)
+{
+    uint32_t most = 0;
+    for (size_t i = 0; self->record && i < self->record->n_adapter; i++)
+        most = self->record->adapter [i]->judged > most ? self->record->adapter [i]->judged : most;
+    return most;
+}
+
 bool auto_run_state (const auto_run_t *self, const Rulemill__RunCounts *counts, auto_state_t *out)
 {
     if (self->record == NULL)
@@ -97,7 +105,7 @@ static bool set_price (auto_run_t *self)
 {
     const auto_scale_t scale = {
         .pairs = (double) self->corpus.pairs * self->corpus.share, .responses = (double) self->corpus.responses * self->corpus.share,
-        .rules = self->options.rules, .top = self->options.run->spec->top, .judges = self->options.judges, .prices = self->options.prices
+        .rules = self->options.rules, .top = (uint32_t) auto_recipe_judged (&self->recipe, self->options.run->spec->top, self->options.rules), .judges = self->options.judges, .prices = self->options.prices
     };
     return auto_price_set (self->record, &scale, auto_exhaustive_share (&self->recipe, self->record));
 }
@@ -179,7 +187,7 @@ const char *const *auto_run_command (auto_run_t *self)
         return NULL;
     const char *const argv [] = {
         self->options.program, "adapter", "train", self->options.dir, "--run", self->run, "--config", self->config_path,
-        "--out", self->adapter_path, "--report", self->report_path, "--quiet", "--beside", NULL
+        "--out", self->adapter_path, "--report", self->report_path, "--quiet", "--beside", "--widen", NULL
     };
     memcpy (self->argv, argv, sizeof argv);
     log_info ("auto: training an adapter");

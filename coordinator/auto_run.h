@@ -50,6 +50,9 @@ bool auto_run_all_exhaustive (const auto_run_t *self);
 // The adapter of a pair that has no label yet and is labelled through one: its place in the record's list.
 uint32_t auto_run_adapter (const auto_run_t *self, uint64_t pair);
 
+// The most rules that any of the run's adapters has judged of a pair; 0 before there is one.
+uint32_t auto_run_judged (const auto_run_t *self);
+
 const Rulemill__AutoRecord *auto_run_record (const auto_run_t *self);     // NULL before the first phase
 
 // Count what was audited behind the last whole block, for a look at a run at which nobody works.

@@ -21,7 +21,7 @@ static bool lists_agree (const Rulemill__Label *label)
     return label->n_score_a == n && label->n_score_b == n && label->n_relevance_a == n && label->n_relevance_b == n;
 }
 
-// Each rule at most once, with scores that a cell can have.
+// Each rule at most once, those that were judged beside them too, with scores that a cell can have.
 static bool rules_readable (const label_kind_t *self, const Rulemill__Label *label)
 {
     bool seen [LIMIT_RULES] = { false };
@@ -33,6 +33,12 @@ static bool rules_readable (const label_kind_t *self, const Rulemill__Label *lab
         if (label->score_a [i] < -MICRO || label->score_a [i] > MICRO || label->score_b [i] < -MICRO || label->score_b [i] > MICRO
             || label->relevance_a [i] > MICRO || label->relevance_b [i] > MICRO)
             return false;
+    }
+    for (size_t i = 0; i < label->n_beside; i++) {
+        uint32_t rule = label->beside [i];
+        if (rule >= self->options.pool->count || rule >= LIMIT_RULES || seen [rule])
+            return false;
+        seen [rule] = true;
     }
     return true;
 }
@@ -69,8 +75,9 @@ static bool label_holds (const label_kind_t *self, const Rulemill__PairRecord *p
     if (label->swapped != label_swapped (self, pair) || strcmp (label->selected_by, selector) != 0)
         return false;
     if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED)
-        return label->n_rule == 0 && lists_agree (label) && strlen (label->raw) <= RAW_BYTES_MAX;
-    return lists_agree (label) && *label->raw == '\0' && rules_readable (self, label) && *label->reason == '\0' && sums_agree (self, label) && label->outcome == outcome_of (self, label);
+        return label->n_rule == 0 && label->n_beside == 0 && lists_agree (label) && strlen (label->raw) <= RAW_BYTES_MAX;
+    bool foreseen = strcmp (selector, policy_name (POLICY_ADAPTER)) == 0;
+    return lists_agree (label) && (foreseen || label->n_beside == 0) && *label->raw == '\0' && rules_readable (self, label) && *label->reason == '\0' && sums_agree (self, label) && label->outcome == outcome_of (self, label);
 }
 
 // --- counts ----------------------------------------------------------------

@@ -95,6 +95,8 @@ bool label_foreseen (const label_kind_t *self, Rulemill__LabelHow how, uint64_t 
 {
     const Rulemill__RunSpec *spec = self->options.run->spec;
     uint64_t n = self->options.pool->count;
-    *rules = spec->top < n ? spec->top : n;
+    uint64_t judged = self->auto_run ? auto_run_judged (self->auto_run) : spec->judged;
+    judged = judged > spec->top ? judged : spec->top;
+    *rules = judged < n ? judged : n;
     return how == RULEMILL__LABEL_HOW__HOW_ADAPTER || strcmp (spec->policy, policy_name (POLICY_ADAPTER)) == 0;
 }

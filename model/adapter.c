@@ -117,6 +117,11 @@ size_t adapter_size (const adapter_t *adapter)
     return adapter->len;
 }
 
+size_t adapter_judged (const adapter_t *adapter, size_t top)
+{
+    return adapter->parts.header->judged > top ? adapter->parts.header->judged : top;
+}
+
 const adapter_t *adapter_twin (const adapter_t *adapter)
 {
     return adapter->twin;

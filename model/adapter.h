@@ -26,6 +26,9 @@ const adapter_parts_t *adapter_parts (const adapter_t *adapter);
 digest_t adapter_digest (const adapter_t *adapter);         // SHA-256 of all its bytes: its name everywhere
 size_t adapter_size (const adapter_t *adapter);
 
+// How many of the rules that it foresees are judged where a label is made of `top`.
+size_t adapter_judged (const adapter_t *adapter, size_t top);
+
 // Its twin that sees the prompt alone, borrowing from it; NULL where it has none.
 const adapter_t *adapter_twin (const adapter_t *adapter);
 

@@ -117,6 +117,8 @@ static status_t check_counts (const char *name, const adapter_header_t *header, 
         return bad (name, "it has settings that no adapter has", fault);
     if (header->n_rules == 0 || header->n_rules > LIMIT_RULES || header->top == 0 || header->top > LIMIT_RULES)
         return bad (name, "it has no rules, or too many", fault);
+    if (header->judged < header->top || header->judged > LIMIT_RULES)
+        return bad (name, "it has fewer rules judged than selected, or too many", fault);
     if (header->n_heads != adapter_form_heads (header->form, header->n_rules)
         || header->n_dimensions != adapter_form_dimensions (header->form, header->prompt_only, &spec) || header->n_columns > header->n_dimensions)
         return bad (name, "its counts do not agree", fault);
@@ -235,4 +237,13 @@ status_t adapter_parts_write (const adapter_header_t *header, const adapter_part
     digest_t digest = digest_behind (out->data, out->len);
     memcpy (out->data + offsetof (adapter_header_t, digest), digest.b, DIGEST_BYTES);
     return OK;
+}
+
+void adapter_bytes_set_judged (void *bytes, size_t len, uint32_t judged)
+{
+    adapter_header_t *header = bytes;
+    assert (len >= sizeof *header && judged >= header->top && judged <= LIMIT_RULES);
+    header->judged = judged;
+    digest_t digest = digest_behind (bytes, len);
+    memcpy (header->digest, digest.b, DIGEST_BYTES);
 }

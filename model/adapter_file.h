@@ -28,7 +28,7 @@
 #define ADAPTER_MAGIC "RMADAPT\n"
 
 enum {
-    ADAPTER_VERSION = 1,
+    ADAPTER_VERSION = 2,
     ADAPTER_ALIGN = 64,
     ADAPTER_COEFFICIENTS = 4,           // of form `cells`: 1, relevance, distance of the scores, their size
     ADAPTER_CELL_HEADS = 3,             // of a rule in form `cells`: relevance, score, |score|
@@ -61,7 +61,7 @@ typedef struct {
     uint32_t n_rules, n_heads, n_columns, n_dimensions;
     uint32_t top, weight_relevance, weight_discrepancy;         // of the selection that it learnt to foresee; weights 1e-6
     uint32_t texts_len, ngrams_len, info_len, twin_len;
-    uint32_t zero;                      // to a multiple of ADAPTER_ALIGN
+    uint32_t judged;                    // how many of the rules that it foresees are judged, so that selection may take `top` of them; >= top
 } adapter_header_t;
 
 // A file's parts, pointing into its bytes.
@@ -96,5 +96,8 @@ status_t adapter_parts_read (const char *name, const void *bytes, size_t len, ad
 // The bytes of parts (in the header: all but magic, digest, version, n_heads and n_dimensions, which are filled in), appended
 // to out, which must be empty. ERR_LIMIT: over LIMIT_ADAPTER_BYTES.
 status_t adapter_parts_write (const adapter_header_t *header, const adapter_parts_t *parts, buf_t *out, fault_t *fault) MUST_USE;
+
+// Another number of rules to judge into the bytes of an adapter; at least the header's top and at most LIMIT_RULES.
+void adapter_bytes_set_judged (void *bytes, size_t len, uint32_t judged);
 
 #endif

@@ -11,7 +11,7 @@ enum { FILE_RESERVE_BYTES = 3 * 1024 * 1024, COLUMN_NAME_BYTES = 24 };
 double learn_cost_default (adapter_form_t form)
 {
     static const double cost [ADAPTER_FORMS] = {
-        [ADAPTER_REST] = 1, [ADAPTER_RANK] = 0.1, [ADAPTER_VALUE] = 0.5, [ADAPTER_CELLS] = 0.5
+        [ADAPTER_REST] = 1, [ADAPTER_RANK] = 0.1, [ADAPTER_VALUE] = 0.5, [ADAPTER_CELLS] = 1.0 / 6
     };
     return cost [form];
 }

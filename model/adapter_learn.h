@@ -7,7 +7,7 @@
 //   value   what is the rule's selection value? (ridge regression)
 //   cells   what will the judge say of each response? (ridge regression of relevance, score and |score|); a rule's value is
 //           then a linear function of the foreseen relevance, the distance of both foreseen scores and their size, fitted
-//           on the validation pairs
+//           on the validation pairs to what a rule is to the label of exhaustive selection: its value where it is picked, else 0
 //
 // The same examples and options give the same adapter.
 #ifndef MODEL_ADAPTER_LEARN_H
@@ -25,6 +25,7 @@ typedef struct {
     uint32_t count_min;             // a feature must stand in so many rows
     uint64_t bytes_max;             // of what learning takes besides the examples
     uint32_t top, weight_relevance, weight_discrepancy;     // of the selection to foresee; weights 1e-6
+    uint32_t judged;                // see adapter_header_t; fewer than top: top
     uint64_t seed;                  // of what `rank` draws
     size_t columns_max;             // features kept at most, the most frequent ones; 0: as many as a file has room for
     learn_progress_fn *progress;    // may be NULL

@@ -129,18 +129,31 @@ static void foresee (const learnt_t *learnt, const examples_t *examples, size_t 
     }
 }
 
+// What each rule is to the label of exhaustive selection: its value where it is picked. One that nearly was adds nothing to the label.
+static void weigh_rules (const learnt_t *learnt, const examples_t *examples, const example_pair_t *pair, float *worth)
+{
+    size_t n = learnt->n_rules, k = learnt->options.top < n ? learnt->options.top : n;
+    float value [LIMIT_RULES];
+    uint32_t best [LIMIT_RULES];
+    examples_values (examples, pair, (float) learnt->options.weight_relevance / MICRO, (float) learnt->options.weight_discrepancy / MICRO, value);
+    examples_best (value, n, k, best);
+    memset (worth, 0, n * sizeof *worth);
+    for (size_t i = 0; i < k; i++)
+        worth [best [i]] = value [best [i]];
+}
+
 static void add_pair (const learnt_t *learnt, const examples_t *examples, const example_pair_t *pair, const float *a, const float *b,
                       sums_t *sums)
 {
     size_t n = learnt->n_rules;
+    float worth [LIMIT_RULES];
+    weigh_rules (learnt, examples, pair, worth);
     for (size_t r = 0; r < n; r++) {
-        double value = (double) examples_value (examples, pair, r, (float) learnt->options.weight_relevance / MICRO,
-                                                (float) learnt->options.weight_discrepancy / MICRO);
         const double x [N] = {
             1, (double) (a [r] + b [r]) / 2, fabs ((double) (a [n + r] - b [n + r])), (double) (a [2 * n + r] + b [2 * n + r]) / 2
         };
-        add_row (&sums [r], x, value);
-        add_row (&sums [n], x, value);
+        add_row (&sums [r], x, (double) worth [r]);
+        add_row (&sums [n], x, (double) worth [r]);
     }
 }
 

@@ -80,7 +80,7 @@ static adapter_header_t make_header (const learnt_t *learnt, const examples_t *e
         .form = options->form, .prompt_only = options->prompt_only, .seed = spec->seed,
         .bits = spec->bits, .words = spec->words, .chars_min = spec->chars_min, .chars_max = spec->chars_max,
         .with_sign = spec->with_sign, .n_rules = (uint32_t) learnt->n_rules, .n_columns = (uint32_t) learnt->n_columns,
-        .top = options->top, .weight_relevance = options->weight_relevance, .weight_discrepancy = options->weight_discrepancy
+        .top = options->top, .judged = options->judged > options->top ? options->judged : options->top, .weight_relevance = options->weight_relevance, .weight_discrepancy = options->weight_discrepancy
     };
 }
 

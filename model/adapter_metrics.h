@@ -17,7 +17,7 @@
 #include "model/bootstrap.h"
 #include "model/selection.h"
 
-enum { CHOOSERS_MAX = 7 };
+enum { CHOOSERS_MAX = 10 };
 
 typedef enum { METRIC_OVERLAP, METRIC_PRECISION, METRIC_TOP, METRIC_CAPTURED, METRIC_AGREEMENT, METRIC_GIVEN, METRICS } metric_t;
 

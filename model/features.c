@@ -333,6 +333,6 @@ void features_answer (const features_spec_t *spec, const features_t *prompt, con
     uint32_t block = 1u << spec->bits;
     features_clear (out);
     features_append (out, prompt, 0, 1);
-    features_append (out, &response->words, block, 1);
+    features_append (out, &response->words, block, FEATURES_ANSWER_SCALE);
     features_push (out, 2 * block, features_length (response->bytes));
 }

@@ -91,7 +91,9 @@ uint32_t features_answer_dimensions (const features_spec_t *spec);
 void features_pair (const features_spec_t *spec, const features_t *prompt, const features_side_t *a, const features_side_t *b,
                     features_t *out);
 
-// Of a prompt and one response: prompt | response | length of the response, and 0.
+// Of a prompt and one response: prompt | FEATURES_ANSWER_SCALE * response | length of the response, and 0. A response's words tell more of how it
+// is judged than a prompt's, of which many are beside the point, so a ridge is to hold them down less.
+#define FEATURES_ANSWER_SCALE 1.5f
 void features_answer (const features_spec_t *spec, const features_t *prompt, const features_side_t *response, features_t *out);
 
 #endif

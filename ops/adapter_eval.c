@@ -1,5 +1,6 @@
 #include "ops/adapter_eval.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -7,6 +8,7 @@
 #include "base/mem.h"
 #include "model/adapter_metrics.h"
 #include "ops/adapter_part.h"
+#include "storage/dataset_tally.h"
 
 // Those that stay out of a table have no place in it: see choosers_of.
 typedef enum { BY_ADAPTER, BY_PROMPT, BY_FREQUENCY, BY_CHANCE, BY_RELEVANCE, BY_FORESEEN, CHOOSERS } chooser_t;
@@ -15,7 +17,7 @@ static const char *const chooser_names [CHOOSERS] = { "adapter", "prompt_only", 
 static const char *const chooser_titles [CHOOSERS] = {
     "adapter", "prompt alone", "most frequent", "random", "relevance, judged", "relevance, foreseen"
 };
-_Static_assert ((int) CHOOSERS <= (int) CHOOSERS_MAX, "each chooser has its sums");
+_Static_assert ((int) CHOOSERS <= (int) CHOOSERS_MAX && (int) ADAPTER_LADDER_MAX <= (int) CHOOSERS_MAX, "each chooser has its sums");
 
 typedef struct {
     const opened_t *opened;
@@ -25,7 +27,10 @@ typedef struct {
     adapter_reader_t *reader, *twin;        // twin NULL: the file has none
     selection_spec_t spec;
     int8_t polarity [LIMIT_RULES];
-    size_t n, k;
+    size_t n, k;                            // rules, and how many of them are judged
+    const size_t *ladder;                   // NULL, or numbers of rules judged that are compared; k is the last
+    size_t n_ladder;
+    dataset_tally_t *tally;                 // of what the adapter has judged
     double test_share;
     uint64_t seed, prompt;                  // + 1, the one that the readers have read
     adapter_metrics_t *metrics;
@@ -92,8 +97,10 @@ static void begin (eval_t *eval)
     const rulepool_t *pool = eval->opened->pool;
     eval->n = pool->count;
     eval->spec = adapter_selection (eval->opened->run->spec, pool, eval->opened->digests, eval->polarity);
-    eval->k = eval->spec.top < eval->n ? eval->spec.top : eval->n;
-    eval->metrics = adapter_metrics_new (&eval->spec, CHOOSERS);
+    size_t judged = eval->ladder ? eval->ladder [eval->n_ladder - 1] : eval->served ? eval->spec.top : adapter_judged (eval->adapter, eval->spec.top);
+    eval->k = judged < eval->n ? judged : eval->n;
+    eval->metrics = adapter_metrics_new (&eval->spec, eval->ladder ? eval->n_ladder : CHOOSERS);
+    eval->tally = dataset_tally_new (eval->n);
     eval->value = mem_zero (eval->n, sizeof (float));
     eval->frequency = mem_zero (eval->n, sizeof (float));
     eval->a = mem_zero (eval->n, sizeof (cell_t));
@@ -111,6 +118,7 @@ static void end (eval_t *eval)
     adapter_reader_destroy (&eval->reader);
     adapter_reader_destroy (&eval->twin);
     adapter_metrics_destroy (&eval->metrics);
+    dataset_tally_destroy (&eval->tally);
     free (eval->value);
     free (eval->frequency);
     free (eval->a);
@@ -174,6 +182,18 @@ static bool take_served (eval_t *eval)
     return true;
 }
 
+// The first rules of what the adapter foresees, the more the farther up the ladder.
+static void add_ladder (eval_t *eval, const metrics_pair_t *pair)
+{
+    const uint32_t *chosen [ADAPTER_LADDER_MAX];
+    size_t count [ADAPTER_LADDER_MAX];
+    for (size_t i = 0; i < eval->n_ladder; i++) {
+        chosen [i] = eval->chosen [BY_ADAPTER];
+        count [i] = eval->ladder [i] < eval->count [BY_ADAPTER] ? eval->ladder [i] : eval->count [BY_ADAPTER];
+    }
+    adapter_metrics_add (eval->metrics, pair, chosen, count);
+}
+
 static void take_pair (eval_t *eval, const judged_t *judged, const content_key_t *group)
 {
     const dataset_item_t *item = judged->item;
@@ -184,6 +204,7 @@ static void take_pair (eval_t *eval, const judged_t *judged, const content_key_t
         foresee (eval, judged, &prompt_key);
     else if (!take_served (eval))
         return;
+    dataset_tally_judged (eval->tally, item, TALLY_ADAPTER, eval->chosen [BY_ADAPTER], eval->count [BY_ADAPTER]);
     choose (eval, BY_FREQUENCY, eval->frequency, &prompt_key);
     for (size_t r = 0; r < eval->n; r++)
         eval->value [r] = (float) (eval->a [r].relevance + eval->b [r].relevance);
@@ -196,7 +217,10 @@ static void take_pair (eval_t *eval, const judged_t *judged, const content_key_t
         .has_given = item->pair->given == RULEMILL__SIDE__SIDE_A || item->pair->given == RULEMILL__SIDE__SIDE_B
     };
     memcpy (&pair.group, group->b, sizeof pair.group);
-    adapter_metrics_add (eval->metrics, &pair, (const uint32_t *const *) eval->chosen, eval->count);
+    if (eval->ladder)
+        add_ladder (eval, &pair);
+    else
+        adapter_metrics_add (eval->metrics, &pair, (const uint32_t *const *) eval->chosen, eval->count);
 }
 
 static status_t walk_pairs (eval_t *eval, bool all, uint64_t *lacking, fault_t *fault)
@@ -246,8 +270,8 @@ static void write_json_head (const eval_t *eval, buf_t *out)
         buf_printf (out, ",\"form\":\"%s\",\"bytes\":%zu,\"rules_not_learnt\":%zu,\"us_per_pair\":%.1f",
                     adapter_form_name (adapter_parts (eval->adapter)->header->form), adapter_size (eval->adapter),
                     adapter_strangers (eval->reader), us_per_pair (eval));
-    buf_printf (out, ",\"pairs\":%zu,\"groups\":%zu,\"given\":%zu,\"top\":%zu,\"exhaustive_given\":", adapter_metrics_pairs (eval->metrics),
-                adapter_metrics_groups (eval->metrics), adapter_metrics_given (eval->metrics), eval->k);
+    buf_printf (out, ",\"pairs\":%zu,\"groups\":%zu,\"given\":%zu,\"top\":%" PRIu32 ",\"judged\":%zu,\"exhaustive_given\":", adapter_metrics_pairs (eval->metrics),
+                adapter_metrics_groups (eval->metrics), adapter_metrics_given (eval->metrics), eval->spec.top, eval->k);
 }
 
 static void write_json (const eval_t *eval, buf_t *out)
@@ -291,8 +315,11 @@ static void write_head (const eval_t *eval, bool all, buf_t *out)
                     adapter_size (eval->adapter), us_per_pair (eval));
     if (served && served->lost > 0)
         buf_printf (out, "left out   %zu pairs that it can't foresee: %s\n", served->lost, served->why);
-    buf_printf (out, "pairs      %zu of %zu first user turns, %s; %zu of %zu rules\n", adapter_metrics_pairs (eval->metrics),
+    buf_printf (out, "pairs      %zu of %zu first user turns, %s; %zu of %zu rules judged", adapter_metrics_pairs (eval->metrics),
                 adapter_metrics_groups (eval->metrics), all ? "all of the run" : "kept from learning", eval->k, eval->n);
+    if (eval->k > eval->spec.top)
+        buf_printf (out, ", of which selection takes %" PRIu32, eval->spec.top);
+    buf_add_char (out, '\n');
     if (eval->reader && adapter_strangers (eval->reader) > 0)
         buf_printf (out, "rules      %zu that it has not learnt, foreseen by what is like them\n", adapter_strangers (eval->reader));
     buf_add_str (out, "figures    percent, with 95 % intervals bootstrapped by first user turn\n\n");
@@ -384,7 +411,26 @@ status_t adapter_measure (const opened_t *opened, const adapter_t *adapter, adap
         out->agreement = adapter_metrics_figure (eval.metrics, METRIC_AGREEMENT, BY_ADAPTER, eval.seed);
         out->captured = adapter_metrics_figure (eval.metrics, METRIC_CAPTURED, BY_ADAPTER, eval.seed);
         out->overlap = adapter_metrics_figure (eval.metrics, METRIC_OVERLAP, BY_ADAPTER, eval.seed);
+        out->responses = dataset_tally_cells_all (eval.tally) / eval.n;
+        out->cells = dataset_tally_cells_selected (eval.tally);
     }
+    end (&eval);
+    return status;
+}
+
+status_t adapter_measure_judged (const opened_t *opened, const adapter_t *adapter, const size_t *judged, size_t n, interval_t *agreement, uint64_t *pairs,
+                                 fault_t *fault)
+{
+    eval_t eval = { .opened = opened, .adapter = adapter, .ladder = judged, .n_ladder = n };
+    uint64_t lacking;
+    status_t status = read_info (&eval, fault);
+    if (status != OK)
+        return status;
+    begin (&eval);
+    status = walk_pairs (&eval, false, &lacking, fault);
+    *pairs = adapter_metrics_pairs (eval.metrics);
+    for (size_t i = 0; i < n && status == OK && *pairs > 0; i++)
+        agreement [i] = adapter_metrics_figure (eval.metrics, METRIC_AGREEMENT, i, eval.seed);
     end (&eval);
     return status;
 }

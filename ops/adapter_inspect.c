@@ -209,8 +209,8 @@ static void write_whole (const adapter_t *adapter, bool json, buf_t *out)
     if (json) {
         buf_printf (out, "\"adapter\":\"%s\",\"form\":\"%s\",\"bytes\":%zu,\"features\":%" PRIu32 ",\"bits\":%" PRIu32, hex,
                     adapter_form_name (header->form), adapter_size (adapter), header->n_columns, header->bits);
-        buf_printf (out, ",\"words\":%" PRIu32 ",\"chars_min\":%" PRIu32 ",\"chars_max\":%" PRIu32 ",\"top\":%" PRIu32 ",\"training\":",
-                    header->words, header->chars_min, header->chars_max, header->top);
+        buf_printf (out, ",\"words\":%" PRIu32 ",\"chars_min\":%" PRIu32 ",\"chars_max\":%" PRIu32 ",\"top\":%" PRIu32 ",\"judged\":%" PRIu32 ",\"training\":",
+                    header->words, header->chars_min, header->chars_max, header->top, header->judged);
         buf_add (out, parts->info, header->info_len);
         write_rules (parts, true, out);
         return;
@@ -221,6 +221,8 @@ static void write_whole (const adapter_t *adapter, bool json, buf_t *out)
         buf_printf (out, " and of %" PRIu32 " to %" PRIu32 " characters", header->chars_min, header->chars_max);
     buf_printf (out, ", hashed to %" PRIu32 " bits\nforesees   %" PRIu32 " of %" PRIu32 " rules: relevance * %.4g + discrepancy * %.4g\n",
                 header->bits, header->top, header->n_rules, header->weight_relevance / 1e6, header->weight_discrepancy / 1e6);
+    if (header->judged > header->top)
+        buf_printf (out, "judged     %" PRIu32 " of the rules foreseen, of which selection takes %" PRIu32 "\n", header->judged, header->top);
     buf_printf (out, "training   %.*s\n\nrules, by how often exhaustive selection picked them:\n", (int) header->info_len, parts->info);
     write_rules (parts, false, out);
 }

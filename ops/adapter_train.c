@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "ops/adapter_eval.h"
 #include "ops/adapter_part.h"
-#include "storage/dataset_tally.h"
 
 // Of the memory: for examples, for liblinear; the rest is for weights and what else there is.
 enum { EXAMPLES_PERCENT = 30, LINEAR_PERCENT = 50, PROGRESS_MS = 5000 };
@@ -99,30 +98,16 @@ static bool take_pair (reading_t *reading, const judged_t *judged)
     return true;
 }
 
-// What the labels of exhaustive selection would have taken by their own rules alone.
-static void add_chosen (dataset_tally_t *tally, const dataset_item_t *item)
-{
-    dataset_view_t view = dataset_view_of (item);
-    if (strcmp (item->label->selected_by, policy_name (POLICY_EXHAUSTIVE)) == 0)
-        dataset_tally_add (tally, item, &view);
-}
-
 static status_t read_pairs (reading_t *reading, bool *full, fault_t *fault)
 {
     const opened_t *opened = reading->opened;
-    dataset_tally_t *tally = dataset_tally_new (opened->pool->count);
     judged_walk_t *walk = adapter_pairs (opened->store, opened->run, opened->digests, opened->pool->count);
     const judged_t *judged = NULL;
     status_t status;
     *full = false;
-    while ((status = judged_walk_next (walk, &judged, fault)) == OK && judged && !*full) {
-        add_chosen (tally, judged->item);
+    while ((status = judged_walk_next (walk, &judged, fault)) == OK && judged && !*full)
         *full = !take_pair (reading, judged);
-    }
     reading->told->lacking = judged_walk_lacking (walk);
-    reading->told->chosen = dataset_tally_cells_selected (tally);
-    reading->told->responses = dataset_tally_cells_all (tally) / opened->pool->count;
-    dataset_tally_destroy (&tally);
     judged_walk_destroy (&walk);
     return status;
 }
@@ -194,6 +179,7 @@ static learn_options_t options_of (const config_t *config, const selection_spec_
     options.count_min = (uint32_t) config->adapter.count_min;
     options.bytes_max = (config->adapter.memory_mb << 20) / 100 * LINEAR_PERCENT;
     options.top = selection->top;
+    options.judged = (uint32_t) config->adapter.judged;
     options.weight_relevance = selection->weight_relevance;
     options.weight_discrepancy = selection->weight_discrepancy;
     options.seed = config->run.seed;
@@ -297,8 +283,59 @@ status_t adapter_train (const char *dir, const opened_t *opened, const config_t 
         status = adapter_no_pairs (dir, opened->run, told->lacking, fault);
     if (status != OK)
         return status;
+    const adapter_header_t *header = (const adapter_header_t *) (const void *) out->data;
+    told->judged = header->judged;
+    told->top = header->top;
     told->bytes = out->len;
     told->digest = digest_of (out->data, out->len);
+    return OK;
+}
+
+// --- how many are judged ---------------------------------------------------
+
+// Fifths of what selection takes.
+static const size_t rungs [ADAPTER_LADDER_MAX] = { 5, 6, 7, 8, 10, 12, 15, 20, 30, 40 };
+
+static size_t ladder_of (size_t top, size_t most, size_t *ladder)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < ADAPTER_LADDER_MAX && (n == 0 || ladder [n - 1] < most); i++) {
+        size_t rung = (top * rungs [i] + 4) / 5;
+        rung = rung < most ? rung : most;
+        if (n == 0 || rung > ladder [n - 1])
+            ladder [n++] = rung;
+    }
+    return n;
+}
+
+// The least number with which it surely agrees as often as wanted; the most where none does.
+static status_t find_judged (const opened_t *opened, const config_t *config, const adapter_t *adapter, size_t most, uint64_t *judged, fault_t *fault)
+{
+    size_t ladder [ADAPTER_LADDER_MAX], n = ladder_of (adapter_parts (adapter)->header->top, most, ladder), i = 0;
+    interval_t agreement [ADAPTER_LADDER_MAX];
+    uint64_t pairs = 0;
+    status_t status = adapter_measure_judged (opened, adapter, ladder, n, agreement, &pairs, fault);
+    while (pairs > 0 && i + 1 < n && !(agreement [i].low >= config->automatic.min_agreement))
+        i++;
+    *judged = ladder [i];
+    return status;
+}
+
+status_t adapter_train_judged (const char *dir, const opened_t *opened, const config_t *config, buf_t *bytes, adapter_told_t *told, fault_t *fault)
+{
+    adapter_t *adapter = NULL;
+    status_t status = adapter_open (dir, bytes->data, bytes->len, &adapter, fault);
+    if (status != OK)
+        return status;
+    size_t half = opened->pool->count / 2, most = config->automatic.judged_max < half ? config->automatic.judged_max : half;
+    bool asked = config->adapter.judged == 0 && !config->automatic.accept_adapter && most > told->top;
+    if (asked)
+        status = find_judged (opened, config, adapter, most, &told->judged, fault);
+    adapter_destroy (&adapter);
+    if (status != OK || !asked)
+        return status;
+    adapter_bytes_set_judged (bytes->data, bytes->len, (uint32_t) told->judged);
+    told->digest = digest_of (bytes->data, bytes->len);
     return OK;
 }
 
@@ -339,6 +376,8 @@ status_t adapter_train_report (const char *dir, const opened_t *opened, const co
     status_t status = measure (dir, opened, bytes, &whole, fault);
     if (status == OK)
         status = train (opened, config, true, learn_alone, &of_half, &ignored, fault);
+    if (status == OK && of_half.len > 0)
+        adapter_bytes_set_judged (of_half.data, of_half.len, (uint32_t) told->judged);
     if (status == OK)
         status = measure (dir, opened, &of_half, &half, fault);
     buf_free (&of_half);
@@ -351,6 +390,7 @@ status_t adapter_train_report (const char *dir, const opened_t *opened, const co
     buf_printf (report, ",\"agreement_half\":%.9g", half.pairs > 0 ? half.agreement.value : 0);
     write_share ("captured", whole.captured, report);
     write_share ("overlap", whole.overlap, report);
-    buf_printf (report, ",\"responses\":%" PRIu64 ",\"cells_chosen\":%" PRIu64 "}\n", told->responses, told->chosen);
+    buf_printf (report, ",\"judged\":%" PRIu64 ",\"top\":%" PRIu64 ",\"responses\":%" PRIu64 ",\"cells_chosen\":%" PRIu64, told->judged, told->top, whole.responses, whole.cells);
+    buf_printf (report, ",\"chosen_share\":%.9g}\n", whole.responses > 0 ? (double) whole.cells / ((double) whole.responses * (double) opened->pool->count) : 0);
     return OK;
 }

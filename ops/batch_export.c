@@ -279,7 +279,7 @@ static void want (export_t *self, uint64_t response)
 static status_t foresee (export_t *self, const label_body_t *body, fault_t *fault)
 {
     size_t rules = self->run->opened.pool->count;
-    uint32_t *chosen = mem_new ((self->setup.select.top + 1) * sizeof *chosen);
+    uint32_t *chosen = mem_new ((label_choice_judged (self->setup.choice) + 1) * sizeof *chosen);
     bool whole = body->adapter < label_choice_count (self->setup.choice) && body->prompt && body->text [0] && body->text [1];
     size_t n = whole ? label_choice_foresee (self->setup.choice, body->adapter, &body->prompt_key, body->prompt, body->text [0],
                                              body->text [1], chosen) : 0;

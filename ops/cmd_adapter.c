@@ -23,6 +23,7 @@ static const cli_flag_t flags [] = {
     { "--report", "FILE", "train: measure it, and what half of the prompts would have taught; JSON into this file, written last", NULL, false },
     { "--quiet", NULL, "train: say nothing but errors", NULL, false },
     { "--beside", NULL, "train: read the store beside the job that holds it; for the job itself, which has to wait meanwhile", NULL, false },
+    { "--widen", NULL, "train: have so many of the foreseen rules judged, up to auto.judged_max, that labels agree as often as auto.min_agreement", NULL, false },
     { "--all", NULL, "eval: over all prompts, not those alone that were kept from learning; for a corpus that it has not learnt from", NULL, false },
     { "--seed", "S", NULL, "run.seed", false },
     { "--config", "FILE", "YAML configuration; see rulemill help config", NULL, false },
@@ -33,7 +34,7 @@ static const cli_flag_t flags [] = {
 
 // --- train -----------------------------------------------------------------
 
-typedef struct { const char *dir, *run, *out, *report; config_t *config; bool json, quiet, beside; } task_t;
+typedef struct { const char *dir, *run, *out, *report; config_t *config; bool json, quiet, beside, widen; } task_t;
 
 static void tell (const task_t *task, const adapter_told_t *told, buf_t *out)
 {
@@ -80,6 +81,8 @@ static status_t learn_and_write (const task_t *task, const opened_t *opened, ada
     bool nothing = status == ERR_NOT_FOUND && told->lacking == 0 && task->report;     // a sample of hardly any prompts: that is its result
     if (nothing)
         status = OK;
+    if (status == OK && !nothing && task->widen)
+        status = adapter_train_judged (task->dir, opened, task->config, &bytes, told, fault);
     if (status == OK)
         status = write_file (task->out, bytes.data, bytes.len, fault);
     if (status == OK && nothing)
@@ -122,7 +125,7 @@ static status_t train (const cli_t *cli, const char *dir, fault_t *fault)
     config_t *config = config_new ();
     status_t status = setup_configure (config, cli, fault);
     task_t task = { dir, cli_text (cli, "--run"), cli_text (cli, "--out"), cli_text (cli, "--report"), config,
-                    cli_has (cli, "--json"), cli_has (cli, "--quiet"), cli_has (cli, "--beside") };
+                    cli_has (cli, "--json"), cli_has (cli, "--quiet"), cli_has (cli, "--beside"), cli_has (cli, "--widen") };
     if (task.quiet)
         log_setup (LOG_ERROR, NULL);
     if (status == OK)

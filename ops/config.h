@@ -65,7 +65,7 @@ typedef struct {
     } policy;
     struct {
         char *form;
-        uint64_t bits, words, chars_min, chars_max, count_min, memory_mb, max_pairs;
+        uint64_t bits, words, chars_min, chars_max, count_min, memory_mb, max_pairs, judged;
         double cost, test_share;
         // one that is served: where, which, and how it is asked
         config_names_t urls;
@@ -74,7 +74,7 @@ typedef struct {
         double requests_per_minute;
     } adapter;
     struct {
-        uint64_t sample_pairs, block_pairs;
+        uint64_t sample_pairs, block_pairs, judged_max;
         double sample_share, min_agreement, flat_gain;
         char *audit_share;              // "auto" or a number
         bool accept_adapter;

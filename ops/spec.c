@@ -92,10 +92,10 @@ bool spec_costly (const config_t *config)
 static void write_training (const config_t *config, buf_t *out)
 {
     buf_printf (out, "{\"form\":\"%s\",\"bits\":%" PRIu64 ",\"words\":%" PRIu64 ",\"chars_min\":%" PRIu64 ",\"chars_max\":%" PRIu64
-                ",\"count_min\":%" PRIu64 ",\"memory_mb\":%" PRIu64 ",\"max_pairs\":%" PRIu64 ",\"cost\":%.6f,\"test_share\":%.6f}",
+                ",\"count_min\":%" PRIu64 ",\"memory_mb\":%" PRIu64 ",\"max_pairs\":%" PRIu64 ",\"cost\":%.6f,\"test_share\":%.6f,\"judged\":%" PRIu64 "}",
                 config->adapter.form, config->adapter.bits, config->adapter.words, config->adapter.chars_min, config->adapter.chars_max,
                 config->adapter.count_min, config->adapter.memory_mb, config->adapter.max_pairs, config->adapter.cost,
-                config->adapter.test_share);
+                config->adapter.test_share, config->adapter.judged);
 }
 
 static status_t set_recipe (const config_t *config, spec_t *out, fault_t *fault)
@@ -104,7 +104,7 @@ static status_t set_recipe (const config_t *config, spec_t *out, fault_t *fault)
     write_training (config, &training);
     auto_recipe_t recipe = {
         .costly = spec_costly (config), .training = training.data, .sample_pairs = config->automatic.sample_pairs, .sample_share = config->automatic.sample_share,
-        .min_agreement = config->automatic.min_agreement, .flat_gain = config->automatic.flat_gain,
+        .min_agreement = config->automatic.min_agreement, .judged_max = config->automatic.judged_max, .flat_gain = config->automatic.flat_gain,
         .accept = config->automatic.accept_adapter, .block_pairs = config->automatic.block_pairs
     };
     status_t status = config_share ("auto.audit_share", config->automatic.audit_share, &recipe.audit_share, fault);
@@ -148,6 +148,7 @@ static status_t set_adapter (const config_t *config, const rulepool_t *pool, spe
         status = adapter_open (config->policy.adapter, out->adapter_file.data, out->adapter_file.len, &adapter, fault);
     if (status == OK) {
         out->adapter = adapter_digest (adapter);
+        out->message.judged = (uint32_t) adapter_judged (adapter, out->message.top);
         out->message.adapter = (ProtobufCBinaryData) { DIGEST_BYTES, out->adapter.b };
         say_strangers (config->policy.adapter, adapter, pool);
     }
@@ -182,7 +183,7 @@ static status_t check_policy (const config_t *config, fault_t *fault)
     for (size_t i = 0; i < sizeof asked / sizeof *asked && !served; i++)
         if (config_given (config, asked [i]))
             return fault_set (fault, ERR_USAGE, "%s is for a served adapter; give its URL with --adapter, or take it out", asked [i]);
-    static const char *const keys [] = { "auto.sample_pairs", "auto.sample_share", "auto.min_agreement", "auto.flat_gain", "auto.audit_share",
+    static const char *const keys [] = { "auto.sample_pairs", "auto.sample_share", "auto.min_agreement", "auto.judged_max", "auto.flat_gain", "auto.audit_share",
                                          "auto.accept_adapter", "auto.block_pairs", "judge.cost" };
     for (size_t i = 0; i < sizeof keys / sizeof *keys && !automatic; i++)
         if (config_given (config, keys [i]))

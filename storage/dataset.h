@@ -47,7 +47,7 @@ typedef struct {
     uint64_t given_longer, given_shorter;   // the given preference against length, for the baseline
     uint64_t tie_identical, tie_no_rule, tie_margin;
     uint64_t by_adapter;                    // labelled pairs whose rules an adapter foresaw
-    uint64_t cells_all, cells_selected;     // distinct cells of the labelled pairs: under all rules, under those that decided
+    uint64_t cells_all, cells_selected;     // distinct cells of the labelled pairs: under all rules, under those that decided or were judged with these
     char path [4096];                       // where it stands
 } dataset_report_t;
 

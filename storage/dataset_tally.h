@@ -17,10 +17,14 @@ void dataset_tally_add (dataset_tally_t *tally, const dataset_item_t *item, cons
 
 uint64_t dataset_tally_pairs (const dataset_tally_t *tally, tally_by_t by);
 
+// The rules alone that a pair was, or would be, judged by.
+void dataset_tally_judged (dataset_tally_t *tally, const dataset_item_t *item, tally_by_t by, const uint32_t *rules, size_t n);
+
 // The margin, 1e-6, below which this share of the preferred pairs lies, to a thousandth; 0 where there are none.
 int64_t dataset_tally_margin (const dataset_tally_t *tally, tally_by_t by, double share);
 
-// Distinct (response, rule) cells: of every rule, and of the rules that each label names. Pairs of a prompt that do not stand together
+// Distinct (response, rule) cells: of every rule, and of the rules that each label names, with those that an adapter had judged beside
+// them. Where an adapter labelled some, each response of the others counts with as many cells as one of those on the average. Pairs of a prompt that do not stand together
 // count a response again.
 uint64_t dataset_tally_cells_all (const dataset_tally_t *tally);
 uint64_t dataset_tally_cells_selected (dataset_tally_t *tally);

@@ -11,7 +11,8 @@ void kind_label_foresee (worker_kind_t *kind, const label_body_t *body, label_it
     item->how = body->how;
     if (!label_setup_foresees (&kind->setup, body->how) || a == b)
         return;
-    item->chosen = mem_new ((kind->setup.select.top + 1) * sizeof *item->chosen);
+    size_t most = label_choice_judged (kind->setup.choice);
+    item->chosen = mem_new ((most > kind->setup.select.top ? most : kind->setup.select.top) * sizeof *item->chosen);
     item->n_chosen = body->n_chosen;
     if (body->n_chosen > 0)
         memcpy (item->chosen, body->chosen, body->n_chosen * sizeof *item->chosen);

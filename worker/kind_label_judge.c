@@ -110,7 +110,7 @@ static void label (worker_kind_t *kind, label_item_t *item)
     select_rules (kind, item);
     label_made_t made = {
         .spec = &kind->setup.select, .selected_by = selector (kind, item), .swapped = item->swapped, .combined = { kind->combined [0], kind->combined [1] },
-        .selected = &kind->selected, .need = returns_cells (kind) ? kind->need : NULL,
+        .selected = &kind->selected, .chosen = item->chosen, .n_chosen = item->chosen ? item->n_chosen : 0, .need = returns_cells (kind) ? kind->need : NULL,
         .stored = { kind->stored [0], kind->stored [1] }, .cells = { kind->cells [0], kind->cells [1] },
         .n_cells = kind->table.n_cells, .n_label = label_layers_label (layers),
     };

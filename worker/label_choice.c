@@ -87,6 +87,16 @@ size_t label_choice_count (const label_choice_t *choice)
     return choice ? choice->n : 0;
 }
 
+size_t label_choice_judged (const label_choice_t *choice)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < label_choice_count (choice); i++) {
+        size_t judged = adapter_judged (choice->bound [i].adapter, choice->spec->top);
+        most = judged > most ? judged : most;
+    }
+    return most;
+}
+
 static size_t turns_of (label_choice_t *choice, int place, const Rulemill__Conversation *text)
 {
     if (text->n_turns > choice->cap [place]) {
@@ -111,5 +121,6 @@ size_t label_choice_foresee (label_choice_t *choice, size_t at, const content_ke
     }
     size_t n_a = turns_of (choice, 1, a), n_b = turns_of (choice, 2, b);
     adapter_read_pair (bound->reader, choice->turns [1], n_a, choice->turns [2], n_b, choice->value);
-    return adapter_select (choice->value, spec->rule_digest, spec->n_rules, spec->seed, prompt_key, spec->top, rules);
+    return adapter_select (choice->value, spec->rule_digest, spec->n_rules, spec->seed, prompt_key,
+                           adapter_judged (bound->adapter, spec->top), rules);
 }

@@ -18,7 +18,10 @@ void label_choice_close (label_choice_t **choice);
 // How many adapters there are; 0 for NULL.
 size_t label_choice_count (const label_choice_t *choice);
 
-// The rules that adapter number `at` (below the count) foresees for a pair, best first; at most spec->top, into rules. What is computed of a prompt
+// How many rules a pair is asked about at most: spec->top, or more where an adapter has more judged; 0 for NULL.
+size_t label_choice_judged (const label_choice_t *choice);
+
+// The rules that adapter number `at` (below the count) foresees for a pair, best first; at most label_choice_judged, into rules. What is computed of a prompt
 // serves the pairs of the same prompt that follow.
 size_t label_choice_foresee (label_choice_t *choice, size_t at, const content_key_t *prompt_key, const Rulemill__Conversation *prompt,
                              const Rulemill__Conversation *a, const Rulemill__Conversation *b, uint32_t *rules);

@@ -107,6 +107,18 @@ static void add_selected (const label_made_t *made, columns_t *a, columns_t *b, 
     label->sum_b = selected->sum_b;
 }
 
+// The chosen rules that selection did not take, into room for all that were chosen.
+static void add_beside (const label_made_t *made, uint32_t *room, Rulemill__Label *label)
+{
+    bool taken [LIMIT_RULES] = { false };
+    for (size_t i = 0; i < made->selected->n_rules; i++)
+        taken [made->selected->rule [i]] = true;
+    label->beside = room;
+    for (size_t i = 0; i < made->n_chosen; i++)
+        if (!taken [made->chosen [i]])
+            room [label->n_beside++] = made->chosen [i];
+}
+
 void label_result_pack (const label_made_t *made, buf_t *out)
 {
     size_t n_selected = made->selected->n_rules, n_cells = made->need ? made->n_cells : 0;
@@ -114,7 +126,9 @@ void label_result_pack (const label_made_t *made, buf_t *out)
     columns_t judged_a = columns_new (n_cells), judged_b = columns_new (n_cells);
     Rulemill__Cells cells_a, cells_b;
     Rulemill__Label label = label_of (made->selected_by, made->swapped);
+    uint32_t *beside = mem_new ((made->n_chosen + 1) * sizeof *beside);
     add_selected (made, &selected_a, &selected_b, &label);
+    add_beside (made, beside, &label);
     Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
     result.label = &label;
     uint8_t digest [8];
@@ -128,6 +142,7 @@ void label_result_pack (const label_made_t *made, buf_t *out)
         result.cells_digest.len = sizeof digest;
     }
     wire_pack (&result.base, out);
+    free (beside);
     columns_free (&selected_a);
     columns_free (&selected_b);
     columns_free (&judged_a);

@@ -14,6 +14,8 @@ typedef struct {
     bool swapped;
     const cell_t *combined [2];     // n_rules, of which the label was made
     const selected_t *selected;
+    const uint32_t *chosen;         // n_chosen rules that an adapter had judged, in place of all; those that were not selected stand in the label too
+    size_t n_chosen;
     // where cells are returned (need is not NULL): the cells of all layers, which of them were needed and which the store had
     const bool *need, *stored [2];
     const cell_t *cells [2];

@@ -1,6 +1,7 @@
 """How many cells the policy auto judges: at most what its shares of sampled and audited prompts lead to, with one judge and with a panel."""
 
 import json
+import re
 
 import pytest
 
@@ -63,3 +64,24 @@ def test_an_adapter_learns_from_a_panel(shell, serve, corpora, tmp_path_factory)
     other = Shell(tmp_path_factory.mktemp("other"))
     other(*panel(other, servers, corpora, pairs, 1))
     assert other.digests("job") == shell.digests("job")
+
+
+# Where its labels would agree too seldom, an adapter has more rules judged than selection takes, and no more than it may.
+def test_more_rules_are_judged_where_a_few_agree_too_seldom(shell, serve, corpora):
+    pairs, rules, top, most = 400, 40, 2, 9
+    rules_of(shell, rules)
+    at = command(corpora(pairs), serve())
+    at[at.index("--top") + 1] = top
+    wide = [flag for flag in AUTO if flag != "--accept-adapter"]
+    done = shell(*at, *wide, "--set", "auto.sample_pairs=80", "--set", "auto.sample_share=0.2", "--set", "auto.audit_share=0.05",
+                 "--set", "auto.min_agreement=0.6", "--set", f"auto.judged_max={most}")
+    said = report(shell)["auto"]
+    judged = int(re.search(r"it has (\d+) rules judged of each pair, of which selection takes 2", said["reason"]).group(1))
+    assert top < judged <= most and "rules judged of each pair" in done.out
+    hold(shell, pairs, rules)
+    rows = [row for row in shell.labelled() if row["selected_by"] == "adapter"]
+    assert rows and all(row["n_rules"] <= top for row in rows)
+    # Each of their responses was judged by all of them, and a label names the best.
+    cells = said["cells"]
+    assert cells["chosen"] > 2 * top * pairs and cells["judged"] >= cells["expected_chosen"] * 0.9
+    assert "good" in shell("verify", "job").out

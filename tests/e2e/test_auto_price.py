@@ -50,7 +50,7 @@ def test_an_adapter_costs_about_what_was_said(shell, asked):
 
 
 def test_exhaustive_for_low_agreement_says_both_prices(shell, asked):
-    done = shell(*asked(), "--set", "auto.min_agreement=1")
+    done = shell(*asked(), "--set", "auto.min_agreement=1", "--set", "auto.judged_max=1")
     said, price = report(shell), told(shell)
     assert said["auto"]["choice"] == "exhaustive" and price["estimated_from"] == "the sample"
     same_cost(price["exhaustive"], said["calls"], 0.1)
@@ -72,7 +72,7 @@ def test_exhaustive_for_want_of_pairs_says_both_prices(shell, asked):
     price = told(shell)
     assert price["estimated_from"] == "the numbers of responses, pairs and rules"
     share = 0.5 + 0.5 * 0.05
-    assert price["adapter"]["cells"] == pytest.approx(2 * 120 * (share * RULES + (1 - share) * TOP), abs=1)
+    assert price["adapter"]["cells"] == pytest.approx(2 * 120 * (share * RULES + (1 - share) * min(20, RULES // 2)), abs=1)      # auto.judged_max
     for choice in ("exhaustive", "adapter"):
         assert plan["price"][choice]["cells"] == price[choice]["cells"]
         assert plan["price"][choice]["cost"] > 0

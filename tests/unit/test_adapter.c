@@ -112,6 +112,22 @@ static void test_symmetry_and_determinism (void **state)
         buf_free (&text [i]);
 }
 
+static void sign (buf_t *bytes)
+{
+    size_t at = offsetof (adapter_header_t, version);
+    digest_t digest = digest_of (bytes->data + at, bytes->len - at);
+    memcpy (bytes->data + offsetof (adapter_header_t, digest), digest.b, DIGEST_BYTES);
+}
+
+static status_t try_open (const buf_t *bytes, adapter_t **out)
+{
+    fault_t fault = { 0 };
+    status_t status = adapter_open ("test", bytes->data, bytes->len, out, &fault);
+    assert_int_equal (status == OK, *out != NULL);
+    assert_true (status == OK || (fault.code == status && fault.text [0]));
+    return status;
+}
+
 // The twin knows the prompt alone.
 static void test_twin (void **state)
 {
@@ -132,6 +148,32 @@ static void test_twin (void **state)
     assert_false (adapter_relevance (reader, x));
     adapter_reader_destroy (&reader);
     adapter_destroy (&adapter);
+    buf_free (&bytes);
+    examples_destroy (&examples);
+}
+
+// More rules judged than selection takes: another adapter in name, the same in what it foresees.
+static void test_judged (void **state)
+{
+    (void) state;
+    examples_t *examples = world_examples (3);
+    buf_t bytes = { 0 };
+    world_adapter (examples, ADAPTER_CELLS, &bytes);
+    adapter_t *adapter = open_bytes (&bytes);
+    uint32_t top = adapter_parts (adapter)->header->top;
+    digest_t before = adapter_digest (adapter);
+    assert_int_equal (adapter_judged (adapter, top), top);
+    adapter_destroy (&adapter);
+    adapter_bytes_set_judged (bytes.data, bytes.len, top + 3);
+    adapter = open_bytes (&bytes);
+    digest_t after = adapter_digest (adapter);
+    assert_memory_not_equal (before.b, after.b, DIGEST_BYTES);
+    assert_int_equal (adapter_judged (adapter, top), top + 3);
+    assert_int_equal (adapter_judged (adapter, top + 5), top + 5);
+    adapter_destroy (&adapter);
+    ((adapter_header_t *) (void *) bytes.data)->judged = top - 1;
+    sign (&bytes);
+    assert_int_equal (try_open (&bytes, &adapter), ERR_CORRUPT);
     buf_free (&bytes);
     examples_destroy (&examples);
 }
@@ -197,22 +239,6 @@ static void test_select (void **state)
 }
 
 // --- hostile bytes -----------------------------------------------------------
-
-static void sign (buf_t *bytes)
-{
-    size_t at = offsetof (adapter_header_t, version);
-    digest_t digest = digest_of (bytes->data + at, bytes->len - at);
-    memcpy (bytes->data + offsetof (adapter_header_t, digest), digest.b, DIGEST_BYTES);
-}
-
-static status_t try_open (const buf_t *bytes, adapter_t **out)
-{
-    fault_t fault = { 0 };
-    status_t status = adapter_open ("test", bytes->data, bytes->len, out, &fault);
-    assert_int_equal (status == OK, *out != NULL);
-    assert_true (status == OK || (fault.code == status && fault.text [0]));
-    return status;
-}
 
 // Opened bytes, whatever they are, can be used without harm.
 static void use (adapter_t *adapter, const world_pool_t *pool)
@@ -349,7 +375,7 @@ static void test_no_room (void **state)
 int main (void)
 {
     const struct CMUnitTest tests [] = {
-        cmocka_unit_test (test_forms), cmocka_unit_test (test_symmetry_and_determinism), cmocka_unit_test (test_twin),
+        cmocka_unit_test (test_forms), cmocka_unit_test (test_symmetry_and_determinism), cmocka_unit_test (test_twin), cmocka_unit_test (test_judged),
         cmocka_unit_test (test_strangers), cmocka_unit_test (test_select), cmocka_unit_test (test_cut),
         cmocka_unit_test (test_mutated), cmocka_unit_test (test_files), cmocka_unit_test (test_no_room)
     };

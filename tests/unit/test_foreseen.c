@@ -235,6 +235,25 @@ static void choices_that_can_not_be_are_refused (void **state)
     assert_int_equal (choose (f, 0, (uint32_t []) { 0, 1 }, 2), VERDICT_BAD);
 }
 
+// Rules that were judged and not taken stand in a label: each once, none that the label names or the pool lacks.
+static void what_was_judged_beside_is_checked (void **state)
+{
+    fixture_t *f = *state;
+    Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
+    Rulemill__Label made = RULEMILL__LABEL__INIT;
+    made.selected_by = (char *) "adapter";
+    made.outcome = RULEMILL__OUTCOME__OUTCOME_TIE;
+    made.n_beside = 2;
+    result.label = &made;
+    uint32_t twice [] = { 1, 1 }, far [] = { 1, 3 }, good [] = { 1, 0 };
+    made.beside = twice;
+    assert_int_equal (give (f, 0, true, &result), VERDICT_BAD);
+    made.beside = far;
+    assert_int_equal (give (f, 0, true, &result), VERDICT_BAD);
+    made.beside = good;
+    assert_int_equal (give (f, 0, true, &result), VERDICT_FINAL);
+}
+
 static void the_setup_says_how_it_is_asked (void **state)
 {
     fixture_t *f = *state;
@@ -258,6 +277,7 @@ int main (void)
         TEST (a_choice_that_is_not_written_yet_is_known),
         TEST (a_pair_that_is_set_aside_keeps_its_choice),
         TEST (choices_that_can_not_be_are_refused),
+        TEST (what_was_judged_beside_is_checked),
         TEST (the_setup_says_how_it_is_asked),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

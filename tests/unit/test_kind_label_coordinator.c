@@ -85,6 +85,10 @@ static void what_does_not_follow_from_its_scores_is_refused (void **state)
     made->label.selected_by = (char *) "<b>another</b>";
     assert_int_equal (give (f, 0, made), VERDICT_BAD);
     made->label = good;
+    made->label.beside = rules;         // nothing was foreseen here
+    made->label.n_beside = 1;
+    assert_int_equal (give (f, 0, made), VERDICT_BAD);
+    made->label = good;
     made->score_a [0] = 2000000;
     assert_int_equal (give (f, 0, made), VERDICT_BAD);
     made->result.label = NULL;
