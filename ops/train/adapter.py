@@ -34,7 +34,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from corpus import die, read_split, sample, say
+from corpus import die, intervals, read_split, sample, say, told
 from pair_text import Reader
 
 BASE = "meta-llama/Llama-3.2-3B-Instruct"
@@ -117,19 +117,24 @@ def overlap (order, wanted, k):
     return len (set (order [:k]) & wanted) / min (k, len (wanted))
 
 
-def judge (logits, targets, frequency, seed):
-    """Mean overlap@k of the model, of the most frequent rules and of random ones, and precision@k of the model."""
+def judge (logits, targets, frequency, prompts, seed):
+    """Mean overlap@k and precision@k of the model, overlap@k of the most frequent rules and of random ones, how much more the model finds."""
     rng, n_rules = random.Random (seed), logits.shape [1]
-    sums = {"overlap": 0.0, "overlap_frequent": 0.0, "overlap_random": 0.0, "precision": 0.0}
+    rows = {"overlap": [], "precision": [], "overlap_frequent": [], "overlap_random": []}
     often = numpy.argsort (-frequency, kind="stable").tolist ()
     for values, labels in zip (logits, targets):
         wanted = set (numpy.flatnonzero (labels).tolist ())
         order, k = numpy.argsort (-values, kind="stable").tolist (), len (wanted)
-        sums ["overlap"] += overlap (order, wanted, k)
-        sums ["overlap_frequent"] += overlap (often, wanted, k)
-        sums ["overlap_random"] += overlap (rng.sample (range (n_rules), n_rules), wanted, k)
-        sums ["precision"] += sum (rule in wanted for rule in order [:k]) / k
-    return {key: value / len (targets) for key, value in sums.items ()} | {"pairs": len (targets)}
+        rows ["overlap"].append (overlap (order, wanted, k))
+        rows ["precision"].append (sum (rule in wanted for rule in order [:k]) / k)
+        rows ["overlap_frequent"].append (overlap (often, wanted, k))
+        rows ["overlap_random"].append (overlap (rng.sample (range (n_rules), n_rules), wanted, k))
+    for other in ("frequent", "random"):
+        rows [f"overlap_less_{other}"] = [a - b for a, b in zip (rows ["overlap"], rows [f"overlap_{other}"])]
+    out = {"pairs": len (targets)}
+    for (key, values), interval in zip (rows.items (), intervals (prompts, list (rows.values ()))):
+        out |= {key: sum (values) / len (values), f"{key}_interval": interval}
+    return out
 
 
 def both_orders (logits):
@@ -185,13 +190,14 @@ def main ():
     if held_out:
         logits = both_orders (trainer.predict (Pairs (held_out, place, reader)).predictions)
         frequency = sum (target (row, place) for row in train_rows)
-        found ["validation"] = judge (logits, [target (row, place) for row in held_out], frequency, args.seed)
+        found ["validation"] = judge (logits, [target (row, place) for row in held_out], frequency, [row ["prompt"] for row in held_out], args.seed)
     if trainer.is_world_process_zero ():
         (pathlib.Path (args.out) / "report.json").write_text (json.dumps (found, indent=2) + "\n", encoding="utf-8")
         if held_out:
             v = found ["validation"]
-            print (f"validation, {v ['pairs']} pairs: of the rules that selection picks the adapter finds {v ['overlap']:.3f}, "
-                   f"the most frequent rules {v ['overlap_frequent']:.3f}, random ones {v ['overlap_random']:.3f}")
+            figure = lambda key: told (v [key], v [f"{key}_interval"], signed="less" in key)
+            print (f"validation, {v ['pairs']} pairs: of the rules that selection picks the adapter finds {figure ('overlap')}, the most frequent "
+                   f"rules {figure ('overlap_frequent')} (less these: {figure ('overlap_less_frequent')}), random ones {figure ('overlap_random')}")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import math
 import pathlib
 import sys
 
+import numpy
+
 LEFT_OUT = "[...]"
 
 
@@ -70,14 +72,34 @@ def mcnemar (only_first, only_second):
     return min (1.0, 2 * sum (math.exp (value) for value in logs))
 
 
-def compare (name, chosen, rejected, base_chosen, base_rejected):
-    """Accuracy of a model and of its base on the same rows: strictly larger counts, a tie is wrong."""
+def intervals (prompts, columns, seed=1, resamples=2000):
+    """95 % intervals of the means of some columns over the same rows: whole prompts are drawn again, the same for all columns."""
+    numbers = {}
+    places = [numbers.setdefault (json.dumps (prompt), len (numbers)) for prompt in prompts]
+    sums = numpy.zeros ((len (numbers), len (columns) + 1))
+    numpy.add.at (sums, places, numpy.column_stack ([*columns, numpy.ones (len (places))]))
+    rng = numpy.random.default_rng (seed)
+    drawn = numpy.array ([sums [rng.integers (len (sums), size=len (sums))].sum (axis=0) for _ in range (resamples)])
+    return numpy.quantile (drawn [:, :-1] / drawn [:, -1:], [0.025, 0.975], axis=0).T.tolist ()
+
+
+def told (value, interval, signed=False):
+    """A figure with its interval; a difference whose interval includes zero is not shown to be any."""
+    form = "+.3f" if signed else ".3f"
+    low, high = interval
+    return ("not shown: " if signed and low <= 0 <= high else "") + f"{value:{form}} [{low:{form}}, {high:{form}}]"
+
+
+def compare (name, prompts, chosen, rejected, base_chosen, base_rejected):
+    """Accuracy of a model and of its base on the same rows: strictly larger counts, a tie is wrong. Intervals are by prompt, paired."""
     right = [a > b for a, b in zip (chosen, rejected)]
     base = [a > b for a, b in zip (base_chosen, base_rejected)]
     gained = sum (r and not b for r, b in zip (right, base))
     lost = sum (b and not r for r, b in zip (right, base))
     n = len (right)
+    of_name, of_base, of_difference = intervals (prompts, [right, base, [int (r) - int (b) for r, b in zip (right, base)]])
     return {
-        "rows": n, name: sum (right) / n, "base": sum (base) / n, "difference": (sum (right) - sum (base)) / n,
+        "rows": n, name: sum (right) / n, f"{name}_interval": of_name, "base": sum (base) / n, "base_interval": of_base,
+        "difference": (sum (right) - sum (base)) / n, "difference_interval": of_difference,
         "right_where_base_is_wrong": gained, "wrong_where_base_is_right": lost, "mcnemar_p": mcnemar (gained, lost),
     }

@@ -43,8 +43,14 @@ class Reader:
         return self.tokenizer (text, add_special_tokens=False) ["input_ids"]
 
     def read (self, prompt, a, b):
-        parts = [self.ids (conversation_text (prompt)), self.ids (response_text (a)), self.ids (response_text (b))]
-        begin = [self.tokenizer.bos_token_id] if self.tokenizer.bos_token_id is not None else []
+        """The tokens that a server makes of the whole text; where these are too many, those of its parts, each shortened."""
+        texts = [conversation_text (prompt), response_text (a), response_text (b)]
+        whole = self.tokenizer ("".join (title + text for title, text in zip (TITLES, texts))) ["input_ids"]
+        return whole if len (whole) <= self.length else self.read_shortened (texts)
+
+    def read_shortened (self, texts):
+        parts = [self.ids (text) for text in texts]
+        begin = [token for token in self.tokenizer ("") ["input_ids"] [:1] if token == self.tokenizer.bos_token_id]
         room = self.length - len (begin) - sum (len (title) for title in self.titles)
         given = rooms ([len (part) for part in parts], room)
         self.cut += any (len (part) > size for part, size in zip (parts, given))

@@ -14,15 +14,17 @@ On several GPUs: torchrun --nproc-per-node 8 ops/train/ramo.py ... --batch 32 (t
 """
 
 import argparse
+import gc
 import json
 import os
 import pathlib
 
+import torch
 from datasets import Dataset
 from transformers.trainer_utils import get_last_checkpoint
 from trl import RewardConfig, RewardTrainer
 
-from corpus import compare, die, messages, read_lines, read_split, sample, say
+from corpus import compare, die, messages, read_lines, read_split, sample, say, told
 from scoring import device, load_model, load_tokenizer, rewards
 
 BASE = "Skywork/Skywork-Reward-Llama-3.1-8B-v0.2"
@@ -77,11 +79,18 @@ def settings (args):
         gradient_checkpointing=not args.fp32)
 
 
+def say_too_long (trainer, rows, args):
+    left_out = len (rows) - len (trainer.train_dataset)
+    if left_out:
+        say (f"{left_out} of them have over {args.max_length} tokens and are not trained on (--max-length)")
+
+
 def train (args):
     tokenizer = load_tokenizer (args.base)
     model = load_model (args.base, tokenizer, not args.fp32, num_labels=1)
-    trainer = RewardTrainer (model=model, args=settings (args), train_dataset=Dataset.from_list (training_rows (args)),
-                             processing_class=tokenizer)
+    rows = training_rows (args)
+    trainer = RewardTrainer (model=model, args=settings (args), train_dataset=Dataset.from_list (rows), processing_class=tokenizer)
+    say_too_long (trainer, rows, args)
     last = get_last_checkpoint (args.out) if os.path.isdir (args.out) else None
     if last:
         say (f"going on from {last}")
@@ -89,7 +98,17 @@ def train (args):
     trainer.save_model (args.out)
     if trainer.is_world_process_zero ():
         tokenizer.save_pretrained (args.out)
+    trainer.accelerator.free_memory ()
     return trainer.is_world_process_zero (), trainer.state.global_step
+
+
+# A card has no room for what training took, its optimizer above all, beside the models that are evaluated.
+def give_back_memory ():
+    gc.collect ()
+    if torch.distributed.is_initialized ():
+        torch.distributed.destroy_process_group ()
+    if torch.cuda.is_available ():
+        torch.cuda.empty_cache ()
 
 
 def rewards_of (path, args, conversations):
@@ -113,7 +132,7 @@ def evaluate (args, rows):
         values = rewards_of (path, args, conversations)
         for i, row in enumerate (rows):
             row [f"{name}_chosen"], row [f"{name}_rejected"] = values [2 * i], values [2 * i + 1]
-    return compare ("ramo", *([row [f"{name}_{side}"] for row in rows] for name in ("ramo", "base") for side in ("chosen", "rejected")))
+    return compare ("ramo", [row ["prompt"] for row in rows], *([row [f"{name}_{side}"] for row in rows] for name in ("ramo", "base") for side in ("chosen", "rejected")))
 
 
 def report (args, steps):
@@ -130,13 +149,15 @@ def report (args, steps):
     for what in ("validation", "benchmark"):
         if what in found:
             f = found [what]
-            print (f"{what}: the trained model prefers the chosen response in {f ['ramo']:.3f} of {f ['rows']} rows, its base in {f ['base']:.3f} "
-                   f"(difference {f ['difference']:+.3f}, McNemar p {f ['mcnemar_p']:.3g})")
+            print (f"{what}: the trained model prefers the chosen response in {told (f ['ramo'], f ['ramo_interval'])} of {f ['rows']} rows, its base "
+                   f"in {told (f ['base'], f ['base_interval'])}; difference {told (f ['difference'], f ['difference_interval'], signed=True)}, "
+                   f"McNemar p {f ['mcnemar_p']:.3g}")
 
 
 def main ():
     args = arguments ()
     first, steps = train (args)
+    give_back_memory ()
     if first:
         report (args, steps)
 

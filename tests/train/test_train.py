@@ -50,6 +50,9 @@ def test_ramo_is_trained_and_evaluated (dataset, tmp_path):
     report = json.loads ((tmp_path / "out" / "report.json").read_text ())
     assert report ["steps"] == 3
     assert report ["benchmark"] ["rows"] == 20 and 0 <= report ["benchmark"] ["ramo"] <= 1
+    for key in ("ramo", "base", "difference"):
+        low, high = report ["benchmark"] [f"{key}_interval"]
+        assert low <= report ["benchmark"] [key] <= high
     scored = lines (tmp_path / "out" / "benchmark.jsonl")
     assert any (row ["ramo_chosen"] != row ["base_chosen"] for row in scored)       # it was trained
     said = run (RULEMILL, "evaluate", tmp_path / "out" / "benchmark.jsonl", "--reward", "ramo", "--against", "base", "--partial", "--json")
@@ -93,6 +96,27 @@ def test_ramo_draws_the_same_pairs_for_the_same_seed (dataset):
     assert corpus.mcnemar (3, 3) == 1.0
 
 
+# Six rows of a prompt that are alike are worth one; a difference is resampled paired.
+def test_intervals_are_by_prompt ():
+    sys.path.insert (0, str (SCRIPTS))
+    import corpus
+    prompts, right = [n // 6 for n in range (300)], [n // 6 % 3 == 0 for n in range (300)]
+    (low, high), (less_low, less_high) = corpus.intervals (prompts, [right, [0.25] * 300])
+    assert low < sum (right) / 300 < high and 0.2 < high - low < 0.32       # of 300 independent rows it would be .11
+    assert less_low == less_high == 0.25
+    assert corpus.intervals (prompts, [right]) == corpus.intervals (prompts, [right])
+    assert corpus.told (0.1, (-0.1, 0.3), signed=True) == "not shown: +0.100 [-0.100, +0.300]" and corpus.told (0.5, (0.4, 0.6)) == "0.500 [0.400, 0.600]"
+
+
+# Two processes with a batch between them, as torchrun starts them on several GPUs.
+def test_ramo_on_two_processes (dataset, tmp_path):
+    base = tiny.make (dataset, tmp_path / "base")
+    run (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2, SCRIPTS / "ramo.py", dataset, "--out", tmp_path / "out",
+         "--base", base, "--fp32", "--batch", 4, "--micro-batch", 2, "--pairs", 16, "--max-steps", 2, "--max-length", 512)
+    report = json.loads ((tmp_path / "out" / "report.json").read_text ())
+    assert report ["steps"] == 2 and report ["validation"] ["rows"] > 0
+
+
 def test_bad_datasets_are_told_of (dataset, tmp_path):
     base = tiny.make (dataset, tmp_path / "base")
     done = ramo (tmp_path, base, tmp_path / "out", ok=False)
@@ -113,6 +137,8 @@ def test_adapter_is_trained (dataset, tmp_path):
     report = json.loads ((tmp_path / "out" / "report.json").read_text ())
     assert report ["rules"] == 100 and report ["steps"] == 3
     assert 0 <= report ["validation"] ["overlap"] <= 1
+    low, high = report ["validation"] ["overlap_less_random_interval"]
+    assert low <= report ["validation"] ["overlap_less_random"] <= high
     config = json.loads ((tmp_path / "out" / "config.json").read_text ())
     assert config ["problem_type"] == "multi_label_classification"
     assert len (config ["id2label"]) == 100
@@ -127,6 +153,9 @@ def test_no_response_falls_away (dataset, tmp_path):
     ids = reader.read (turn ("user", "why " * 3000), turn ("assistant", "because " * 3000), turn ("assistant", "no reason at all"))
     assert len (ids) <= 200 and reader.cut == 1
     assert reader.tokenizer.decode (ids).endswith ("Response B:\nno reason at all")
+    short = reader.read (turn ("user", "why?"), turn ("assistant", "because."), turn ("assistant", "no reason"))
+    assert short == reader.tokenizer ("Prompt:\nuser: why?\n\nResponse A:\nbecause.\n\nResponse B:\nno reason") ["input_ids"]    # as a server does
+    assert reader.cut == 1
     assert pair_text.rooms ([1000, 1000, 10], 100) == [45, 45, 10]
     assert pair_text.rooms ([5, 5, 10], 100) == [5, 5, 10]
     assert pair_text.shorten (list (range (10)), 6, [77, 77]) == [0, 1, 77, 77, 8, 9]
