@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -187,6 +188,21 @@ void json_member_count (buf_t *out, const char *key, uint64_t count)
 {
     json_write_key (out, key);
     buf_printf (out, "%" PRIu64, count);
+}
+
+void json_write_real (buf_t *out, double value)
+{
+    char text [40];
+    if (!isfinite (value)) {
+        buf_add_str (out, "null");
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf (text, sizeof text, "%.*g", digits, value);
+        if (strtod (text, NULL) == value)
+            break;
+    }
+    buf_add_str (out, text);
 }
 
 void json_member_real (buf_t *out, const char *key, double value)

@@ -69,6 +69,9 @@ void json_write_string (buf_t *out, const char *text, size_t len);
 void json_write_escaped (buf_t *out, const char *text, size_t len);     // what stands between the quotes
 void json_write_cstring (buf_t *out, const char *text);     // NULL becomes null
 
+// A real number in the fewest digits (15 to 17) that read back as the same one: 0.1, not 0.10000000000000001; null where it is not finite.
+void json_write_real (buf_t *out, double value);
+
 // "key": with its quotes and colon, and a comma before it unless out ends with '{'.
 void json_write_key (buf_t *out, const char *key);
 

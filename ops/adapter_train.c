@@ -196,8 +196,11 @@ static void write_info (const opened_t *opened, const config_t *config, const le
         hex_encode (identity->data, DIGEST_BYTES, judge);
     buf_printf (out, "{\"form\":\"%s\",\"prompt_only\":%s,\"pairs\":%" PRIu64 ",\"validation_pairs\":%" PRIu64,
                 adapter_form_name (options->form), options->prompt_only ? "true" : "false", told->learnt, told->validation);
-    buf_printf (out, ",\"rows\":%zu,\"seed\":%" PRIu64 ",\"test_share\":%.17g,\"cost\":%.17g,\"count_min\":%" PRIu32, told->rows,
-                config->run.seed, config->adapter.test_share, options->cost, options->count_min);
+    buf_printf (out, ",\"rows\":%zu,\"seed\":%" PRIu64 ",\"test_share\":", told->rows, config->run.seed);
+    json_write_real (out, config->adapter.test_share);
+    buf_add_str (out, ",\"cost\":");
+    json_write_real (out, options->cost);
+    buf_printf (out, ",\"count_min\":%" PRIu32, options->count_min);
     buf_printf (out, ",\"judge\":\"%s\",\"judge_identity\":\"%s\",\"pool\":\"%s\"}", opened->run->spec->judge, judge, pool);
 }
 

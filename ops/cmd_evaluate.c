@@ -105,6 +105,8 @@ static status_t check_name (const cli_t *cli, fault_t *fault)
     const char *slash = name ? strchr (name, '/') : NULL;
     bool good = slash && slash > name && slash [1] && strchr (slash + 1, '/') == NULL && name [0] != '.' && slash [1] != '.'
                 && strlen (name) < 200;
+    if (!good && name)
+        return fault_set (fault, ERR_USAGE, "--name %.200s: give ORG/MODEL, two words with one / between and no dot at the beginning of either", name);
     return good ? OK : fault_set (fault, ERR_USAGE, "--results needs --name ORG/MODEL, the name that the file gets");
 }
 

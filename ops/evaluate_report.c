@@ -337,14 +337,6 @@ void evaluate_json (const evaluation_t *evaluation, buf_t *out)
 
 // --- files --------------------------------------------------------------------
 
-static void write_number (buf_t *out, double value)
-{
-    if (isnan (value))
-        buf_add_str (out, "null");
-    else
-        buf_printf (out, "%.17g", value);
-}
-
 void evaluate_write_rows (const evaluation_t *evaluation, buf_t *out)
 {
     size_t n;
@@ -357,16 +349,16 @@ void evaluate_write_rows (const evaluation_t *evaluation, buf_t *out)
         json_write_key (out, "subset");
         json_write_cstring (out, subsets [row->subset]);
         json_write_key (out, "points");
-        write_number (out, row->points [0]);
+        json_write_real (out, row->points [0]);
         buf_printf (out, ",\"tie\":%s,\"scores_chosen\":", row->tie [0] ? "true" : "false");
-        write_number (out, row->reward [0] [0]);
+        json_write_real (out, row->reward [0] [0]);
         buf_add_str (out, ",\"scores_rejected\":");
         if (row->n_responses > 2)
             buf_add_char (out, '[');
         for (size_t r = 1; r < row->n_responses; r++) {
             if (r > 1)
                 buf_add_char (out, ',');
-            write_number (out, row->reward [0] [r]);
+            json_write_real (out, row->reward [0] [r]);
         }
         buf_add_str (out, row->n_responses > 2 ? "]}\n" : "}\n");
     }
@@ -389,7 +381,7 @@ void evaluate_results (const evaluation_t *evaluation, const char *model, const 
         buf_add_char (out, ',');
         json_write_string (out, subsets [i], strlen (subsets [i]));
         buf_add_char (out, ':');
-        write_number (out, benchmark_value (sums, &mean, 0, &(bootstrap_t) { .seed = 1, .resamples = 1 }).value);
+        json_write_real (out, benchmark_value (sums, &mean, 0, &(bootstrap_t) { .seed = 1, .resamples = 1 }).value);
     }
     buf_add_str (out, "}\n");
     benchmark_sums_destroy (&sums);

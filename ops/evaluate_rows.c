@@ -88,14 +88,14 @@ static bool read_responses (loader_t *loader, const json_value_t *line, Rulemill
 {
     const json_value_t *chosen = json_get (line, "chosen"), *rejected = json_get (line, "rejected");
     bool lists = is_list_of_texts (chosen);
+    if (json_is (rejected, JSON_ARRAY) && rejected->count == 0)
+        return row_problem (&loader->problem, "bad-value", "it has no rejected response; take the row out");
     if (lists != is_list_of_texts (rejected) || (loader->rows->count > 0 && lists != loader->rows->lists))
         return row_problem (&loader->problem, "wrong-type", "its responses are %s, others of the file are not; give RewardBench and "
                             "RewardBench 2 as files of their own", lists ? "lists of texts" : "one on each side");
     if (lists && chosen->count != 1)
         return row_problem (&loader->problem, "bad-value", "it has %u chosen responses, one is supported; take such rows out (the subset "
                             "Ties has them)", chosen->count);
-    if (lists && rejected->count == 0)
-        return row_problem (&loader->problem, "bad-value", "it has no rejected response; take the row out");
     loader->rows->lists = lists;
     return read_side (loader, chosen, "chosen", text, n) && read_side (loader, rejected, "rejected", text, n);
 }
@@ -196,7 +196,8 @@ static bool read_column (loader_t *loader, const json_value_t *line, const char 
     if (good && n == row->n_responses)
         return true;
     return row_problem (&loader->problem, "missing-field", "it has no number for each of its %zu responses in \"%s_chosen\" and "
-                        "\"%s_rejected\", nor in a list \"%s\"", row->n_responses, column, column, column);
+                        "\"%s_rejected\", nor in a list \"%s\"; name a column that every row has, or the file of a model that is there", row->n_responses,
+                        column, column, column);
 }
 
 // --- the whole file -----------------------------------------------------------

@@ -141,8 +141,10 @@ status_t served_file_add (served_file_t *file, const content_key_t *key, double 
     if (why) {
         buf_add_str (&line, "\"refused\":");
         json_write_cstring (&line, why);
-    } else
-        buf_printf (&line, "\"reward\":%.17g", reward);
+    } else {
+        buf_add_str (&line, "\"reward\":");
+        json_write_real (&line, reward);
+    }
     buf_add_str (&line, "}\n");
     bool good = fwrite (line.data, 1, line.len, file->file) == line.len && fflush (file->file) == 0;
     buf_free (&line);

@@ -179,8 +179,17 @@ def test_rows_and_results_as_files(shell):
     shell.write("again.jsonl", [{**row, **more} for row, more in zip(rows, written, strict=True)])      # what it writes is a column, too
     again = shell("evaluate", "again.jsonl", "--reward", "scores", "--partial", "--json")
     assert figures(again) == figures(shell("evaluate", "bench.jsonl", "--reward", "mine", "--partial", "--json"))
+    assert json.dumps(results["hep-go"]) in shell.path("out/eval-set/org/model-1.json").read_text(), "in as few digits as there are"
     for name in (["--name", "model"], ["--name", "../x"], ["--name", "a/b/c"], []):
-        shell("evaluate", "bench.jsonl", "--reward", "mine", "--partial", "--results", "out", *name, code=USAGE)
+        said = shell("evaluate", "bench.jsonl", "--reward", "mine", "--partial", "--results", "out", *name, code=USAGE).err
+        assert "give ORG/MODEL" in said if name else "needs --name" in said
+
+
+def test_rows_that_do_not_fit_say_what_to_do(shell):
+    shell.write("bench.jsonl", benchmark({"donotanswer": 2}))
+    assert "or the file of a model" in shell("evaluate", "bench.jsonl", "--reward", "absent.reward", "--partial", code=FAILED).err
+    shell.write("two.jsonl", [{"id": "a", "prompt": "p", "chosen": ["x"], "rejected": [], "subset": "Math"}])
+    assert "two.jsonl:1: it has no rejected response" in shell("evaluate", "two.jsonl", "--reward", "longer", "--partial", code=FAILED).err
 
 
 # --- served -------------------------------------------------------------------

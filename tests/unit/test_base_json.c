@@ -179,6 +179,22 @@ static void same (void **state, const char *text)
     buf_free (&out);
 }
 
+static void test_write_real (void **state)
+{
+    (void) state;
+    const struct { double value; const char *text; } cases [] = {
+        { 0.1, "0.1" }, { 0.66, "0.66" }, { 2.0 / 3, "0.6666666666666666" }, { 1.0 / 3, "0.3333333333333333" }, { 0, "0" }, { -2.5, "-2.5" },
+        { 1e300, "1e+300" }, { 0.1 + 0.2, "0.30000000000000004" }, { NAN, "null" }, { -INFINITY, "null" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        buf_t out = { 0 };
+        json_write_real (&out, cases [i].value);
+        assert_string_equal (out.data, cases [i].text);
+        assert_true (!isfinite (cases [i].value) || strtod (out.data, NULL) == cases [i].value);
+        buf_free (&out);
+    }
+}
+
 static void test_numbers_stay (void **state)
 {
     same (state, "[0.10,1e5,-0,123456789012345678901234567890]");
@@ -335,7 +351,7 @@ int main (void)
 #define TEST(f) cmocka_unit_test_setup_teardown (f, setup, teardown)
     const struct CMUnitTest tests [] = {
         TEST (test_types), TEST (test_whole_texts), TEST (test_strings), TEST (test_bad_utf8), TEST (test_keys), TEST (test_depth),
-        TEST (test_numbers), TEST (test_numbers_stay), TEST (test_values_max), TEST (test_reuse), TEST (test_write_string), TEST (test_write_value), TEST (test_write_micro),
+        TEST (test_numbers), TEST (test_write_real), TEST (test_numbers_stay), TEST (test_values_max), TEST (test_reuse), TEST (test_write_string), TEST (test_write_value), TEST (test_write_micro),
         TEST (test_write_members), TEST (test_mutations),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
