@@ -25,6 +25,7 @@ typedef struct {
     row_parser_t *parser;
     ingest_writer_t *writer;
     uint64_t bytes_before;          // of the inputs before the one in hand
+    uint64_t rows;                  // of all parts
     // the input in hand
     uint32_t number;
     Rulemill__InputFile *file;
@@ -267,6 +268,7 @@ static status_t take_line (ingest_t *in, const input_line_t *line, fault_t *faul
             input_unread_last (in->input);
         return OK;
     }
+    in->rows++;
     row_t row = { 0 };
     row_problem_t problem;
     bool ok = line->too_long ? row_problem (&problem, "row-too-long", "the row has more than %zu bytes; shorten it, or raise the limit where it can be",
@@ -303,8 +305,7 @@ static status_t read_lines (ingest_t *in, fault_t *fault)
         if (!got)
             return OK;
         status = take_line (in, &line, fault);
-        uint64_t unusable;
-        bool judged = rows_in_all (in, &unusable) == JUDGED_ROWS;
+        bool judged = in->rows == JUDGED_ROWS;
         if (status == OK && (judged || ingest_writer_full (in->writer)))
             status = flush (in, fault);
         if (status == OK && judged)
@@ -365,6 +366,8 @@ static status_t read_input (ingest_t *in, uint32_t number, fault_t *fault)
     status_t status = input_open (in->file->path, ingest_row_bytes_max (&in->options), &in->input, fault);
     if (status == OK)
         status = take_up (in, fault);
+    uint64_t unusable;
+    in->rows = rows_in_all (in, &unusable);
     if (status == OK)
         status = read_lines (in, fault);
     if (status == OK)

@@ -60,14 +60,15 @@ static void *stop_later (void *arg)
     return NULL;
 }
 
-static void test_interruptions_leave_no_trace (void **state)
+// Two files into store one, stopped again and again.
+static void ingest_with_stops (fixture_t *f)
 {
-    fixture_t *f = *state;
     buf_t text = { 0 };
     add_rows (&text, 0, 8000);
     add_rows (&text, 4000, 6000);
     put_file (f, "a.jsonl", text.data);
     put_file (f, "b.jsonl", text.data);
+    buf_free (&text);
     status_t status = ERR_STOPPED;
     while (status == ERR_STOPPED) {
         pthread_t thread;
@@ -77,10 +78,29 @@ static void test_interruptions_leave_no_trace (void **state)
         f->progress.stop = false;
     }
     assert_int_equal (status, OK);
+}
+
+static void test_interruptions_leave_no_trace (void **state)
+{
+    fixture_t *f = *state;
+    ingest_with_stops (f);
     counts (f, 20000, 0, 8000, 12000);
     taken (f, f->two, "a.jsonl b.jsonl");
     same_contents (f);
-    buf_free (&text);
+}
+
+static void test_interruptions_of_a_part (void **state)
+{
+    fixture_t *f = *state;
+    f->options.part = (corpus_part_t) { 2, 3 };
+    ingest_with_stops (f);
+    uint64_t rows = f->progress.rows, passed = f->progress.passed;
+    assert_int_equal (rows + passed, 20000);
+    assert_true (rows > 5000 && rows < 8000);
+    taken (f, f->two, "a.jsonl b.jsonl");
+    counts (f, rows, 0, f->progress.pairs, rows - f->progress.pairs);
+    assert_int_equal (f->progress.passed, passed);
+    same_contents (f);
 }
 
 // --- growth and refusals ---------------------------------------------------
@@ -276,6 +296,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         INGEST_TEST (test_cut_off_gzip_goes_on),
         INGEST_TEST (test_interruptions_leave_no_trace),
+        INGEST_TEST (test_interruptions_of_a_part),
         INGEST_TEST (test_growth),
         INGEST_TEST (test_continued_row),
         INGEST_TEST (test_changes),
