@@ -297,6 +297,19 @@ static bool chosen_readable (const label_kind_t *self, const Rulemill__LabelResu
     return true;
 }
 
+// As the label of a pair has it.
+static uint32_t adapter_of (const label_kind_t *self, uint64_t item, const Rulemill__Label *label)
+{
+    bool through_one = self->auto_run && strcmp (label->selected_by, policy_name (POLICY_ADAPTER)) == 0;
+    return through_one ? 1 + auto_run_adapter (self->auto_run, item) : 0;
+}
+
+// Were its rules chosen by the adapter that the item is to go through now?
+static bool adapter_fits (const label_kind_t *self, uint64_t item, const Rulemill__Label *label)
+{
+    return self->auto_run == NULL || label->adapter == 0 || label->adapter == adapter_of (self, item, label);
+}
+
 static bool result_readable (const label_kind_t *self, const Rulemill__PairRecord *pair, Rulemill__LabelHow how,
                              const Rulemill__LabelResult *result, bool final)
 {
@@ -358,8 +371,8 @@ static status_t take (label_kind_t *self, store_batch_t *batch, uint64_t item, c
     *verdict = final ? VERDICT_FINAL : VERDICT_PARTIAL;
     if (final && result->audit)
         record_put_audit (batch, self->run, item, result->audit);
-    if (final && self->auto_run && strcmp (result->label->selected_by, "adapter") == 0)
-        result->label->adapter = 1 + auto_run_adapter (self->auto_run, item);
+    if (final)
+        result->label->adapter = adapter_of (self, item, result->label);
     if (final)
         keep (self, batch, item, pair, result->label);
     return OK;
@@ -402,7 +415,7 @@ status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool f
     Rulemill__LabelHow how;
     status = how_of (self, item, pair, &how, fault);
     Rulemill__LabelResult *result = status == OK ? rulemill__label_result__unpack (NULL, len, body) : NULL;
-    if (result && result_readable (self, pair, how, result, final))
+    if (result && result_readable (self, pair, how, result, final) && (!final || adapter_fits (self, item, result->label)))
         status = take (self, batch, item, pair, result, final, verdict, known, fault);
     if (result)
         rulemill__label_result__free_unpacked (result, NULL);

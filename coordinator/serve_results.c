@@ -160,6 +160,18 @@ static void end_if_done (serve_t *serve, lease_t *lease, size_t place)
         work_end_lease (serve, lease, END_DONE, false, 0);
 }
 
+// What can't be taken: no fault of its sender where the job was started again since, and may ask something else of the item.
+static bool take_unfit (serve_t *serve, const Rulemill__Results *results, const Rulemill__Result *result, receipt_t *receipt)
+{
+    if (results->epoch == serve->epoch)
+        return false;
+    take_late (serve, result);
+    if (result->final)
+        receipt_add_stale (receipt, result->item, &(buf_t) { 0 });
+    entered (serve);
+    return true;
+}
+
 // One result. False: it can't be read, and neither can its sender be trusted.
 static bool take_one (serve_t *serve, const Rulemill__Results *results, const Rulemill__Result *result, receipt_t *receipt)
 {
@@ -197,10 +209,11 @@ static bool take_one (serve_t *serve, const Rulemill__Results *results, const Ru
     }
     else if (verdict == VERDICT_STALE)
         receipt_add_stale (receipt, result->item, &known);
-    if (verdict != VERDICT_BAD)
-        entered (serve);
     buf_free (&known);
-    return verdict != VERDICT_BAD;
+    if (verdict == VERDICT_BAD)
+        return take_unfit (serve, results, result, receipt);
+    entered (serve);
+    return true;
 }
 
 void results_take (serve_t *serve, const peer_id_t *from, peer_t *peer, const Rulemill__Results *results)

@@ -19,9 +19,11 @@ void kind_label_foresee (worker_kind_t *kind, const label_body_t *body, label_it
     else if (kind->foresight) {
         item->foreseeing = true;
         foresight_ask (kind->foresight, item->number, a->prompt->text, a->text, b->text);
-    } else
+    } else {
         item->n_chosen = label_choice_foresee (kind->setup.choice, body->adapter, &body->prompt_key, a->prompt->text, a->text, b->text,
                                                item->chosen);
+        item->adapter = 1 + body->adapter;
+    }
 }
 
 // --- what a served adapter says ------------------------------------------------------

@@ -109,7 +109,7 @@ static void label (worker_kind_t *kind, label_item_t *item)
         label_layers_combine (layers, kind->cells [side], kind->combined [side]);
     select_rules (kind, item);
     label_made_t made = {
-        .spec = &kind->setup.select, .selected_by = selector (kind, item), .swapped = item->swapped, .combined = { kind->combined [0], kind->combined [1] },
+        .spec = &kind->setup.select, .selected_by = selector (kind, item), .adapter = item->adapter, .swapped = item->swapped, .combined = { kind->combined [0], kind->combined [1] },
         .selected = &kind->selected, .chosen = item->chosen, .n_chosen = item->chosen ? item->n_chosen : 0, .need = returns_cells (kind) ? kind->need : NULL,
         .stored = { kind->stored [0], kind->stored [1] }, .cells = { kind->cells [0], kind->cells [1] },
         .n_cells = kind->table.n_cells, .n_label = label_layers_label (layers),

@@ -129,6 +129,7 @@ void label_result_pack (const label_made_t *made, buf_t *out)
     uint32_t *beside = mem_new ((made->n_chosen + 1) * sizeof *beside);
     add_selected (made, &selected_a, &selected_b, &label);
     add_beside (made, beside, &label);
+    label.adapter = made->adapter;
     Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
     result.label = &label;
     uint8_t digest [8];

@@ -11,6 +11,7 @@
 typedef struct {
     const selection_spec_t *spec;
     const char *selected_by;        // "exhaustive", ..., "adapter"
+    uint32_t adapter;               // 1 + the place of the one that chose its rules; 0: none did
     bool swapped;
     const cell_t *combined [2];     // n_rules, of which the label was made
     const selected_t *selected;

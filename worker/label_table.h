@@ -64,6 +64,7 @@ struct label_item {
     Rulemill__LabelHow how;
     uint32_t *chosen;               // rules that an adapter foresees for it; NULL where the policy says which
     size_t n_chosen;
+    uint32_t adapter;               // 1 + the place of the one that foresaw them; 0: a served one, or none
     bool foreseeing;                // a served adapter was asked for them and has not answered
     char *failure;                  // why it can't foresee them; NULL
     bool too_long;                  // for it

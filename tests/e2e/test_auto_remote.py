@@ -39,11 +39,11 @@ def coordinate(shell, corpora):
         shutil.copy(shell.path(f"keys/{name}.pub"), shell.path("admitted"))
     address = f"tcp://127.0.0.1:{free_port()}"
 
-    def start(server):
+    def start(server, *more):
         job = asked(shell, server, corpora)
         at = job.index("--workers")
         return shell.start("coordinator", *job[1:at], *job[at + 2:], "--listen", address, "--key", "keys/coordinator.key",
-                           "--admit", "admitted")
+                           "--admit", "admitted", *more)
 
     return start, lambda name: ["worker", address, "--server-key", "keys/coordinator.pub", "--key", f"keys/{name}.key"]
 
@@ -80,3 +80,22 @@ def test_a_worker_that_joins_after_training(shell, serve, coordinate, undisturbe
     complete(coordinator)
     assert second.wait(timeout=PATIENCE_S) == COMPLETE
     assert shell.digests("job") == undisturbed.digests("job")
+
+
+# Some pairs that it judges as the sample are in no sample any more: it is told so, and neither refused nor believed.
+def test_a_worker_outlives_a_coordinator_whose_limit_is_lifted(shell, serve, coordinate):
+    start, worker = coordinate
+    server = serve(delay_ms=100)
+    coordinator = start(server, "--limit", 210)
+    outlives = shell.start(*worker("one"))
+    shell.wait_for_job(coordinator, "job", lambda status: status["leases"] > 0 and status["auto"]["choice"] == "undecided")
+    wait_for("calls", lambda: server.calls() > PROBE + 50)
+    coordinator.kill()
+    coordinator.communicate()
+    calls = server.calls()
+    wait_for("what it had in hand", lambda: server.calls() > calls + 200)
+    coordinator = start(server)
+    complete(coordinator)
+    assert outlives.wait(timeout=PATIENCE_S) == COMPLETE, outlives.communicate()
+    assert report(shell)["auto"]["choice"] == "adapter" and len(shell.labelled()) == PAIRS
+    assert "good" in shell("verify", "job").out

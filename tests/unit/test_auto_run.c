@@ -141,8 +141,60 @@ static void test_the_same_limit_again (void **state)
     buf_free (&recipe);
 }
 
+// A label of no rules, as a worker gives it whose adapter was this one.
+static verdict_t give_by (fixture_t *f, uint64_t pair, uint32_t adapter)
+{
+    Rulemill__LabelItem *item = body_of (f, pair, true);
+    Rulemill__Label label = RULEMILL__LABEL__INIT;
+    label.outcome = RULEMILL__OUTCOME__OUTCOME_TIE;
+    label.tie_reason = RULEMILL__TIE_REASON__TIE_NO_RULE;
+    label.selected_by = (char *) "adapter";
+    label.swapped = item->swapped;
+    label.adapter = adapter;
+    Rulemill__LabelResult result = RULEMILL__LABEL_RESULT__INIT;
+    result.label = &label;
+    verdict_t verdict = give_full (f, pair, &result, true, NULL);
+    rulemill__label_item__free_unpacked (item, NULL);
+    return verdict;
+}
+
+static uint32_t stored_adapter (fixture_t *f, uint64_t pair)
+{
+    Rulemill__Label *label = NULL;
+    assert_int_equal (record_get_label (f->store, f->run.number, pair, &label, &f->fault), OK);
+    assert_non_null (label);
+    uint32_t adapter = label->adapter;
+    rulemill__label__free_unpacked (label, NULL);
+    return adapter;
+}
+
+// A worker that outlived the start under a limit brings what it judged by the adapter of then.
+static void test_a_label_by_another_adapter_is_not_taken (void **state)
+{
+    fixture_t *f = *state;
+    buf_t recipe = { 0 };
+    put_record (f, &recipe);
+    commit (f);
+    Rulemill__AutoRecord *record = record_of (f);
+    record->audit_threshold = 0;
+    record_put_auto (f->batch, f->run.number, record);
+    rulemill__auto_record__free_unpacked (record, NULL);
+    commit (f);
+    open_kind (f);
+    assert_true (next_phase (f));
+    assert_int_equal (give_by (f, 1, FIRST), VERDICT_BAD);
+    assert_int_equal (give_by (f, 1, SECOND), VERDICT_FINAL);
+    assert_int_equal (give_by (f, 2, 0), VERDICT_FINAL);
+    commit (f);
+    assert_int_equal (stored_adapter (f, 1), SECOND);
+    assert_int_equal (stored_adapter (f, 2), SECOND);
+    kind_label_destroy (&f->kind);
+    buf_free (&recipe);
+}
+
 int main (void)
 {
-    const struct CMUnitTest tests [] = { LABEL_TEST (test_a_limit_is_lifted), LABEL_TEST (test_the_same_limit_again) };
+    const struct CMUnitTest tests [] = { LABEL_TEST (test_a_limit_is_lifted), LABEL_TEST (test_the_same_limit_again),
+                                         LABEL_TEST (test_a_label_by_another_adapter_is_not_taken) };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -338,6 +338,9 @@ static void sends_a_bad_result (fixture_t *f, scripted_t *script)
     scripted_await_ack (script, 6);
     scripted_result (script, 987654321, 19, 0); // before it was looked at
     scripted_await_ack (script, 19);
+    scripted_result_body (script, 987654321, 2, "?", 1, 0);     // by what was asked then it may have been right
+    must (scripted_await (script, RULEMILL__TO_WORKER__BODY_ACK, 10000));
+    must (script->message->ack->n_items == 0 && script->message->ack->n_stale == 1 && script->message->ack->stale [0]->item == 2);
     script->epoch = other;
     scripted_result_body (script, script->lease, 2, "?", 1, 0);
     must (scripted_await (script, RULEMILL__TO_WORKER__BODY_REFUSE, 10000));
