@@ -79,6 +79,8 @@ void usage_add (usage_t *sum, const usage_t *more)
     sum->cut_responses = sum_u64 (sum->cut_responses, more->cut_responses);
     sum->cut_turns = sum_u64 (sum->cut_turns, more->cut_turns);
     sum->ms = sum_u64 (sum->ms, more->ms);
+    sum->first_calls = sum_u64 (sum->first_calls, more->first_calls);
+    sum->first_ms = sum_u64 (sum->first_ms, more->first_ms);
     sum->adapter_calls = sum_u64 (sum->adapter_calls, more->adapter_calls);
     sum->shortened = sum_u64 (sum->shortened, more->shortened);
 }
@@ -86,5 +88,5 @@ void usage_add (usage_t *sum, const usage_t *more)
 bool usage_is_zero (const usage_t *usage)
 {
     return (usage->calls | usage->prompt_tokens | usage->cached_tokens | usage->completion_tokens | usage->refused | usage->cost
-            | usage->cut_responses | usage->cut_turns | usage->ms | usage->adapter_calls | usage->shortened) == 0;
+            | usage->cut_responses | usage->cut_turns | usage->ms | usage->first_calls | usage->first_ms | usage->adapter_calls | usage->shortened) == 0;
 }

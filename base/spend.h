@@ -29,9 +29,11 @@ void spend_take (spend_t *from, const spend_t *what);       // not below zero; w
 typedef struct { uint64_t prompt, cached, completion; } prices_t;
 
 // What requests used, by the server's own figures; ms: from each one's start to its end, added up, so that two at a time count twice.
+// first_calls, first_ms: of calls and ms, those for which the server computed most of the prompt, as it is where a response is begun.
 // adapter_calls, shortened: requests to a served adapter, which none of the others count, and pairs whose texts were too long for it.
 typedef struct {
     uint64_t calls, prompt_tokens, cached_tokens, completion_tokens, refused, cost, cut_responses, cut_turns, ms;
+    uint64_t first_calls, first_ms;
     uint64_t adapter_calls, shortened;
 } usage_t;
 

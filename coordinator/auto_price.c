@@ -63,6 +63,7 @@ auto_use_t auto_use_of (const Rulemill__AutoRecord *record, const Rulemill__RunC
 {
     if (c->sample_cells > 0)
         return (auto_use_t) { c->sample_cells, { .calls = c->sample_calls, .prompt_tokens = c->sample_prompt_tokens, .ms = c->sample_ms,
+                                                 .first_calls = c->sample_first_calls, .first_ms = c->sample_first_ms,
                                                  .cached_tokens = c->sample_cached_tokens, .completion_tokens = c->sample_completion_tokens } };
     if (record->choice != RULEMILL__AUTO_CHOICE__AUTO_EXHAUSTIVE)
         return (auto_use_t) { .cells = 0 };
@@ -76,6 +77,19 @@ static auto_cost_t times (const auto_cost_t *cost, double factor)
                            factor * cost->seconds, factor * cost->cost };
 }
 
+// Of so many cells: each response has as many calls that compute its conversation as those had, and the others take what the others took.
+static double seconds_of (const auto_price_t *price, double cells, const auto_use_t *use)
+{
+    const usage_t *usage = &use->usage;
+    double calls = cells / (double) use->cells * (double) usage->calls, ms = (double) usage->ms;
+    if (usage->first_calls == 0 || usage->first_calls >= usage->calls || usage->first_ms > usage->ms)
+        return calls * ms / (double) usage->calls / 1000;       // the server does not tell them apart
+    double first_ms = (double) usage->first_ms / (double) usage->first_calls;
+    double later_ms = (ms - (double) usage->first_ms) / (double) (usage->calls - usage->first_calls);
+    double first = fmin (calls, price->asked * price->rules * (double) usage->first_calls / (double) use->cells);
+    return (first * first_ms + (calls - first) * later_ms) / 1000;
+}
+
 // Of all responses, so many cells: the first call of each sends what the others find in the cache.
 static auto_cost_t cost_of (const auto_price_t *price, double cells, const auto_use_t *use)
 {
@@ -85,7 +99,7 @@ static auto_cost_t cost_of (const auto_price_t *price, double cells, const auto_
     double cached = fmax (0, cells - price->asked) * again * (double) usage->cached_tokens / (double) use->cells;
     auto_cost_t cost = {
         .cells = cells, .cached_tokens = fmin (cached, prompt), .completion_tokens = each * (double) usage->completion_tokens,
-        .seconds = each * (double) usage->ms / 1000
+        .seconds = seconds_of (price, cells, use)
     };
     cost.prompt_tokens = prompt - cost.cached_tokens;
     cost.cost = (cost.prompt_tokens * (double) price->prices.prompt + cost.cached_tokens * (double) price->prices.cached

@@ -5,7 +5,7 @@
 // from the held-out prompts of a training once there is one. Before, it is at most what an adapter may have judged of each pair of a response.
 //
 // Tokens, time and money follow from what the cells of exhaustively judged responses have used: a response's first call sends
-// the conversation, and the server's cache saves it in those after, of which an adapter leaves few. All of it is an estimate.
+// the conversation, and the server's cache saves it in those after, of which an adapter leaves few. What these calls took and what the others took are counted apart. All of it is an estimate.
 #ifndef COORDINATOR_AUTO_PRICE_H
 #define COORDINATOR_AUTO_PRICE_H
 

@@ -138,6 +138,8 @@ void label_used (kind_t *kind, const usage_t *usage)
         counts->sample_completion_tokens += usage->completion_tokens;
         counts->sample_cost += usage->cost;
         counts->sample_ms += usage->ms;
+        counts->sample_first_calls += usage->first_calls;
+        counts->sample_first_ms += usage->first_ms;
     }
     counts->calls += usage->calls;
     counts->prompt_tokens += usage->prompt_tokens;

@@ -141,6 +141,8 @@ Rulemill__Usage wire_usage (const usage_t *usage)
     message.cut_responses = usage->cut_responses;
     message.cut_turns = usage->cut_turns;
     message.ms = usage->ms;
+    message.first_calls = usage->first_calls;
+    message.first_ms = usage->first_ms;
     message.adapter_calls = usage->adapter_calls;
     message.shortened = usage->shortened;
     return message;
@@ -153,5 +155,5 @@ usage_t wire_read_usage (const Rulemill__Usage *usage)
     return (usage_t) { .calls = usage->calls, .prompt_tokens = usage->prompt_tokens, .cached_tokens = usage->cached_tokens,
                        .completion_tokens = usage->completion_tokens, .refused = usage->refused, .cost = usage->cost,
                        .cut_responses = usage->cut_responses, .cut_turns = usage->cut_turns, .ms = usage->ms,
-                       .adapter_calls = usage->adapter_calls, .shortened = usage->shortened };
+                       .first_calls = usage->first_calls, .first_ms = usage->first_ms, .adapter_calls = usage->adapter_calls, .shortened = usage->shortened };
 }

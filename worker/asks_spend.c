@@ -56,11 +56,12 @@ static uint64_t ms_of (const http_answer_t *http)
 void ask_used (ask_t *ask, const http_answer_t *http, const answer_t *answer)
 {
     asks_t *asks = ask->asks;
+    bool first = answer->cached_tokens < answer->prompt_tokens - answer->cached_tokens;
     judge_used_t used = { .usage = {
         .calls = 1, .prompt_tokens = answer->prompt_tokens, .cached_tokens = answer->cached_tokens,
         .completion_tokens = answer->completion_tokens,
         .cost = prices_cost (&asks->options.prices, answer->prompt_tokens, answer->cached_tokens, answer->completion_tokens),
-        .ms = ms_of (http)
+        .ms = ms_of (http), .first_calls = first, .first_ms = first ? ms_of (http) : 0
     } };
     used.spent = answer->prompt_tokens == 0 ? bound_of (ask)
                : spend_of (1, sum_u64 (answer->prompt_tokens, answer->completion_tokens), used.usage.cost);

@@ -49,6 +49,17 @@ def test_an_adapter_costs_about_what_was_said(shell, asked):
     assert "an adapter about" in shell("status", "job").out
 
 
+# A call that computes its conversation takes long: an adapter leaves few of the others, and that is told.
+def test_the_time_of_an_adapter_is_told_by_first_calls(shell, serve, corpora):
+    write_rules(shell, variants(RULES))
+    server = serve(delay_ms_computed=200)
+    shell(*command(corpora(PAIRS), server), *SMALL, "--accept-adapter", "--set", "auto.judged_max=1")
+    used, price = report(shell)["calls"]["judge_s"], told(shell)
+    assert 0.6 * used < price["adapter"]["judge_s"] < 1.6 * used
+    by_cells = price["exhaustive"]["judge_s"] * price["adapter"]["cells"] / price["exhaustive"]["cells"]
+    assert price["adapter"]["judge_s"] > 1.3 * by_cells
+
+
 def test_exhaustive_for_low_agreement_says_both_prices(shell, asked):
     done = shell(*asked(), "--set", "auto.min_agreement=1", "--set", "auto.judged_max=1")
     said, price = report(shell), told(shell)

@@ -111,9 +111,16 @@ class Server:
         return {"x-ratelimit-limit-requests": limit["requests"], "x-ratelimit-remaining-requests": limit["requests"] - self.window_used,
                 "x-ratelimit-reset-requests": f"{reset_ms // 1000}s{reset_ms % 1000}ms" if reset_ms > 999 else f"{reset_ms}ms"}, refused
 
+    @staticmethod
+    def prefix(text, rule):
+        return text[:text.rfind(rule)] if rule and rule in text else text
+
+    def is_cached(self, text, rule):
+        return hash(self.prefix(text, rule)) in self.prefixes
+
     def cached_tokens(self, text, rule):
         """Tokens before the rule, where a request with the same beginning was here."""
-        prefix = text[:text.rfind(rule)] if rule and rule in text else text
+        prefix = self.prefix(text, rule)
         key = hash(prefix)
         known = key in self.prefixes
         self.prefixes[key] = True

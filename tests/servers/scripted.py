@@ -13,7 +13,7 @@ The script is a JSON object, each key optional:
   shape       "vllm", "llama" or "openai"; model; seed; mass (.98) of the three labels; logprobs (true)
   key         answer 401 to requests without "Authorization: Bearer KEY"
   marks       {"response", "rule", "end"}: what stands before response and rule and behind the rule, for another template
-  delay_ms    of an answer; delay_ms_per_place is added for each request in service
+  delay_ms    of an answer; delay_ms_per_place is added for each request in service, delay_ms_computed where nothing of it is cached
   places      how many are served at a time; over: "refuse" (429, with retry_after where given) or "queue" (vLLM does)
   schedule    [[seconds, places], ...] since the first chat; begins anew after the last entry's time
   dead        [[from_s, to_s], ...] since the start: connections are cut, new ones refused
@@ -200,6 +200,10 @@ class Connection(Misbehaviour, asyncio.Protocol):
                 return
             self.holds_place = True
             more = self.server.script.get("delay_ms_per_place", 0) * self.server.in_service
+            computed = self.server.script.get("delay_ms_computed", 0)
+            if computed and isinstance(self.request, dict):
+                text, _response, rule = shapes.read_question(self.request, self.server.script.get("marks", {}))
+                more += computed * (not self.server.is_cached(text, rule))
             self.loop.call_later((delay_ms + more) / 1000, self.alive(act))
         if self.server.refuses():
             self.refuse({"retry_after": self.server.script.get("retry_after")})

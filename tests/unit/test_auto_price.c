@@ -85,8 +85,32 @@ static void test_what_cells_take (void **state)
     assert_float_equal (price.adapter.cached_tokens, 0.02 * (double) all.usage.cached_tokens + 0.98 * (double) few.usage.cached_tokens, 1);
     assert_float_equal (price.adapter.completion_tokens, price.adapter.cells, 1e-6);
     assert_float_equal (price.exhaustive.seconds, 0.020 * 200000, 1e-6);
+    assert_float_equal (price.adapter.seconds, 0.020 * price.adapter.cells, 1e-6);
     double cost = (3 * computed_all + 0.3 * (double) all.usage.cached_tokens + 9 * 200000) / 1e6;
     assert_float_equal (price.exhaustive.cost, cost, 1e-6);
+    end (record);
+}
+
+// The first call of each response takes longer, and an adapter's way has as many of those for fewer of the others.
+static void test_what_first_calls_take (void **state)
+{
+    (void) state;
+    Rulemill__AutoRecord *record = record_of (1000);
+    auto_price_set (record, &isolated, 0.02);
+    auto_use_t use = used (40, 100);
+    use.usage.first_calls = 40;
+    use.usage.first_ms = 40 * 500;
+    use.usage.ms = 40 * 500 + 40 * 99 * 20;
+    auto_price_t price = auto_price_of (record);
+    auto_price_use (&price, &use);
+    assert_float_equal (price.exhaustive.seconds, 2000 * (0.5 + 99 * 0.02), 1e-6);
+    double few = 2000 * (0.5 + 4 * 0.02);
+    assert_float_equal (price.adapter.seconds, 0.02 * price.exhaustive.seconds + 0.98 * few, 1e-6);
+    use.usage.first_calls = use.usage.calls;            // it does not say what it cached
+    use.usage.first_ms = use.usage.ms;
+    auto_price_use (&price, &use);
+    assert_float_equal (price.exhaustive.seconds, 2000 * (0.5 + 99 * 0.02), 1e-6);
+    assert_float_equal (price.adapter.seconds, price.exhaustive.seconds * price.adapter.cells / 200000, 1e-6);
     end (record);
 }
 
@@ -146,6 +170,7 @@ int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_before_a_sample), cmocka_unit_test (test_by_the_sample), cmocka_unit_test (test_what_cells_take),
+        cmocka_unit_test (test_what_first_calls_take),
         cmocka_unit_test (test_what_is_not_said), cmocka_unit_test (test_whose_use_it_is), cmocka_unit_test (test_shares),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
