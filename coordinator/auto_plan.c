@@ -21,7 +21,7 @@ static const double FLAT_INTERVAL = 0.05;
 auto_recipe_t auto_recipe_default (void)
 {
     return (auto_recipe_t) {
-        .costly = true, .sample_pairs = 1000, .sample_share = 1.0 / 3, .min_agreement = 0.90, .judged_max = 20, .flat_gain = 0.01, .audit_share = -1,
+        .costly = true, .sample_pairs = 1000, .sample_share = 1.0 / 3, .min_agreement = 0.90, .judged_max = 30, .flat_gain = 0.01, .audit_share = -1,
         .block_pairs = AUTO_BLOCK_PAIRS
     };
 }
@@ -347,9 +347,10 @@ void auto_trained (const auto_recipe_t *recipe, Rulemill__AutoRecord *record, co
     bool enough = good || (known && recipe->accept), flat = trained->agreement - trained->agreement_half < recipe->flat_gain;
     bool told = trained->high - trained->low <= FLAT_INTERVAL;       // a few held-out pairs look flat by chance
     bool sure = good && trained->low >= recipe->min_agreement;
-    bool settled = flat || (sure && trained->judged > trained->top && !pays (record, trained));
+    bool wide = trained->judged > trained->top;     // found on these very pairs, so they must be many
+    bool settled = flat || (sure && wide && !pays (record, trained));
     bool again = record->choice == RULEMILL__AUTO_CHOICE__AUTO_ADAPTER;
-    if (!again && !(enough && settled && (sure || told)) && fits (recipe, record, record->step + 1)) {
+    if (!again && !(enough && settled && (told || (good && !wide))) && fits (recipe, record, record->step + 1)) {
         begin_step (recipe, record, record->step + 1);
         return;
     }

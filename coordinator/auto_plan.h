@@ -29,7 +29,7 @@ typedef struct {
     uint64_t sample_pairs;      // of the first sample (1000)
     double sample_share;        // a sample has at most this share of the corpus's pairs (1/3)
     double min_agreement;       // of the adapter's labels with exhaustive ones, on held-out prompts (.90)
-    uint64_t judged_max;        // rules judged of each pair, at most, to reach that (20); fewer than selection takes: no more than these
+    uint64_t judged_max;        // rules judged of each pair, at most, to reach that (30); fewer than selection takes: no more than these
     double flat_gain;           // twice the data adding less than this to the agreement: the learning curve is flat (.01)
     double audit_share;         // of the prompts after the sample; < 0: what gives +-2 points, at most .02
     bool accept;                // go on with the adapter also under min_agreement

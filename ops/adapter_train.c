@@ -311,7 +311,8 @@ static size_t ladder_of (size_t top, size_t most, size_t *ladder)
     return n;
 }
 
-// The least number with which it surely agrees as often as wanted; the most where none does.
+// The number after the least with which it surely agrees as often as wanted, as the first of several that passes has luck to thank, too; what
+// selection takes, where that passes; the most where none does.
 static status_t find_judged (const opened_t *opened, const config_t *config, const adapter_t *adapter, size_t most, uint64_t *judged, fault_t *fault)
 {
     size_t ladder [ADAPTER_LADDER_MAX], n = ladder_of (adapter_parts (adapter)->header->top, most, ladder), i = 0;
@@ -320,7 +321,7 @@ static status_t find_judged (const opened_t *opened, const config_t *config, con
     status_t status = adapter_measure_judged (opened, adapter, ladder, n, agreement, &pairs, fault);
     while (pairs > 0 && i + 1 < n && !(agreement [i].low >= config->automatic.min_agreement))
         i++;
-    *judged = ladder [i];
+    *judged = ladder [i > 0 && i + 1 < n ? i + 1 : i];
     return status;
 }
 

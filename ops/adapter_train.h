@@ -24,7 +24,8 @@ status_t adapter_train (const char *dir, const opened_t *opened, const config_t 
 
 // How many of the rules that it foresees it is to have judged, for an adapter of the policy auto: as few of a ladder from what selection takes
 // up to auto.judged_max, and at most half of the pool, as make its labels surely agree with exhaustive ones as often as auto.min_agreement asks:
-// so does the lower end of the 95 % interval, over the prompts kept from it. Where none does, the most. What adapter.judged says, or with auto.accept_adapter what selection takes, is taken unasked.
+// so does the lower end of the 95 % interval, over the prompts kept from it; and one step more, as the first of several that passes has luck to
+// thank, too. Where none does, the most. What adapter.judged says, or with auto.accept_adapter what selection takes, is taken unasked.
 // Written into bytes; *told follows.
 status_t adapter_train_judged (const char *dir, const opened_t *opened, const config_t *config, buf_t *bytes, adapter_told_t *told, fault_t *fault) MUST_USE;
 

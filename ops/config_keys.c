@@ -239,7 +239,7 @@ static const config_key_t keys [] = {
       "auto: a sample has at most this share of the pairs; where that is not enough, all is judged exhaustively" },
     { "auto.min_agreement", CONFIG_REAL, AT (automatic.min_agreement), "0.9", 0, 1, NULL, NULL, true,
       "auto: an adapter is used if its labels agree with exhaustive ones in at least this share of held-out pairs" },
-    { "auto.judged_max", CONFIG_WHOLE, AT (automatic.judged_max), "20", 1, LIMIT_RULES, NULL, NULL, true,
+    { "auto.judged_max", CONFIG_WHOLE, AT (automatic.judged_max), "30", 1, LIMIT_RULES, NULL, NULL, true,
       "auto: to agree so often, an adapter has up to so many rules judged of each pair, of which policy.top are taken" },
     { "auto.flat_gain", CONFIG_REAL, AT (automatic.flat_gain), "0.01", 0, 1, NULL, NULL, true,
       "auto: twice the data adding less than this to that share: more need not be sampled" },

@@ -51,7 +51,7 @@ def test_a_small_corpus_is_judged_exhaustively(shell, corpora):
 
 
 def test_an_adapter_that_is_too_often_wrong_is_not_used(shell, corpus):
-    done = shell(*costly(corpus, "--set", "auto.min_agreement=1"))
+    done = shell(*costly(corpus, "--set", "auto.min_agreement=1", "--set", "auto.judged_max=1"))
     assert "under the 100.0 wanted" in done.out and "--accept-adapter" in done.out
     assert report(shell)["auto"]["choice"] == "exhaustive"
     assert {row["selected_by"] for row in shell.labelled()} == {"exhaustive"}

@@ -69,7 +69,7 @@ def test_an_adapter_learns_from_a_panel(shell, serve, corpora, tmp_path_factory)
 # Where its labels would agree too seldom, an adapter has more rules judged than selection takes, and no more than it may.
 def test_more_rules_are_judged_where_a_few_agree_too_seldom(shell, serve, corpora):
     pairs, rules, top, most = 400, 40, 2, 9
-    rules_of(shell, rules)
+    write_rules(shell, variants(rules))
     at = command(corpora(pairs), serve())
     at[at.index("--top") + 1] = top
     wide = [flag for flag in AUTO if flag != "--accept-adapter"]

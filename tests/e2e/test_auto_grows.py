@@ -29,7 +29,7 @@ def labels(shell):
 
 
 def test_a_declined_adapter_gets_another_chance(shell, label):
-    wanted = ["--set", "auto.min_agreement=0.8"]
+    wanted = ["--set", "auto.min_agreement=0.8", "--set", "auto.judged_max=1"]
     done = label(200, *wanted)              # 600 pairs: the third sample of 240 has no room
     first, said = labels(shell), report(shell)["auto"]
     assert said["choice"] == "exhaustive" and said["samples"] == 2

@@ -83,7 +83,7 @@ def test_exhaustive_for_want_of_pairs_says_both_prices(shell, asked):
     price = told(shell)
     assert price["estimated_from"] == "the numbers of responses, pairs and rules"
     share = 0.5 + 0.5 * 0.05
-    assert price["adapter"]["cells"] == pytest.approx(2 * 120 * (share * RULES + (1 - share) * min(20, RULES // 2)), abs=1)      # auto.judged_max
+    assert price["adapter"]["cells"] == pytest.approx(2 * 120 * (share * RULES + (1 - share) * min(30, RULES // 2)), abs=1)      # auto.judged_max
     for choice in ("exhaustive", "adapter"):
         assert plan["price"][choice]["cells"] == price[choice]["cells"]
         assert plan["price"][choice]["cost"] > 0

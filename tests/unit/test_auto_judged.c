@@ -17,7 +17,7 @@ static const uint8_t digest_1 [DIGEST_BYTES] = { 1 };
 static auto_trained_t trained_by (double agreement, double low, uint64_t judged)
 {
     return (auto_trained_t) {
-        .agreement = agreement, .low = low, .high = agreement + 0.01, .agreement_half = agreement - 0.02, .train_pairs = 800,
+        .agreement = agreement, .low = low, .high = low + 0.04, .agreement_half = agreement - 0.02, .train_pairs = 800,
         .held_out_pairs = 200, .judged = judged, .top = 5, .chosen_share = 0.02 * (double) judged
     };
 }
@@ -53,14 +53,20 @@ static void test_sampling_goes_on (void **state)
     (void) state;
     auto_recipe_t recipe = auto_recipe_default ();
     const auto_trained_t unsure = trained_by (0.92, 0.89, 7), bare = trained_by (0.92, 0.905, 5);
-    Rulemill__AutoRecord *one = sampled (&recipe, 10000), *two = sampled (&recipe, 10000);
+    auto_trained_t few = trained_by (0.94, 0.905, 7);
+    few.high = 0.97;                // of as few held-out pairs that one more agrees is chance
+    few.agreement_half = 0.94;
+    Rulemill__AutoRecord *one = sampled (&recipe, 10000), *two = sampled (&recipe, 10000), *three = sampled (&recipe, 10000);
     auto_trained (&recipe, one, &unsure, "{}", digest_1);
     auto_trained (&recipe, two, &bare, "{}", digest_1);
     assert_int_equal (one->step, 2);
     assert_int_equal (two->step, 2);
-    assert_int_equal (one->n_adapter + two->n_adapter, 0);
+    auto_trained (&recipe, three, &few, "{}", digest_1);
+    assert_int_equal (three->step, 2);
+    assert_int_equal (one->n_adapter + two->n_adapter + three->n_adapter, 0);
     rulemill__auto_record__free_unpacked (one, NULL);
     rulemill__auto_record__free_unpacked (two, NULL);
+    rulemill__auto_record__free_unpacked (three, NULL);
 }
 
 static void test_a_declined_one_says_with_how_many (void **state)
