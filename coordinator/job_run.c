@@ -9,7 +9,7 @@
 #include "proto/wire.h"
 #include "storage/run.h"
 
-enum { EXCLUDE_FILES_MAX = 256, REPORT_NUMBERS = 21 };
+enum { EXCLUDE_FILES_MAX = 256, REPORT_NUMBERS = 23 };
 
 // --- finding and registering -----------------------------------------------
 
@@ -387,7 +387,7 @@ static void numbers_of (dataset_report_t *report, uint64_t *numbers [REPORT_NUMB
     uint64_t *all [REPORT_NUMBERS] = {
         &report->train, &report->validation, &report->ties, &report->duplicates, &report->quarantined, &report->excluded,
         &report->filtered, &report->longer, &report->shorter, &report->votes_agree, &report->votes_disagree, &report->votes_split,
-        &report->votes_tied, &report->given_longer, &report->given_shorter, &report->tie_identical, &report->tie_no_rule, &report->tie_margin,
+        &report->votes_tied, &report->given_longer, &report->given_shorter, &report->agree_worth, &report->longer_worth, &report->tie_identical, &report->tie_no_rule, &report->tie_margin,
         &report->by_adapter, &report->cells_all, &report->cells_selected
     };
     memcpy (numbers, all, sizeof all);

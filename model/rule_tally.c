@@ -121,8 +121,8 @@ rule_figures_t rule_tally_figures (const rule_tally_t *tally, uint32_t rule)
     rule_figures_t out = {
         .pairs = tally->pairs, .relevant = (uint64_t) sums->relevant.hits, .selected = (uint64_t) sums->selected.hits,
         .decisive = (uint64_t) sums->decisive.hits, .agree = (uint64_t) sums->agree.hits, .compared = (uint64_t) sums->agree.rows, .like = rule,
-        .relevant_share = prompt_share_interval (&sums->relevant), .selected_share = prompt_share_interval (&sums->selected),
-        .decisive_share = prompt_share_interval (&sums->decisive), .agree_share = prompt_share_interval (&sums->agree)
+        .relevant_share = stats_prompt_share (&sums->relevant), .selected_share = stats_prompt_share (&sums->selected),
+        .decisive_share = stats_prompt_share (&sums->decisive), .agree_share = stats_prompt_share (&sums->agree)
     };
     double counts [TALLY_BINS];
     for (size_t i = 0; i < TALLY_BINS; i++)

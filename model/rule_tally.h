@@ -5,8 +5,8 @@
 #ifndef MODEL_RULE_TALLY_H
 #define MODEL_RULE_TALLY_H
 
-#include "model/prompt_share.h"
 #include "model/selection.h"
+#include "model/stats.h"
 
 enum {
     TALLY_BINS = 20,                // of scores: width 0.1 from -1 to 1, the last one with 1 itself
@@ -20,7 +20,7 @@ rule_tally_t *rule_tally_new (const selection_spec_t *spec);
 void rule_tally_destroy (rule_tally_t **tally);
 
 // A pair with all of its n_rules cells known; they are changed while this runs and are again what they were. Pairs of a prompt
-// come one after the other (model/prompt_share.h).
+// come one after the other (base/prompt_share.h).
 void rule_tally_add (rule_tally_t *tally, const content_key_t *prompt_key, const content_key_t *pair_key, cell_t *a, cell_t *b);
 
 typedef struct {

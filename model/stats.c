@@ -38,6 +38,12 @@ interval_t stats_wilson (double hits, double n, double level)
     return (interval_t) { share, fmax (0, centre - half), fmin (1, centre + half) };
 }
 
+interval_t stats_prompt_share (const prompt_share_t *share)
+{
+    double worth = prompt_share_worth (share);
+    return stats_wilson (share->rows > 0 ? share->hits / share->rows * worth : 0, worth, STATS_LEVEL);
+}
+
 // --- order --------------------------------------------------------------------
 
 static int compare_doubles (const void *x, const void *y)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/prompt_share.h"
 
 #define STATS_LEVEL 0.95        // what an interval covers where nothing else is said
 
@@ -25,6 +26,9 @@ double stats_normal_quantile (double p);
 
 // Wilson's score interval of a share: `hits` of `n`, for independent rows. hits may be fractional (a tie counts 1/2).
 interval_t stats_wilson (double hits, double n, double level);
+
+// Of a share whose rows hang together by prompt: Wilson's, for as many rows as the prompts are worth. All NaN where there is no row.
+interval_t stats_prompt_share (const prompt_share_t *share);
 
 // --- order --------------------------------------------------------------------
 

@@ -6,7 +6,7 @@
 #define OPS_AGREEMENT_H
 
 #include "model/agreement.h"
-#include "model/prompt_share.h"
+#include "model/stats.h"
 #include "ops/cmd.h"
 
 enum { AGREEMENT_BINS = 5 };

@@ -58,7 +58,7 @@ static void add_panel (const agreement_t *agreement, buf_t *out)
 
 static void add_bin (const prompt_share_t *flips, buf_t *out)
 {
-    interval_t share = prompt_share_interval (flips);
+    interval_t share = stats_prompt_share (flips);
     buf_printf (out, "%.1f %% of ", 100 * share.value);
     progress_count (out, (uint64_t) flips->rows);
     buf_printf (out, " (95 %% interval %.1f to %.1f)\n", 100 * share.low, 100 * share.high);
@@ -135,7 +135,7 @@ static void write_figures (const score_agreement_t *scores, const choice_agreeme
 
 static void write_flips (const prompt_share_t *flips, buf_t *out)
 {
-    interval_t share = prompt_share_interval (flips);
+    interval_t share = stats_prompt_share (flips);
     json_member_count (out, "pairs", (uint64_t) flips->rows);
     json_member_count (out, "flipped", (uint64_t) flips->hits);
     json_member_count (out, "prompts", flips->prompts);

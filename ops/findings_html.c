@@ -60,7 +60,7 @@ static void PRINTF_LIKE (3, 4) add_card (buf_t *out, const char *what, const cha
 
 static void add_share_card (buf_t *out, const char *what, const prompt_share_t *share, int digits)
 {
-    interval_t interval = prompt_share_interval (share);
+    interval_t interval = stats_prompt_share (share);
     buf_t text = { 0 };
     buf_printf (&text, "%s; 95 %%: %.*f to %.*f", what, digits, 100 * interval.low, digits, 100 * interval.high);
     add_card (out, text.data, "%.*f %%", digits, 100 * interval.value);
@@ -133,7 +133,7 @@ static void add_models (const findings_t *f, buf_t *out)
     for (size_t i = 0; i < f->n_models; i++) {
         const model_figures_t *model = &f->models [i];
         bars [i].name = model->name;
-        bars [i].value = prompt_share_interval (&model->won);
+        bars [i].value = stats_prompt_share (&model->won);
     }
     buf_add_str (out, "<h3>Who wins</h3><p class=soft>Share of a model's pairs against other models that it won, a tie counting 1/2. Whiskers: 95 % intervals,"
                       " for as many pairs as the prompts are worth.</p>");

@@ -11,7 +11,7 @@ static void key_interval (buf_t *out, const char *key, const interval_t *interva
 
 static void key_share (buf_t *out, const char *key, const prompt_share_t *share)
 {
-    interval_t interval = prompt_share_interval (share);
+    interval_t interval = stats_prompt_share (share);
     key_interval (out, key, &interval);
 }
 

@@ -27,7 +27,7 @@ static void say_agreement (const findings_t *f, buf_t *out)
 
 static void say_pairs (const findings_t *f, buf_t *out)
 {
-    interval_t longer = prompt_share_interval (&f->longer), cyclic = prompt_share_interval (&f->cyclic);
+    interval_t longer = stats_prompt_share (&f->longer), cyclic = stats_prompt_share (&f->cyclic);
     if (f->longer.rows > 0) {
         buf_add_str (out, "Length     the longer response won, %: ");
         interval_show (out, &longer, 100, 1);
@@ -64,7 +64,7 @@ static void say_models (const findings_t *f, buf_t *out)
     buf_printf (out, "\n%-40s %9s %8s   %s\n", "response model", "pairs", "tied", "won %, a tie counting 1/2");
     for (size_t i = 0; i < f->n_models; i++) {
         const model_figures_t *model = &f->models [i];
-        interval_t won = prompt_share_interval (&model->won);
+        interval_t won = stats_prompt_share (&model->won);
         buf_printf (out, "%-40.40s %9" PRIu64 " %6.1f %%   ", model->name, model->pairs, percent (model->ties, model->pairs));
         interval_show (out, &won, 100, 1);
         buf_add_char (out, '\n');

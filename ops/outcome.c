@@ -1,5 +1,6 @@
 #include "ops/outcome.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,11 +86,21 @@ void outcome_clear (outcome_t *outcome)
     outcome->agreement_lines = outcome->agreement_json = NULL;
 }
 
+static interval_t share_of (uint64_t hits, uint64_t total, uint64_t worth)
+{
+    double share = total > 0 ? (double) hits / (double) total : NAN;
+    if (total == 0 || worth == 0)
+        return (interval_t) { share, NAN, NAN };
+    interval_t interval = stats_wilson (share * (double) worth, (double) worth, STATS_LEVEL);
+    interval.value = share;
+    return interval;
+}
+
 interval_t outcome_agreement (const outcome_t *outcome, uint64_t *total)
 {
     const Rulemill__RunCounts *counts = &outcome->job.counts;
     *total = counts->agree + counts->disagree;
-    return stats_wilson ((double) counts->agree, (double) *total, STATS_LEVEL);
+    return share_of (counts->agree, *total, outcome->job.dataset.agree_worth);
 }
 
 // Lengths are counted by the export, which reads the texts.
@@ -97,7 +108,7 @@ interval_t outcome_longer (const outcome_t *outcome, uint64_t *total)
 {
     const dataset_report_t *dataset = &outcome->job.dataset;
     *total = dataset->given_longer + dataset->given_shorter;
-    return stats_wilson ((double) dataset->given_longer, (double) *total, STATS_LEVEL);
+    return share_of (dataset->given_longer, *total, dataset->longer_worth);
 }
 
 void outcome_lengths (const outcome_t *outcome, uint64_t *longer, uint64_t *shorter)

@@ -35,7 +35,8 @@ status_t outcome_count_reasons (outcome_t *outcome, fault_t *fault) MUST_USE;
 status_t outcome_measure_agreement (outcome_t *outcome, fault_t *fault) MUST_USE;
 void outcome_clear (outcome_t *outcome);
 
-// Agreement with what the rows stated, with Wilson's interval and of how many; and of the rule that the longer is preferred.
+// Agreement with what the rows stated, of how many, and with Wilson's interval for as many pairs as the prompts are worth; and of the rule
+// that the longer is preferred. The export counts what prompts are worth: without one the interval's ends are NaN.
 interval_t outcome_agreement (const outcome_t *outcome, uint64_t *total);
 interval_t outcome_longer (const outcome_t *outcome, uint64_t *total);
 

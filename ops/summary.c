@@ -1,5 +1,7 @@
 #include "ops/summary.h"
 
+#include <math.h>
+
 #include "ops/auto_show.h"
 #include "ops/progress.h"
 
@@ -105,7 +107,8 @@ static void add_agreement (const outcome_t *outcome, buf_t *out)
     head (out, "Agreement");
     buf_printf (out, "%.1f %% with ", 100 * agreement.value);
     counted (out, total, "given preference", "given preferences");
-    buf_printf (out, " (95 %% interval %.1f to %.1f)", 100 * agreement.low, 100 * agreement.high);
+    if (isfinite (agreement.low))
+        buf_printf (out, " (95 %% interval %.1f to %.1f)", 100 * agreement.low, 100 * agreement.high);
     if (outcome->job.counts.given_ties > 0) {
         buf_add_str (out, ", not counting ");
         counted (out, outcome->job.counts.given_ties, "tie", "ties");

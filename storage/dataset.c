@@ -1,6 +1,7 @@
 #include "storage/dataset.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "storage/dataset_export.h"
 #include "storage/dataset_manifest.h"
 #include "storage/run.h"
+
+enum { SOURCE_SHIFT = 48 };         // above numbers of prompts: several stores have the same ones
 
 // --- shared by the parts ---------------------------------------------------
 
@@ -47,8 +50,10 @@ static status_t check_rules (const dataset_export_t *e, const dataset_item_t *it
 }
 
 // The label and the stated preference against each other, and both against the responses' lengths.
-static void compare (const dataset_view_t *view, dataset_report_t *report)
+static void compare (dataset_export_t *e, const dataset_item_t *item, const dataset_view_t *view)
 {
+    dataset_report_t *report = e->report;
+    uint64_t prompt = (uint64_t) item->source << SOURCE_SHIFT ^ item->pair->prompt;
     size_t first = dataset_text_bytes (view->first->response), second = dataset_text_bytes (view->second->response);
     uint64_t votes = view->votes_first + view->votes_second + view->votes_tie;
     bool for_first = view->votes_first > view->votes_second, for_second = view->votes_second > view->votes_first;
@@ -60,6 +65,10 @@ static void compare (const dataset_view_t *view, dataset_report_t *report)
         report->votes_split += votes > 0 && !for_first && !for_second;
     } else
         report->votes_tied += votes > 0;
+    if (!view->tie && (for_first || for_second))
+        prompt_share_add (&e->agreement, prompt, for_first, 1);
+    if (first != second && (for_first || for_second))
+        prompt_share_add (&e->longer, prompt, for_first == (first > second), 1);
     report->given_longer += (for_first && first > second) || (for_second && second > first);
     report->given_shorter += (for_first && first < second) || (for_second && second < first);
 }
@@ -144,7 +153,7 @@ static status_t put_item (dataset_export_t *e, const dataset_item_t *item, fault
         if (status != OK)
             return status;
         dataset_view_t view = dataset_view_of (item);
-        compare (&view, e->report);
+        compare (e, item, &view);
         dataset_tally_add (e->tally, item, &view);
         return view.tie ? put_tie (e, item, &view, fault) : put_labelled (e, item, &view, fault);
     }
@@ -438,6 +447,8 @@ static status_t export (const dataset_source_t *sources, size_t n, const dataset
     status_t status = export_to (&e, place, fault);
     if (status == OK && options->out == NULL)
         status = dataset_folder_link (options->dir, target, fault);
+    report->agree_worth = (uint64_t) llround (prompt_share_worth (&e.agreement));
+    report->longer_worth = (uint64_t) llround (prompt_share_worth (&e.longer));
     if (status == OK)
         snprintf (report->path, sizeof report->path, "%s", place);
     clean_up (&e);

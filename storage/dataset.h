@@ -45,6 +45,7 @@ typedef struct {
     uint64_t longer, shorter;               // which response won, of the labelled
     uint64_t votes_agree, votes_disagree, votes_split, votes_tied;   // majority of given preferences against the label; ties of the label among those with one
     uint64_t given_longer, given_shorter;   // the given preference against length, for the baseline
+    uint64_t agree_worth, longer_worth;     // how many independent pairs those of votes_ and given_ are worth (base/prompt_share.h)
     uint64_t tie_identical, tie_no_rule, tie_margin;
     uint64_t by_adapter;                    // labelled pairs whose rules an adapter foresaw
     uint64_t cells_all, cells_selected;     // distinct cells of the labelled pairs: under all rules, under those that decided or were judged with these

@@ -5,6 +5,7 @@
 #ifndef STORAGE_DATASET_EXPORT_H
 #define STORAGE_DATASET_EXPORT_H
 
+#include "base/prompt_share.h"
 #include "storage/dataset_file.h"
 #include "storage/dataset_folder.h"
 #include "storage/dataset_keep.h"
@@ -44,6 +45,7 @@ typedef struct {
     dataset_file_t *files [PART_COUNT];
     dataset_counts_t counts;
     dataset_tally_t *tally;
+    prompt_share_t agreement, longer;   // labels, and preferring the longer response, against the preferences that rows gave
     buf_t line;                         // the row in hand
 } dataset_export_t;
 

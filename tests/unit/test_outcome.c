@@ -132,6 +132,8 @@ static outcome_t example (void)
     job->counts.disagree = 30;
     job->dataset.given_longer = 50;
     job->dataset.given_shorter = 50;
+    job->dataset.agree_worth = 90;
+    job->dataset.longer_worth = 100;
     job->corpus_counts = (Rulemill__CorpusState) RULEMILL__CORPUS_STATE__INIT;
     job->corpus_counts.rows_read = 1001;
     job->corpus_counts.pairs = 100;
@@ -154,6 +156,14 @@ static void test_summary (void **state)
     assert_non_null (strstr (out.data, "90 pairs with a preferred response"));
     assert_non_null (strstr (out.data, "66.7 % with 90 given preferences (95 % interval 56.4 to 75.5)"));
     assert_non_null (strstr (out.data, "preferring the longer 50.0 %, tossing a coin 50 %"));
+    buf_clear (&out);
+    outcome.job.dataset.agree_worth = 20;       // pairs of few prompts
+    summary_text (&outcome, &out);
+    assert_non_null (strstr (out.data, "66.7 % with 90 given preferences (95 % interval 44.9 to 83.1)"));
+    buf_clear (&out);
+    outcome.job.dataset.agree_worth = 0;        // no export has counted
+    summary_text (&outcome, &out);
+    assert_non_null (strstr (out.data, "66.7 % with 90 given preferences\n"));
     buf_free (&out);
 }
 

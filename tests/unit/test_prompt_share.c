@@ -1,4 +1,4 @@
-// model/prompt_share: shares of rows that hang together by prompt, against what they should be and against the bootstrap.
+// base/prompt_share, model/stats: shares of rows that hang together by prompt, against what they should be and against the bootstrap.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,9 +6,9 @@
 
 #include <math.h>
 
+#include "base/prompt_share.h"
 #include "base/rng.h"
 #include "model/bootstrap.h"
-#include "model/prompt_share.h"
 
 static void is_near (interval_t found, interval_t wanted, double margin)
 {
@@ -23,7 +23,7 @@ static void independent_rows_have_wilsons_interval (void **state)
     prompt_share_t share = { 0 };
     for (uint64_t prompt = 0; prompt < 100; prompt++)
         prompt_share_add (&share, prompt, prompt < 30, 1);
-    is_near (prompt_share_interval (&share), stats_wilson (30, 100, STATS_LEVEL), 1e-9);
+    is_near (stats_prompt_share (&share), stats_wilson (30, 100, STATS_LEVEL), 1e-9);
     assert_int_equal (share.prompts, 100);
 }
 
@@ -35,14 +35,14 @@ static void rows_that_are_alike_are_worth_one (void **state)
     for (uint64_t prompt = 0; prompt < 100; prompt++)
         for (int row = 0; row < 6; row++)
             prompt_share_add (&share, prompt, prompt < 30, 1);
-    is_near (prompt_share_interval (&share), stats_wilson (30, 100, STATS_LEVEL), 1e-9);
+    is_near (stats_prompt_share (&share), stats_wilson (30, 100, STATS_LEVEL), 1e-9);
     prompt_share_t all = { 0 }, none = { 0 };
     for (uint64_t prompt = 0; prompt < 10; prompt++) {
         prompt_share_add (&all, prompt, 6, 6);
         prompt_share_add (&none, prompt, 0, 6);
     }
-    is_near (prompt_share_interval (&all), stats_wilson (10, 10, STATS_LEVEL), 1e-9);
-    is_near (prompt_share_interval (&none), stats_wilson (0, 10, STATS_LEVEL), 1e-9);
+    is_near (stats_prompt_share (&all), stats_wilson (10, 10, STATS_LEVEL), 1e-9);
+    is_near (stats_prompt_share (&none), stats_wilson (0, 10, STATS_LEVEL), 1e-9);
 }
 
 static void it_is_close_to_a_bootstrap_by_prompt (void **state)
@@ -60,7 +60,7 @@ static void it_is_close_to_a_bootstrap_by_prompt (void **state)
         }
     }
     interval_t bootstrapped = clusters_interval (clusters, stat_ratio, NULL, &(bootstrap_t) { .seed = 1 });
-    is_near (prompt_share_interval (&share), bootstrapped, 0.004);
+    is_near (stats_prompt_share (&share), bootstrapped, 0.004);
     assert_true (bootstrapped.high - bootstrapped.low > 1.2 * (stats_wilson (share.hits, share.rows, 0.95).high - stats_wilson (share.hits, share.rows, 0.95).low));
     clusters_destroy (&clusters);
 }
@@ -70,7 +70,7 @@ static void nothing_is_no_share (void **state)
     (void) state;
     prompt_share_t share = { 0 };
     prompt_share_add (&share, 3, 0, 0);
-    interval_t interval = prompt_share_interval (&share);
+    interval_t interval = stats_prompt_share (&share);
     assert_true (isnan (interval.value) && isnan (interval.low) && isnan (interval.high));
 }
 

@@ -1,4 +1,4 @@
-#include "model/prompt_share.h"
+#include "base/prompt_share.h"
 
 static void close_prompt (prompt_share_t *share)
 {
@@ -23,14 +23,12 @@ void prompt_share_add (prompt_share_t *share, uint64_t prompt, double hits, doub
     share->open_rows += rows;
 }
 
-interval_t prompt_share_interval (const prompt_share_t *share)
+double prompt_share_worth (const prompt_share_t *share)
 {
     prompt_share_t all = *share;
     close_prompt (&all);
     double n = all.rows, value = n > 0 ? all.hits / n : 0;
     double spread = all.hits_squares - 2 * value * all.products + value * value * all.rows_squares;
     double worth = all.hits <= 0 || all.hits >= n ? (double) all.prompts : spread > 0 ? value * (1 - value) * n * n / spread : n;
-    if (worth > n)
-        worth = n;
-    return stats_wilson (value * worth, worth, STATS_LEVEL);
+    return worth < n ? worth : n;
 }
