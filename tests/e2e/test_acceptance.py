@@ -46,7 +46,7 @@ def labels(shell, job):
 def test_a_wrong_file_is_forgotten_where_nothing_was_labelled(shell):
     shell.write("wrong.jsonl", [{"text": "x"}] * 50)
     shell.write("right.jsonl", [row(n) for n in range(20)])
-    for first, code in (("none.jsonl", FAILED), ("wrong.jsonl", FAILED), ("right.jsonl", COMPLETE)):
+    for first, code in (("none.jsonl", USAGE), ("wrong.jsonl", FAILED), ("right.jsonl", COMPLETE)):
         shell("label", first, "--out", "job", "--workers", 1, code=code)
     assert shell.status("job")["labelled"] == 20
 
