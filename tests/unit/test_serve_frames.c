@@ -8,6 +8,13 @@
 
 enum { SENDER = 77, EARLY = 200, WINDOW = 64, TOO_MANY = 16 };
 
+// A worker that just ends would be one that died.
+static void end_with_the_run (scripted_t *script)
+{
+    must (scripted_await (script, RULEMILL__TO_WORKER__BODY_FINISHED, 10000));
+    scripted_bye (script);
+}
+
 static void expect_taken (scripted_t *script, uint64_t frame)
 {
     scripted_hello (script);
@@ -51,6 +58,7 @@ static void forgets_its_acks (fixture_t *f, scripted_t *script)
     must (script->n_items == 1);
     scripted_result (script, script->lease, script->items [0], 0);
     scripted_await_ack (script, script->items [0]);
+    end_with_the_run (script);
 }
 
 // The five even ones of ten items.
@@ -85,6 +93,7 @@ static void loses_a_frame (fixture_t *f, scripted_t *script)
     for (size_t i = 1; i < 5; i++)
         scripted_result (script, script->lease, script->items [i], 3);
     scripted_await_ack (script, script->items [4]);
+    end_with_the_run (script);
 }
 
 static void a_frame_after_one_that_was_lost_is_not_taken (void **state)
