@@ -206,7 +206,7 @@ def test_a_run_is_looked_at(shell, corpus):
         return found
 
     children = wait_for("a training", training)
-    running = shell.wait_for_job(process, "job")
+    running = shell.wait_for_job(process, "job", lambda status: status["labelled"] > 0)     # it is told now and then
     interrupt(process, signal.SIGKILL)
     send(children, signal.SIGKILL)
     stands = shell.status("job")
