@@ -28,6 +28,7 @@ typedef struct {
     uint64_t rows;                  // of all parts
     // the input in hand
     uint32_t number;
+    uint64_t first;                 // number of its first row in the corpus, from 0
     Rulemill__InputFile *file;
     char *name;
     input_t *input;
@@ -234,6 +235,13 @@ static bool may_be_torn (const char *reason)
         || strcmp (reason, "row-too-long") == 0;
 }
 
+static void pass (ingest_t *in, const input_line_t *line, const char *id, bool usable)
+{
+    passed_row_t row = { .file = in->file, .name = in->name, .input = in->number, .row = line->row, .number = in->first + line->row - 1,
+                         .id = id, .usable = usable };
+    ingest_writer_pass (in->writer, &row);
+}
+
 static void set_aside (ingest_t *in, const input_line_t *line, const char *id, row_problem_t *problem)
 {
     bool torn = line->last && may_be_torn (problem->reason);
@@ -244,7 +252,7 @@ static void set_aside (ingest_t *in, const input_line_t *line, const char *id, r
     if (corpus_part_has_unread (in->options.part, line->row))
         ingest_writer_reject (in->writer, in->number, line->row, id, problem);
     else
-        ingest_writer_pass (in->writer, in->file, false);
+        pass (in, line, id, false);
     if (torn) {
         // The position stays before it, so that it is read again when the file has grown.
         input_unread_last (in->input);
@@ -257,7 +265,7 @@ static status_t take_row (ingest_t *in, const input_line_t *line, const row_t *r
     row_problem_t problem;
     if (corpus_part_has (in->options.part, in->options.seed, row->prompt))
         return ingest_writer_add (in->writer, in->number, line->row, in->name, row, fault);
-    ingest_writer_pass (in->writer, in->file, pair_choice_possible (&in->options, row, &problem));
+    pass (in, line, row->id, pair_choice_possible (&in->options, row, &problem));
     return OK;
 }
 
@@ -321,10 +329,8 @@ static void forget_torn (ingest_t *in)
     uint64_t row = in->file->rows + 1;
     if (in->file->torn && corpus_part_has_unread (in->options.part, row))
         ingest_writer_unreject (in->writer, in->number, row);
-    else if (in->file->torn && in->file->passed_unusable > 0) {
-        in->file->passed--;
-        in->file->passed_unusable--;
-    }
+    else if (in->file->torn && in->file->passed_unusable > 0)
+        ingest_writer_unpass (in->writer, in->file, in->number, row);
     in->file->torn = false;
 }
 
@@ -362,6 +368,9 @@ static status_t read_input (ingest_t *in, uint32_t number, fault_t *fault)
 {
     in->number = number;
     in->file = in->state->inputs [number];
+    in->first = 0;
+    for (uint32_t n = 0; n < number; n++)
+        in->first += in->state->inputs [n]->rows;
     in->name = input_names_at (in->state, number);
     status_t status = input_open (in->file->path, ingest_row_bytes_max (&in->options), &in->input, fault);
     if (status == OK)

@@ -5,6 +5,8 @@
 static store_iter_t *walk_input (store_t *store, store_table_t table, uint32_t input)
 {
     buf_t prefix = { 0 };
+    if (table == TABLE_INDEX)
+        buf_add_char (&prefix, 'N');    // as storage/records.h has names of rows that were passed over
     buf_add_u32be (&prefix, input);
     store_iter_t *iter = store_iter_new (store, table, prefix.data, prefix.len, NULL, 0);
     buf_free (&prefix);
@@ -22,13 +24,13 @@ static status_t gave_rows (store_t *store, const Rulemill__CorpusState *state, u
 }
 
 // Every row of such an input stands among the rejects, once, or was passed over.
-static status_t forget_rejects (store_t *store, store_batch_t *batch, uint32_t input, uint64_t *rows, fault_t *fault)
+static status_t forget (store_t *store, store_batch_t *batch, store_table_t table, uint32_t input, uint64_t *records, fault_t *fault)
 {
-    store_iter_t *iter = walk_input (store, TABLE_REJECTS, input);
-    for (*rows = 0; store_iter_valid (iter); store_iter_next (iter), ++*rows) {
+    store_iter_t *iter = walk_input (store, table, input);
+    for (*records = 0; store_iter_valid (iter); store_iter_next (iter), ++*records) {
         size_t len;
         const uint8_t *key = store_iter_key (iter, &len);
-        store_batch_delete (batch, TABLE_REJECTS, key, len);
+        store_batch_delete (batch, table, key, len);
     }
     status_t status = store_iter_status (iter, fault);
     store_iter_destroy (&iter);
@@ -52,8 +54,11 @@ static void take_back (Rulemill__CorpusState *state, uint64_t rows)
 static status_t drop_last (store_t *store, Rulemill__CorpusState *state, fault_t *fault)
 {
     store_batch_t *batch = store_batch_new (store);
-    uint64_t rows;
-    status_t status = forget_rejects (store, batch, (uint32_t) state->n_inputs - 1, &rows, fault);
+    uint64_t rows, names;
+    uint32_t last = (uint32_t) state->n_inputs - 1;
+    status_t status = forget (store, batch, TABLE_REJECTS, last, &rows, fault);
+    if (status == OK)
+        status = forget (store, batch, TABLE_INDEX, last, &names, fault);
     if (status == OK) {
         take_back (state, rows);
         record_put_corpus (batch, state);

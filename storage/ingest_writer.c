@@ -1,7 +1,9 @@
 #include "storage/ingest_writer.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "storage/ingest_keys.h"
@@ -227,11 +229,35 @@ void ingest_writer_reject (ingest_writer_t *w, uint32_t input, uint64_t number, 
     w->rows++;
 }
 
-void ingest_writer_pass (ingest_writer_t *w, Rulemill__InputFile *file, bool usable)
+// The names by which storage/scores_rows.c would know the row if it were of this part.
+static void put_names (ingest_writer_t *w, const passed_row_t *row)
 {
-    file->passed++;
-    file->passed_unusable += !usable;
+    char *made = mem_printf ("%s:%" PRIu64, row->name, row->row);
+    const char *name = row->id && (row->usable || *row->id) ? row->id : made;
+    uint64_t hashes [2] = { hash64 (0, name, strlen (name)) };
+    size_t n = 1;
+    if (strcmp (name, made) == 0) {
+        char number [24];
+        int len = snprintf (number, sizeof number, "%" PRIu64, row->number);
+        hashes [n++] = hash64 (0, number, (size_t) len);
+    }
+    record_put_passed (w->batch, row->input, row->row, hashes, n);
+    free (made);
+}
+
+void ingest_writer_pass (ingest_writer_t *w, const passed_row_t *row)
+{
+    row->file->passed++;
+    row->file->passed_unusable += !row->usable;
+    put_names (w, row);
     w->rows++;          // so that the position is written as often as in a corpus that is not cut
+}
+
+void ingest_writer_unpass (ingest_writer_t *w, Rulemill__InputFile *file, uint32_t input, uint64_t number)
+{
+    record_delete_passed (w->batch, input, number);
+    file->passed--;
+    file->passed_unusable--;
 }
 
 void ingest_writer_unreject (ingest_writer_t *w, uint32_t input, uint64_t number)

@@ -19,11 +19,22 @@ status_t ingest_writer_add (ingest_writer_t *writer, uint32_t input, uint64_t nu
 // Set a row aside.
 void ingest_writer_reject (ingest_writer_t *writer, uint32_t input, uint64_t number, const char *id, const row_problem_t *problem);
 
-// Pass a row of another part over: it is counted in its file alone.
-void ingest_writer_pass (ingest_writer_t *writer, Rulemill__InputFile *file, bool usable);
+// A row of another part.
+typedef struct {
+    Rulemill__InputFile *file;
+    const char *name;           // its file's
+    uint32_t input;
+    uint64_t row, number;       // in its file, from 1; in the corpus, from 0
+    const char *id;             // NULL: none
+    bool usable;
+} passed_row_t;
 
-// Forget that a row was set aside: it is read again.
+// Pass it over: it is counted in its file, and of what it is called a hash is kept, so that scores find out whom a name means.
+void ingest_writer_pass (ingest_writer_t *writer, const passed_row_t *row);
+
+// Forget that a row was set aside, or passed over: it is read again.
 void ingest_writer_unreject (ingest_writer_t *writer, uint32_t input, uint64_t number);
+void ingest_writer_unpass (ingest_writer_t *writer, Rulemill__InputFile *file, uint32_t input, uint64_t number);
 
 // Enough collected for a write.
 bool ingest_writer_full (const ingest_writer_t *writer);

@@ -20,6 +20,7 @@
 //   PAIRS       pair u64                              PairRecord
 //   ROWS        input u32 + row u64                   RowRecord
 //   INDEX       type byte + content key (16)          u64 ('P' prompt, 'R' response, 'A' pair)
+//               'N' + input u32 + row u64             hash u64 of each name of a row of another part
 //   DUPLICATES  pair u64 + input u32 + row u64 + i u32 + j u32   DuplicateRecord
 //   REJECTS     input u32 + row u64 + i u32 + j u32   RejectRecord
 //   CELLS       'R' + response u64 + judge u32        Cells (rule numbers dense)
@@ -60,6 +61,11 @@ void record_put_reject (store_batch_t *batch, place_t place, const Rulemill__Rej
 // Content keys. type is 'P', 'R' or 'A'.
 status_t record_find_key (store_t *store, char type, const content_key_t *key, uint64_t *number, bool *found, fault_t *fault) MUST_USE;
 void record_put_key (store_batch_t *batch, char type, const content_key_t *key, uint64_t number);
+
+// Hashes of what a row of another part is called, PASSED_NAMES_MAX at most: its id, or what is made of its place, and its number.
+enum { PASSED_NAMES_MAX = 2 };
+void record_put_passed (store_batch_t *batch, uint32_t input, uint64_t row, const uint64_t *hashes, size_t n);
+void record_delete_passed (store_batch_t *batch, uint32_t input, uint64_t row);
 
 // --- runs ---
 status_t record_get_run (store_t *store, uint32_t run, Rulemill__RunRecord **out, fault_t *fault) MUST_USE;
@@ -118,6 +124,7 @@ store_iter_t *record_walk_labels (store_t *store, uint32_t run, uint64_t from);
 store_iter_t *record_walk_audits (store_t *store, uint32_t run, uint64_t from);     // labels too
 store_iter_t *record_walk_duplicates (store_t *store, uint64_t from_pair);
 store_iter_t *record_walk_rejects (store_t *store);
+store_iter_t *record_walk_passed (store_t *store);
 store_iter_t *record_walk_excluded (store_t *store, uint32_t run);
 store_iter_t *record_walk_runs (store_t *store);
 store_iter_t *record_walk_phases (store_t *store, uint32_t run);
@@ -125,12 +132,14 @@ place_t record_row_at (const store_iter_t *iter);                           // r
 uint64_t record_pair_at (const store_iter_t *iter);                         // pairs and labels
 uint64_t record_duplicate_at (const store_iter_t *iter, place_t *place);    // returns the pair
 place_t record_place_at (const store_iter_t *iter);                         // rejects
+place_t record_passed_at (const store_iter_t *iter);                        // i = j = 0
 uint64_t record_excluded_at (const store_iter_t *iter);                     // the prompt
 Rulemill__RowRecord *record_read_row (const store_iter_t *iter, fault_t *fault);        // NULL: corrupt
 Rulemill__PairRecord *record_read_pair (const store_iter_t *iter, fault_t *fault);
 Rulemill__Label *record_read_label (const store_iter_t *iter, fault_t *fault);
 Rulemill__DuplicateRecord *record_read_duplicate (const store_iter_t *iter, fault_t *fault);
 Rulemill__RejectRecord *record_read_reject (const store_iter_t *iter, fault_t *fault);  // rejects and excluded
+size_t record_read_passed (const store_iter_t *iter, uint64_t hashes [PASSED_NAMES_MAX]);       // how many; 0: corrupt
 Rulemill__RunRecord *record_read_run (const store_iter_t *iter, fault_t *fault);
 Rulemill__PhaseRecord *record_read_phase (const store_iter_t *iter, fault_t *fault);
 

@@ -39,6 +39,15 @@ static record_key_t index_key (char type, const content_key_t *content)
     return key;
 }
 
+static record_key_t passed_key (uint32_t input, uint64_t row)
+{
+    record_key_t key = { .len = 0 };
+    key_add_u8 (&key, 'N');
+    key_add_u32 (&key, input);
+    key_add_u64 (&key, row);
+    return key;
+}
+
 status_t record_get_corpus (store_t *store, Rulemill__CorpusState **out, fault_t *fault)
 {
     record_key_t key = corpus_key ();
@@ -136,4 +145,18 @@ void record_put_key (store_batch_t *batch, char type, const content_key_t *conte
 {
     record_key_t key = index_key (type, content), value = pair_number (number);
     record_put_bytes (batch, TABLE_INDEX, &key, value.bytes, value.len);
+}
+
+void record_put_passed (store_batch_t *batch, uint32_t input, uint64_t row, const uint64_t *hashes, size_t n)
+{
+    record_key_t key = passed_key (input, row), value = { .len = 0 };
+    for (size_t i = 0; i < n; i++)
+        key_add_u64 (&value, hashes [i]);
+    record_put_bytes (batch, TABLE_INDEX, &key, value.bytes, value.len);
+}
+
+void record_delete_passed (store_batch_t *batch, uint32_t input, uint64_t row)
+{
+    record_key_t key = passed_key (input, row);
+    store_batch_delete (batch, TABLE_INDEX, key.bytes, key.len);
 }

@@ -55,6 +55,13 @@ store_iter_t *record_walk_rejects (store_t *store)
     return walk (store, TABLE_REJECTS, &prefix, NULL);
 }
 
+store_iter_t *record_walk_passed (store_t *store)
+{
+    record_key_t prefix = { .len = 0 };
+    key_add_u8 (&prefix, 'N');
+    return walk (store, TABLE_INDEX, &prefix, NULL);
+}
+
 store_iter_t *record_walk_excluded (store_t *store, uint32_t run)
 {
     record_key_t prefix = { .len = 0 };
@@ -119,6 +126,12 @@ place_t record_place_at (const store_iter_t *iter)
     return place_from (key_at (iter, 20));
 }
 
+place_t record_passed_at (const store_iter_t *iter)
+{
+    const uint8_t *key = key_at (iter, 13);
+    return (place_t) { .input = key_u32 (key + 1), .row = key_u64 (key + 5) };
+}
+
 uint64_t record_excluded_at (const store_iter_t *iter)
 {
     return key_u64 (key_at (iter, 13) + 5);
@@ -172,4 +185,15 @@ Rulemill__PhaseRecord *record_read_phase (const store_iter_t *iter, fault_t *fau
 Rulemill__RunRecord *record_read_run (const store_iter_t *iter, fault_t *fault)
 {
     return read_at (iter, &rulemill__run_record__descriptor, fault);
+}
+
+size_t record_read_passed (const store_iter_t *iter, uint64_t hashes [PASSED_NAMES_MAX])
+{
+    size_t len;
+    const uint8_t *value = store_iter_value (iter, &len);
+    if (len % 8 != 0 || len / 8 > PASSED_NAMES_MAX)
+        return 0;
+    for (size_t n = 0; n < len / 8; n++)
+        hashes [n] = key_u64 (value + 8 * n);
+    return len / 8;
 }

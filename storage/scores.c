@@ -42,11 +42,18 @@ status_t scores_identity (const scores_options_t *options, digest_t *out, fault_
 
 // --- what was done ---
 
+// Of whatever part: what a name means depends on all rows.
+static uint64_t rows_of_corpus (const Rulemill__CorpusState *corpus)
+{
+    uint64_t unusable;
+    return corpus->rows_read + corpus_part_passed (corpus, &unusable);
+}
+
 // Pairs and rows of the corpus, then the report: its numbers, its first problem.
 static void pack_done (const Rulemill__CorpusState *corpus, const scores_report_t *report, buf_t *out)
 {
     const uint64_t numbers [DONE_NUMBERS] = {
-        corpus->pairs, corpus->rows_read, report->lines, report->cells, report->unknown_ids, report->ambiguous_ids,
+        corpus->pairs, rows_of_corpus (corpus), report->lines, report->cells, report->unknown_ids, report->ambiguous_ids,
         report->unknown_rules, report->conflicts, report->bad_lines
     };
     for (int n = 0; n < DONE_NUMBERS; n++)
@@ -62,7 +69,7 @@ static bool unpack_done (const buf_t *in, const Rulemill__CorpusState *corpus, s
         return false;
     for (int i = 0; i < DONE_BYTES; i++)
         n [i / 8] = n [i / 8] << 8 | (uint8_t) in->data [i];
-    if (n [0] != corpus->pairs || n [1] != corpus->rows_read)
+    if (n [0] != corpus->pairs || n [1] != rows_of_corpus (corpus))
         return false;
     *report = (scores_report_t) { .lines = n [2], .cells = n [3], .unknown_ids = n [4], .ambiguous_ids = n [5],
                                   .unknown_rules = n [6], .conflicts = n [7], .bad_lines = n [8] };
@@ -134,10 +141,6 @@ static status_t import_file (scores_import_t *import, const _Atomic bool *stop, 
     if (status == OK && report->bad_lines == report->lines)
         status = fault_set (fault, ERR_FORMAT, "%s: holds no line of scores that can be read; the wrong file was given? %s",
                             import->options->path, report->first_problem);
-    bool none = import->of_others > 0 && import->of_others + report->bad_lines == report->lines;
-    if (status == OK && none && import->corpus->pairs > 0 && !import->options->unknown_ids_ok)
-        status = fault_set (fault, ERR_NOT_FOUND, "%s: no line is of a row of this part; check that the scores are of this corpus, or go on without them with "
-                            "judge.unknown_ids: skip", import->options->path);
     return status;
 }
 
@@ -221,8 +224,8 @@ static status_t import_rows (scores_import_t *import, const _Atomic bool *stop, 
         status = import_duplicates (import, doc, stop, fault);
     json_doc_destroy (&doc);
     const scores_report_t *report = import->report;
-    bool of_others = import->in_part && report->lines == 0;
-    if (status == OK && report->cells == 0 && report->bad_lines == report->lines && !of_others)
+    bool nothing = import->in_part && import->corpus->pairs == 0 && report->lines == 0;     // all that has scores may be of other parts
+    if (status == OK && report->cells == 0 && report->bad_lines == report->lines && !nothing)
         status = fault_set (fault, ERR_FORMAT, "no row of the corpus has scores (\"scoresA\", \"scoresB\") that can be read; give "
                             "a file of scores%s%s", *report->first_problem ? ". " : "", report->first_problem);
     return status;

@@ -24,8 +24,8 @@
 typedef struct {
     const char *path;               // NULL: the scores stand in the rows
     bool raw;                       // published behaviour: score = p_yes - p_no as given, not normalised
-    bool unknown_ids_ok;            // rows that the corpus lacks are counted and skipped; else an error. In a part of a corpus they are other
-                                    // parts' rows, and skipped without a word
+    bool unknown_ids_ok;            // rows that the corpus lacks are counted and skipped; else an error. Rows of other parts are no such
+                                    // rows; a response_key that a part lacks is taken for one of another part
     const char *const *rule_ids;    // of the pool, in its order
     const digest_t *rule_digests;
     size_t n_rules;

@@ -38,10 +38,6 @@ static status_t bad (scores_import_t *import, const char *where, const char *why
 
 static status_t unknown (scores_import_t *import, const char *where, const char *what, const json_value_t *name, fault_t *fault)
 {
-    if (import->in_part) {
-        import->of_others++;        // for all that can be known here
-        return OK;
-    }
     import->report->unknown_ids++;
     char why [256];
     snprintf (why, sizeof why, "the corpus has no %s \"%.100s\"", what, name->text);
@@ -108,6 +104,8 @@ static status_t take_by_content (scores_import_t *import, const json_value_t *ke
     status_t status = record_find_key (import->store, 'R', &content, &response, &found, fault);
     if (status)
         return status;
+    if (!found && import->in_part)
+        return OK;                  // a response of another part, for all that can be known here
     if (!found)
         return unknown (import, where, "response with the key", key, fault);
     return take_response (import, json_get (line, "cells"), response, where, fault);
@@ -237,7 +235,7 @@ static status_t take_named (scores_import_t *import, const json_value_t *id, con
     scores_found_t found;
     scores_at_t at;
     status_t status = scores_rows_find (import->rows, id->text, id->len, &found, &at, fault);
-    if (status || found == NAMES_SET_ASIDE)
+    if (status || found == NAMES_WITHOUT)
         return status;
     if (found == NAMES_NONE)
         return unknown (import, where, "row", id, fault);

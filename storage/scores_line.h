@@ -10,8 +10,7 @@ typedef struct {
     store_t *store;
     const Rulemill__CorpusState *corpus;
     const scores_options_t *options;
-    bool in_part;                   // the store has a part of a corpus: rows that it lacks are other parts'
-    uint64_t of_others;             // lines that were passed over for that
+    bool in_part;                   // the store has a part of a corpus: responses that it lacks may be other parts'
     uint32_t judge;                 // dense number of the identity
     scores_pool_t *pool;
     scores_rows_t *rows;            // NULL where scores stand in the rows

@@ -13,7 +13,7 @@ enum { ROW_BITS = 40, INPUT_BITS = 20, NO_PAIR_SHIFT = 63 };
 static const uint64_t no_pair = (uint64_t) 1 << NO_PAIR_SHIFT;
 
 // What a name is compared with when its hash is found.
-typedef enum { NAME_ID, NAME_NUMBER, NAME_SET_ASIDE } name_kind_t;
+typedef enum { NAME_ID, NAME_NUMBER, NAME_SET_ASIDE, NAME_PASSED } name_kind_t;
 
 // place: input, row and kind in one number, in the order of rows.
 typedef struct { uint64_t hash, place, first_pair; } name_t;
@@ -60,13 +60,18 @@ static status_t go_on (const scores_rows_t *rows, fault_t *fault)
 
 // --- making it ---
 
-static void add_name (scores_rows_t *rows, const char *name, uint64_t place, name_kind_t kind)
+static void add_hash (scores_rows_t *rows, uint64_t hash, uint64_t place, name_kind_t kind)
 {
     if (rows->n_names == rows->names_max) {
         rows->names_max = rows->names_max ? rows->names_max * 2 : 1024;
         rows->names = mem_resize (rows->names, rows->names_max * sizeof *rows->names);
     }
-    rows->names [rows->n_names++] = (name_t) { hash64 (0, name, strlen (name)), place | (uint64_t) kind, no_pair };
+    rows->names [rows->n_names++] = (name_t) { hash, place | (uint64_t) kind, no_pair };
+}
+
+static void add_name (scores_rows_t *rows, const char *name, uint64_t place, name_kind_t kind)
+{
+    add_hash (rows, hash64 (0, name, strlen (name)), place, kind);
 }
 
 static uint64_t number_of (const scores_rows_t *rows, uint32_t input, uint64_t row)
@@ -126,6 +131,21 @@ static status_t add_reject (scores_rows_t *rows, const store_iter_t *iter, fault
         free (made);
     }
     rulemill__reject_record__free_unpacked (record, NULL);
+    return status;
+}
+
+// A row of another part: a name that two rows have tells nobody which is meant, whichever parts they are of.
+static status_t add_passed (scores_rows_t *rows, const store_iter_t *iter, fault_t *fault)
+{
+    uint64_t hashes [PASSED_NAMES_MAX];
+    place_t place = record_passed_at (iter);
+    size_t n = record_read_passed (iter, hashes);
+    if (n == 0)
+        return fault_set (fault, ERR_CORRUPT, "what the store has of row %" PRIu64 " of file %" PRIu32 ", of another part, can't be read; restore "
+                          "DIR from a copy, or start again in another folder", place.row, place.input);
+    status_t status = check_place (rows, place.input, place.row, fault);
+    while (status == OK && n > 0)
+        add_hash (rows, hashes [--n], pack (place.input, place.row), NAME_PASSED);
     return status;
 }
 
@@ -232,6 +252,8 @@ static status_t build (scores_rows_t *rows, fault_t *fault)
     if (status == OK)
         status = add_all (rows, record_walk_rejects (rows->store), add_reject, fault);
     if (status == OK)
+        status = add_all (rows, record_walk_passed (rows->store), add_passed, fault);
+    if (status == OK)
         status = add_all (rows, record_walk_duplicates (rows->store, 0), add_twin, fault);
     if (status)
         return status;
@@ -285,7 +307,7 @@ static size_t first_with_hash (const scores_rows_t *rows, uint64_t hash)
     return low;
 }
 
-// Is this name truly the one asked for? Of rows that were set aside the hash alone is known.
+// Is this name truly the one asked for? Of rows that were set aside or are of another part the hash alone counts.
 static status_t check_name (scores_rows_t *rows, const name_t *name, const char *id, size_t len, bool *same, fault_t *fault)
 {
     *same = true;
@@ -324,7 +346,7 @@ status_t scores_rows_find (scores_rows_t *rows, const char *id, size_t len, scor
             *found = NAMES_SEVERAL;
             return OK;
         }
-        *found = (name->place & 3) == NAME_SET_ASIDE ? NAMES_SET_ASIDE : NAMES_ONE;
+        *found = (name->place & 3) >= NAME_SET_ASIDE ? NAMES_WITHOUT : NAMES_ONE;
         *at = (scores_at_t) { without_kind (name->place), name->first_pair };
     }
     return OK;

@@ -1,8 +1,8 @@
 // scores_rows: from a row's name to its pairs and responses.
 //
-// Made for one import by walking rows, pairs, duplicates and rejects once. It holds 24 bytes for each row, as many again
-// for a row without an id (its number is a name, too) and for each duplicate, and no text: a name is found by its
-// 64-bit hash and compared with the row itself.
+// Made for one import by walking rows, pairs, duplicates, rejects and the names of other parts' rows once. It holds 24 bytes for
+// each row (of any part), as many again for a row without an id (its number is a name, too) and for each duplicate, and no text: a
+// name is found by its 64-bit hash and compared with the row itself.
 #ifndef STORAGE_SCORES_ROWS_H
 #define STORAGE_SCORES_ROWS_H
 
@@ -18,7 +18,7 @@ void scores_rows_destroy (scores_rows_t **rows);
 
 typedef enum {
     NAMES_ONE,          // *at is set
-    NAMES_SET_ASIDE,    // a row that could not be read: it has no responses
+    NAMES_WITHOUT,      // a row that could not be read, or is of another part: it has no responses here
     NAMES_NONE,
     NAMES_SEVERAL
 } scores_found_t;

@@ -138,7 +138,51 @@ def test_recorded_scores_in_parts(shell, corpus):
     hold_alike(shell, parts)
     shell.write("strange.jsonl", [{"id": "nobody", "responses": [{}, {}]}])
     done = label(shell, *corpus, "--out", "strange", "--part", "1/3", "--judge", "replay", "--scores", "strange.jsonl", code=FAILED)
-    assert "no line is of a row of this part" in done.err
+    assert 'the corpus has no row "nobody"' in done.err
+
+
+def scored(name, count=2):
+    return {"id": name, "responses": [{"rule-%d" % r: 1.0 - n for r in range(3)} for n in range(count)]}
+
+
+def replay_alike(shell, rows, scores, n):
+    """Label rows by scores, whole and in n parts; what came of each pair, from the joined dataset."""
+    shell.write("rows.jsonl", rows)
+    shell.write("scores.jsonl", scores)
+    settings = ["rows.jsonl", "--rules", "rules.yaml", "--judge", "replay", "--scores", "scores.jsonl"]
+    done = label(shell, *settings, "--out", "whole")
+    joined = hold_alike(shell, label_parts(shell, *settings, n=n))
+    return done, joined
+
+
+def test_names_that_rows_of_several_parts_share(shell):
+    """Scores by a name that several rows have are nobody's, in whichever parts these rows are."""
+    write_rules(shell, ["Is it kind?", "Is it safe?", "Is it true?"])
+    sides = {"chosen": "Ask a doctor.", "rejected": "Just drink it."}
+    rows = [{"id": "same", "prompt": f"Question {n}"} | sides for n in range(6)]
+    rows += [{"prompt": f"Nameless {n}"} | sides for n in range(6)]                     # rows 6 to 11, which are called so, too
+    rows += [{"id": str(6 + n), "prompt": f"Number {n}"} | sides for n in range(3)]
+    rows += [{"id": f"rows.jsonl:{10 + n}", "prompt": f"Place {n}"} | sides for n in range(3)]
+    rows += [{"id": f"alone-{n}", "prompt": f"Alone {n}"} | sides for n in range(6)]
+    rows += [{"id": "alone-0", "prompt": "Not usable", "chosen": "Just drink it.", "rejected": ""}]
+    several = ["same", "6", "7", "8", "rows.jsonl:10", "rows.jsonl:11", "rows.jsonl:12", "alone-0"]
+    alone = ["9", "10", "11", *(f"alone-{n}" for n in range(1, 6))]
+    done, joined = replay_alike(shell, rows, [scored(name) for name in several + alone], 6)
+    assert f"{len(several)} ambiguous ids" in done.out
+    labelled = [json.loads(line)["id"] for name in ("train.jsonl", "ties.jsonl") for line in joined.get(name, b"").splitlines()]
+    assert sorted(labelled) == sorted(["rows.jsonl:%d" % n for n in (10, 11, 12)] + alone[3:])
+
+
+def test_scores_of_rows_of_other_parts_alone(shell):
+    """As in the whole, a part whose rows have no scores sets its pairs aside."""
+    write_rules(shell, ["Is it kind?", "Is it safe?", "Is it true?"])
+    rows = [{"id": f"row-{n}", "prompt": f"Question {n}", "chosen": "Ask a doctor.", "rejected": "Just drink it."} for n in range(12)]
+    replay_alike(shell, rows, [scored("row-3")], 3)
+    shell.write("nobodys.jsonl", [scored("row-3"), scored("row-12")])
+    for part in ([], ["--part", "1/3"], ["--part", "2/3"], ["--part", "3/3"]):
+        args = ["rows.jsonl", "--rules", "rules.yaml", "--judge", "replay", *part, "--out", "-".join(["odd", *part[1:]]).replace("/", "-")]
+        assert 'no row "row-12"' in label(shell, *args, "--scores", "nobodys.jsonl", code=FAILED).err
+        assert "no row of the corpus has scores" in label(shell, *args, "--new-run", code=FAILED).err
 
 
 def test_an_adapter_is_given_to_all_parts(shell, corpus):

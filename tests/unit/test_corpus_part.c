@@ -116,6 +116,17 @@ static void test_the_seed_cuts (void **state)
 
 typedef struct { uint64_t rows, rejected, pairs, duplicates, passed, unusable; corpus_part_t part; } held_t;
 
+// Rows of other parts of which the store knows what they are called.
+static uint64_t rows_named (store_t *store)
+{
+    uint64_t rows = 0, hashes [PASSED_NAMES_MAX];
+    store_iter_t *iter = record_walk_passed (store);
+    for (; store_iter_valid (iter); store_iter_next (iter), rows++)
+        assert_in_range (record_read_passed (iter, hashes), 1, PASSED_NAMES_MAX);
+    store_iter_destroy (&iter);
+    return rows;
+}
+
 static held_t held_by (fixture_t *f, const char *dir)
 {
     store_t *store = open_store (f, dir);
@@ -124,6 +135,7 @@ static held_t held_by (fixture_t *f, const char *dir)
     held_t held = { .rows = corpus->rows_read, .rejected = corpus->rows_rejected, .pairs = corpus->pairs, .duplicates = corpus->duplicates,
                     .part = corpus_part_of (corpus) };
     held.passed = corpus_part_passed (corpus, &held.unusable);
+    assert_int_equal (rows_named (store), held.passed);
     rulemill__corpus_state__free_unpacked (corpus, NULL);
     store_close (&store);
     return held;
