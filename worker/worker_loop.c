@@ -76,8 +76,11 @@ static void settle_down (worker_loop_t *loop, int64_t now)
 
 void loop_give_back (worker_loop_t *loop, held_lease_t *lease, const spend_t *need, bool in_flight)
 {
-    (void) say_results (loop);
-    say_return (loop, lease, need, in_flight);
+    // a Hello gives back all leases, and says which frames there are: none may come between it and its answer
+    if (!loop->hello_waiting) {
+        (void) say_results (loop);
+        say_return (loop, lease, need, in_flight);
+    }
     holding_drop (&loop->holding, lease, executor_revoke (loop->executor, lease->handle));
 }
 

@@ -94,6 +94,28 @@ static void test_a_welcome_says_what_was_taken (void **state)
     assert_int_equal (finish (scene), OK);
 }
 
+// A lease ends by itself between a Hello and its answer: what was judged of it is sent once, after the Welcome.
+static void test_nothing_is_sent_between_hello_and_welcome (void **state)
+{
+    scene_t *scene = *state;
+    greet (scene);
+    tell_lease (scene, 1, 2);
+    tell_batch (scene, 1, 10, 1, "block", false);
+    tell_batch (scene, 1, 11, 1, "bad", true);
+    await_block (scene);
+    tell_simple (scene, RULEMILL__TO_WORKER__BODY_WHO);
+    expect_and_drop (scene, HELLO);
+    seen.go = true;
+    assert_true (await_count (&seen.revokes, 1));       // it has been given up
+    tell_welcome (scene, 'r', "toy", "setup", NULL);
+    Rulemill__ToCoordinator *message = expect (scene, RESULTS);
+    assert_int_equal (message->results->frame, 1);
+    assert_int_equal (message->results->n_results, 1);
+    assert_int_equal (message->results->results [0]->spent->calls, 2);
+    rulemill__to_coordinator__free_unpacked (message, NULL);
+    assert_int_equal (finish (scene), OK);      // and nothing else was said
+}
+
 static void test_coordinator_comes_back (void **state)
 {
     scene_t *scene = *state;
@@ -373,6 +395,7 @@ int main (void)
         SCENE_TEST (test_partial_then_final),
         SCENE_TEST (test_kept_until_acknowledged),
         SCENE_TEST (test_a_welcome_says_what_was_taken),
+        SCENE_TEST (test_nothing_is_sent_between_hello_and_welcome),
         SCENE_TEST (test_coordinator_comes_back),
         SCENE_TEST (test_another_run_drops_everything),
         SCENE_TEST (test_stale_is_computed_again),
