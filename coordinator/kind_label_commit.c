@@ -5,14 +5,6 @@
 #include "coordinator/kind_label_parts.h"
 #include "proto/wire_check.h"
 
-void label_retry_key (uint32_t run, uint64_t pair, buf_t *key)
-{
-    buf_clear (key);
-    buf_add_char (key, 'Q');
-    buf_add_u32be (key, run);
-    buf_add_u64be (key, pair);
-}
-
 // --- is the label what its scores say? -------------------------------------
 
 static bool lists_agree (const Rulemill__Label *label)
@@ -415,8 +407,11 @@ status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool f
     if (status != OK)
         return status;
     Rulemill__LabelHow how;
+    bool asked = true;
     status = how_of (self, item, pair, &how, fault);
-    Rulemill__LabelResult *result = status == OK ? rulemill__label_result__unpack (NULL, len, body) : NULL;
+    if (status == OK && final)
+        status = label_is_asked (self, item, pair->prompt, &asked, fault);
+    Rulemill__LabelResult *result = status == OK && asked ? rulemill__label_result__unpack (NULL, len, body) : NULL;
     if (result && result_readable (self, pair, how, result, final) && (!final || adapter_fits (self, item, result->label)))
         status = take (self, batch, item, pair, result, final, verdict, known, fault);
     if (result)

@@ -144,6 +144,9 @@ status_t label_settle (kind_t *kind, store_batch_t *batch, uint64_t item, fault_
 status_t label_quarantine (kind_t *kind, store_batch_t *batch, uint64_t item, const char *reason, fault_t *fault);
 void label_after_write (kind_t *kind);
 
+// kind_label_retry.c
+// Is a label of this pair wanted now? Not where a limit leaves its prompt out, or it is excluded, unless it is taken up again.
+status_t label_is_asked (label_kind_t *self, uint64_t item, uint64_t prompt, bool *asked, fault_t *fault) MUST_USE;
 // The key of a pair that is to be taken up again: 'Q' + run + pair.
 void label_retry_key (uint32_t run, uint64_t pair, buf_t *key);
 

@@ -3,6 +3,27 @@
 
 enum { RETRY_BATCH = 4096 };
 
+void label_retry_key (uint32_t run, uint64_t pair, buf_t *key)
+{
+    buf_clear (key);
+    buf_add_char (key, 'Q');
+    buf_add_u32be (key, run);
+    buf_add_u64be (key, pair);
+}
+
+status_t label_is_asked (label_kind_t *self, uint64_t item, uint64_t prompt, bool *asked, fault_t *fault)
+{
+    *asked = true;
+    status_t status = label_prompts_differ (self) ? label_look_at_prompt (self, prompt, fault) : OK;
+    if (status != OK || !label_prompts_differ (self) || self->prompt_due)
+        return status;
+    buf_t key = { 0 };
+    label_retry_key (self->run, item, &key);
+    status = store_get (self->options.store, TABLE_LABELS, key.data, key.len, NULL, asked, fault);
+    buf_free (&key);
+    return status;
+}
+
 // Forget up to RETRY_BATCH quarantined labels from *from on; *from moves on, *done says that there are no more.
 static status_t retry_some (store_t *store, uint32_t run, Rulemill__RunCounts *counts, store_batch_t *batch, uint64_t *from, uint64_t *n, bool *done,
                             fault_t *fault)

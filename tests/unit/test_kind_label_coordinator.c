@@ -373,6 +373,41 @@ static void a_limit_s_progress_is_kept (void **state)
     expect_progress (f, 1, 4);
 }
 
+// A worker that outlived a start under a larger limit brings what this one leaves out: no label, whenever it comes, unless the pair is
+// taken up again.
+static void what_a_limit_leaves_out_gets_no_label (void **state)
+{
+    fixture_t *f = *state;
+    due_t due [PAIRS];
+    f->options.limit = 2;
+    open_kind (f);
+    assert_true (next_phase (f));
+    look (f, due);
+    uint64_t out = 0, in = 0;
+    while (due [out].state != DUE_NOT)
+        out++;
+    while (due [in].state != DUE_LEASE)
+        in++;
+    made_t *made = make (f, out);
+    assert_int_equal (give (f, out, made), VERDICT_BAD);
+    assert_int_equal (store_batch_count (f->batch), 0);
+    f->options.limit = 0;
+    open_kind (f);
+    assert_true (next_phase (f));
+    assert_int_equal (f->kind->class->quarantine (f->kind, f->batch, out, "x", &f->fault), OK);
+    commit (f);
+    uint64_t n;
+    assert_int_equal (kind_label_retry_now (f->kind, &n, &f->fault), OK);
+    f->options.limit = 2;
+    open_kind (f);
+    assert_true (next_phase (f));
+    assert_int_equal (give (f, out, made), VERDICT_FINAL);
+    free (made);
+    made = make (f, in);
+    assert_int_equal (give (f, in, made), VERDICT_FINAL);
+    free (made);
+}
+
 static void excluded_prompts_are_not_due (void **state)
 {
     fixture_t *f = *state;
@@ -402,6 +437,7 @@ int main (void)
         LABEL_TEST (a_sample_takes_whole_prompts),
         LABEL_TEST (a_limit_is_looked_for_once),
         LABEL_TEST (a_limit_s_progress_is_kept),
+        LABEL_TEST (what_a_limit_leaves_out_gets_no_label),
         LABEL_TEST (excluded_prompts_are_not_due),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
