@@ -298,10 +298,10 @@ static uint32_t adapter_of (const label_kind_t *self, uint64_t item, const Rulem
     return through_one ? 1 + auto_run_adapter (self->auto_run, item) : 0;
 }
 
-// Were its rules chosen by the adapter that the item is to go through now?
-static bool adapter_fits (const label_kind_t *self, uint64_t item, const Rulemill__Label *label)
+// Is it of the adapter that the item is to go through now? Equal responses go through none.
+static bool adapter_fits (const label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, const Rulemill__Label *label)
 {
-    return self->auto_run == NULL || label->adapter == 0 || label->adapter == adapter_of (self, item, label);
+    return self->auto_run == NULL || pair->response_a == pair->response_b || label->adapter == adapter_of (self, item, label);
 }
 
 static bool result_readable (const label_kind_t *self, const Rulemill__PairRecord *pair, Rulemill__LabelHow how,
@@ -412,7 +412,7 @@ status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool f
     if (status == OK && final)
         status = label_is_asked (self, item, pair->prompt, &asked, fault);
     Rulemill__LabelResult *result = status == OK && asked ? rulemill__label_result__unpack (NULL, len, body) : NULL;
-    if (result && result_readable (self, pair, how, result, final) && (!final || adapter_fits (self, item, result->label)))
+    if (result && result_readable (self, pair, how, result, final) && (!final || adapter_fits (self, item, pair, result->label)))
         status = take (self, batch, item, pair, result, final, verdict, known, fault);
     if (result)
         rulemill__label_result__free_unpacked (result, NULL);

@@ -142,7 +142,7 @@ bool kind_label_try (worker_kind_t *kind, label_item_t *item)
     if (item->foreseeing)
         return false;
     if (item->failure) {
-        set_aside (kind, item, &(label_failure_t) { .reason = item->failure, .too_long = item->too_long });
+        set_aside (kind, item, &(label_failure_t) { .reason = item->failure, .too_long = item->too_long, .adapter = item->adapter });
         return true;
     }
     gather (kind, item);
@@ -161,7 +161,7 @@ bool kind_label_try (worker_kind_t *kind, label_item_t *item)
         item->doomed = true;
         if (item->side [!side]->asked)
             return false;           // what is in flight for the other side is kept first
-        set_aside (kind, item, &(label_failure_t) { response->failure, response->raw, response->too_long });
+        set_aside (kind, item, &(label_failure_t) { response->failure, response->raw, response->too_long, item->adapter });
         return true;
     }
     if (!waits)

@@ -193,6 +193,7 @@ void label_result_quarantined (const char *selected_by, bool swapped, const labe
     label.outcome = RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
     label.reason = (char *) failure->reason;
     label.too_long = failure->too_long;
+    label.adapter = failure->adapter;
     if (failure->raw)
         label.raw = (char *) failure->raw;
     pack_alone (&label, out);

@@ -37,7 +37,7 @@ void label_result_unaudited (const char *selected_by, bool swapped, const char *
 
 // The same for a pair of equal responses, and for one that can't be judged.
 void label_result_identical (const char *selected_by, bool swapped, buf_t *out);
-typedef struct { const char *reason, *raw; bool too_long; } label_failure_t;        // raw NULL: nothing was answered
+typedef struct { const char *reason, *raw; bool too_long; uint32_t adapter; } label_failure_t;      // raw NULL: nothing was answered
 void label_result_quarantined (const char *selected_by, bool swapped, const label_failure_t *failure, buf_t *out);
 
 // The rules that a served adapter chose, in a partial result.

@@ -142,12 +142,13 @@ static void test_the_same_limit_again (void **state)
 }
 
 // A label of no rules, as a worker gives it whose adapter was this one.
-static verdict_t give_by (fixture_t *f, uint64_t pair, uint32_t adapter)
+static verdict_t give_by (fixture_t *f, uint64_t pair, uint32_t adapter, Rulemill__Outcome outcome)
 {
     Rulemill__LabelItem *item = body_of (f, pair, true);
     Rulemill__Label label = RULEMILL__LABEL__INIT;
-    label.outcome = RULEMILL__OUTCOME__OUTCOME_TIE;
-    label.tie_reason = RULEMILL__TIE_REASON__TIE_NO_RULE;
+    label.outcome = outcome;
+    if (outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED)
+        label.reason = (char *) "why";
     label.selected_by = (char *) "adapter";
     label.swapped = item->swapped;
     label.adapter = adapter;
@@ -182,9 +183,13 @@ static void test_a_label_by_another_adapter_is_not_taken (void **state)
     commit (f);
     open_kind (f);
     assert_true (next_phase (f));
-    assert_int_equal (give_by (f, 1, FIRST), VERDICT_BAD);
-    assert_int_equal (give_by (f, 1, SECOND), VERDICT_FINAL);
-    assert_int_equal (give_by (f, 2, 0), VERDICT_FINAL);
+    const Rulemill__Outcome tie = RULEMILL__OUTCOME__OUTCOME_TIE, aside = RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
+    assert_int_equal (give_by (f, 1, FIRST, tie), VERDICT_BAD);
+    assert_int_equal (give_by (f, 1, SECOND, tie), VERDICT_FINAL);
+    assert_int_equal (give_by (f, 2, FIRST, aside), VERDICT_BAD);
+    assert_int_equal (give_by (f, 2, 0, aside), VERDICT_BAD);
+    assert_int_equal (give_by (f, 2, SECOND, aside), VERDICT_FINAL);
+    assert_int_equal (give_by (f, 7, 0, tie), VERDICT_FINAL);       // its responses are equal
     commit (f);
     assert_int_equal (stored_adapter (f, 1), SECOND);
     assert_int_equal (stored_adapter (f, 2), SECOND);
