@@ -4,16 +4,15 @@
 #include "base/mem.h"
 #include "coordinator/kind_label_parts.h"
 
-static uint64_t final_pairs (const label_kind_t *self)
+static uint64_t final_pairs (const Rulemill__RunCounts *counts)
 {
-    return self->counts.labelled + self->counts.quarantined;
+    return counts->labelled + counts->quarantined;
 }
 
 // A retry forgets labels that were counted, and takes up pairs beyond the sample.
-static uint64_t done_now (const label_kind_t *self)
+static uint64_t done_by (const label_asked_t *asked, const Rulemill__RunCounts *counts)
 {
-    const label_asked_t *asked = &self->asked;
-    uint64_t sum = asked->done + final_pairs (self), done = sum > asked->final_then ? sum - asked->final_then : 0;
+    uint64_t sum = asked->done + final_pairs (counts), done = sum > asked->final_then ? sum - asked->final_then : 0;
     return done < asked->pairs ? done : asked->pairs;
 }
 
@@ -28,7 +27,7 @@ status_t label_limit_open (label_kind_t *self, fault_t *fault)
     if (status == OK && record && record->limit == self->options.limit) {
         self->asked.prompts = record->prompts;
         self->asked.threshold = record->threshold;
-        if (record->final == final_pairs (self)) {
+        if (record->final == final_pairs (&self->counts)) {
             self->asked.end = record->end;
             self->asked.counted = record->counted_threshold;
             self->asked.pairs = record->pairs;
@@ -52,8 +51,8 @@ void label_limit_put (const label_kind_t *self, store_batch_t *batch)
     record.end = asked->end;
     record.counted_threshold = asked->counted;
     record.pairs = asked->pairs;
-    record.done = done_now (self);
-    record.final = final_pairs (self);
+    record.done = done_by (asked, &self->counts);
+    record.final = final_pairs (&self->counts);
     record_put_limit (batch, self->run, &record);
 }
 
@@ -155,7 +154,7 @@ status_t label_limit_count (label_kind_t *self, uint64_t end, fault_t *fault)
     asked->counted = self->threshold;
     asked->end = end;
     asked->pairs = asked->done = 0;
-    asked->final_then = final_pairs (self);
+    asked->final_then = final_pairs (&self->counts);
     if (self->threshold == UINT64_MAX)
         return OK;
     store_iter_t *pairs = record_walk_pairs (self->options.store, 0);
@@ -178,6 +177,6 @@ bool kind_label_limited (const kind_t *kind, uint64_t *done, uint64_t *pairs)
     if (self->options.limit == 0 || self->asked.pairs == 0)
         return false;
     *pairs = self->asked.pairs;
-    *done = done_now (self);
+    *done = done_by (&self->asked, &self->written);
     return true;
 }

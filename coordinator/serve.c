@@ -64,10 +64,10 @@ void serve_state (const serve_t *serve, serve_state_t *out)
 {
     *out = (serve_state_t) {
         .workers = HASH_COUNT (serve->peers), .leases = (unsigned) leases_active (serve->leases),
-        .items_done = serve->items_done, .position = serve->window.low, .end = serve->phase.end,
+        .items_done = serve->items_done, .position = serve->told.position, .end = serve->phase.end,
         .workers_died = serve->workers_died, .leases_lost = serve->leases_lost,
         .messages_refused = serve->messages_refused + hub_denied (serve->options.hub), .workers_unfit = serve->workers_unfit, .unfit = serve->unfit,
-        .draining = serve->stop, .spent = serve->budget.spent, .reserved = serve->budget.reserved, .lacking = serve->lacking
+        .draining = serve->stop, .spent = serve->told.spent, .reserved = serve->told.reserved, .lacking = serve->lacking
     };
 }
 

@@ -38,7 +38,7 @@ typedef struct {
     void *ctx;
 } serve_options_t;
 
-// Where it stands.
+// Where it stands; position and budget as of the last commit.
 typedef struct {
     unsigned workers, leases;
     uint64_t items_done;            // final results since the start

@@ -70,6 +70,12 @@ typedef struct {
     UT_hash_handle hh;
 } stray_t;
 
+// Figures as they stand on disk.
+typedef struct {
+    uint64_t position;
+    spend_t spent, reserved;
+} told_t;
+
 struct serve {
     serve_options_t options;
     uint64_t epoch;
@@ -89,6 +95,7 @@ struct serve {
     budget_t budget;
     spend_t recent;                 // what calls used lately
     spend_t need;                   // the bound of a request for which a lease's grant was too small; 0: not known
+    told_t told;                    // what a kill can't take back
     bool budget_out;
     spend_unit_t lacking;           // why
     int64_t reserve_after_ms;       // no lease before then: a full disk, or workers may come back
@@ -175,6 +182,7 @@ void results_settle_self (serve_t *serve, uint64_t item);
 void results_quarantine (serve_t *serve, uint64_t item, const char *reason);
 void results_flush_if_due (serve_t *serve);
 void results_flush (serve_t *serve);
+void results_on_disk (serve_t *serve);                      // where it stands has been written: it may be told
 void results_free (serve_t *serve);
 
 #endif

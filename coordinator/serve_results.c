@@ -274,6 +274,11 @@ static bool write_batch (serve_t *serve)
     return true;
 }
 
+void results_on_disk (serve_t *serve)
+{
+    serve->told = (told_t) { serve->phase.low_water, serve->budget.spent, serve->budget.reserved };
+}
+
 void results_flush (serve_t *serve)
 {
     if (serve->fatal.code != OK)
@@ -291,6 +296,7 @@ void results_flush (serve_t *serve)
             return;
         store_batch_clear (serve->batch);
         kind->class->after_write (kind);
+        results_on_disk (serve);
     }
     serve->pending = 0;
     acknowledge (serve);

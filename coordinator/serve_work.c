@@ -173,6 +173,7 @@ status_t work_begin_phase (serve_t *serve, fault_t *fault)
     status_t status = budget_open (&serve->budget, serve->options.store, serve->options.run_number, &serve->options.budget, fault);
     if (serve->options.no_calls)
         serve->budget.limit.unit [SPEND_CALLS] = serve->budget.spent.unit [SPEND_CALLS];
+    results_on_disk (serve);
     return status;
 }
 

@@ -365,7 +365,12 @@ static void a_limit_s_progress_is_kept (void **state)
     made_t *made = make (f, due [at].item);
     assert_int_equal (give (f, due [at].item, made), VERDICT_FINAL);
     free (made);
+    uint64_t done, pairs;
+    assert_true (kind_label_limited (f->kind, &done, &pairs));
+    assert_int_equal (done, 0);                         // nobody is told of what a kill could still take
     commit (f);
+    assert_true (kind_label_limited (f->kind, &done, &pairs));
+    assert_int_equal (done, 1);
     Rulemill__LimitRecord *record = limit_of (f);
     assert_int_equal (record->done, 1);
     assert_int_equal (record->final, 1);

@@ -103,6 +103,41 @@ static void a_frame_after_one_that_was_lost_is_not_taken (void **state)
     assert_int_equal (fixture_spent (f), 5 * 3);
 }
 
+// In every turn of the loop, also where a result has come and is not on disk yet.
+static void tells_no_more_than_is_on_disk (void *ctx)
+{
+    fixture_t *f = ctx;
+    serve_state_t state;
+    serve_state (f->serve, &state);
+    must (state.position <= count_mark (f->store, "even"));
+    must (state.spent.unit [SPEND_CALLS] + state.reserved.unit [SPEND_CALLS] <= fixture_spent (f));
+}
+
+static void gives_one_by_one (fixture_t *f, scripted_t *script)
+{
+    (void) f;
+    scripted_hello (script);
+    scripted_take_lease (script);
+    for (size_t i = 0; i < script->n_items; i++) {
+        scripted_result (script, script->lease, script->items [i], 3);
+        scripted_await_ack (script, script->items [i]);
+    }
+}
+
+static void nothing_is_told_that_a_kill_could_take_back (void **state)
+{
+    fixture_t *f = *state;
+    fixture_open (f, 10);
+    f->options.beat_ms = 10000;
+    f->options.turn = tells_no_more_than_is_on_disk;
+    f->options.budget = spend_of (1000, 0, 0);
+    f->count.even_alone = true;
+    fixture_start_script (f, gives_one_by_one);
+    assert_int_equal (fixture_run (f), OK);
+    assert_int_equal (f->state.position, 10);
+    assert_int_equal (f->state.spent.unit [SPEND_CALLS], 5 * 3);
+}
+
 // Of an earlier coordinator's time, and more of them than are remembered.
 static void brings_much_too_early (fixture_t *f, scripted_t *script)
 {
@@ -141,6 +176,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         FIXTURE_TEST (a_welcome_says_which_frame_was_taken_last),
         FIXTURE_TEST (a_frame_after_one_that_was_lost_is_not_taken),
+        FIXTURE_TEST (nothing_is_told_that_a_kill_could_take_back),
         FIXTURE_TEST (what_is_too_early_is_counted_and_done_in_its_turn),
     };
     int failed = cmocka_run_group_tests (tests, NULL, NULL);
