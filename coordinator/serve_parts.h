@@ -117,6 +117,7 @@ struct serve {
     store_batch_t *batch;
     size_t pending;                 // results in it
     int64_t pending_since_ms;
+    bool used;                      // something that no record in it tells of: the kind's counts are to be written all the same
     receipt_t *receipts, *receipts_last;
 
     bool stop, stop_now;

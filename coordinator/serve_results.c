@@ -142,8 +142,10 @@ static void take_spent (serve_t *serve, lease_t *lease, const Rulemill__Results 
     budget_spend (&serve->budget, lease ? &lease->grant : &none, &spent);
     grant_learn (serve, &spent);
     const usage_t usage = wire_read_usage (result->usage);
-    if (!usage_is_zero (&usage) && kind->class->used)
+    if (!usage_is_zero (&usage) && kind->class->used) {
         kind->class->used (kind, &usage);
+        serve->used = true;
+    }
 }
 
 static void take_late (serve_t *serve, const Rulemill__Result *result)
@@ -284,7 +286,7 @@ void results_flush (serve_t *serve)
     if (serve->fatal.code != OK)
         return;
     kind_t *kind = serve->options.kind;
-    if (store_batch_count (serve->batch) > 0 || serve->budget.dirty) {
+    if (store_batch_count (serve->batch) > 0 || serve->budget.dirty || serve->used) {
         if (serve->in_phase) {
             window_slide (&serve->window);
             serve->phase.low_water = serve->window.low;
@@ -295,6 +297,7 @@ void results_flush (serve_t *serve)
         if (!write_batch (serve))
             return;
         store_batch_clear (serve->batch);
+        serve->used = false;
         kind->class->after_write (kind);
         results_on_disk (serve);
     }

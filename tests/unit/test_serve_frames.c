@@ -103,6 +103,58 @@ static void a_frame_after_one_that_was_lost_is_not_taken (void **state)
     assert_int_equal (fixture_spent (f), 5 * 3);
 }
 
+static _Atomic uint64_t used_calls, written_calls;
+
+static void count_used (kind_t *kind, const usage_t *usage)
+{
+    (void) kind;
+    used_calls += usage->adapter_calls;
+}
+
+static void count_written (kind_t *kind)
+{
+    (void) kind;
+    written_calls = used_calls;
+}
+
+// What a served adapter was asked in vain: a result of nothing else.
+static void says_what_it_used (fixture_t *f, scripted_t *script)
+{
+    (void) f;
+    scripted_hello (script);
+    scripted_take_lease (script);
+    scripted_result (script, script->lease, script->items [0], 0);
+    scripted_await_ack (script, script->items [0]);
+    Rulemill__Usage usage = RULEMILL__USAGE__INIT;
+    usage.adapter_calls = 4;
+    Rulemill__Result result = RULEMILL__RESULT__INIT, *list [] = { &result };
+    result.item = script->items [0];
+    result.usage = &usage;
+    Rulemill__Results results = RULEMILL__RESULTS__INIT;
+    results.epoch = script->epoch;
+    results.lease = script->lease;
+    results.results = list;
+    results.n_results = 1;
+    SAY (script, results, RESULTS, &results);
+    must (scripted_await (script, RULEMILL__TO_WORKER__BODY_ACK, 10000));
+    must (written_calls == 4);
+    for (size_t i = 1; i < script->n_items; i++)
+        scripted_result (script, script->lease, script->items [i], 0);
+    scripted_await_ack (script, script->items [script->n_items - 1]);
+}
+
+static void what_was_used_is_on_disk_before_it_is_acknowledged (void **state)
+{
+    fixture_t *f = *state;
+    fixture_open (f, 10);
+    f->options.beat_ms = 10000;
+    f->count.even_alone = true;
+    f->count.class.used = count_used;
+    f->count.class.after_write = count_written;
+    fixture_start_script (f, says_what_it_used);
+    assert_int_equal (fixture_run (f), OK);
+}
+
 // In every turn of the loop, also where a result has come and is not on disk yet.
 static void tells_no_more_than_is_on_disk (void *ctx)
 {
@@ -176,6 +228,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         FIXTURE_TEST (a_welcome_says_which_frame_was_taken_last),
         FIXTURE_TEST (a_frame_after_one_that_was_lost_is_not_taken),
+        FIXTURE_TEST (what_was_used_is_on_disk_before_it_is_acknowledged),
         FIXTURE_TEST (nothing_is_told_that_a_kill_could_take_back),
         FIXTURE_TEST (what_is_too_early_is_counted_and_done_in_its_turn),
     };
