@@ -131,15 +131,20 @@ static void gone_keep (serve_t *serve, const peer_t *peer)
     HASH_ADD (hh, serve->gone, sender, sizeof gone->sender, gone);
 }
 
-// The last frame taken of a sender that was given up, or that has connected anew and is still known by its old connection.
-static uint64_t gone_take (serve_t *serve, uint64_t sender)
+// A sender that has connected anew may still be known by its old connection.
+static void give_up_older (serve_t *serve, uint64_t sender)
 {
-    gone_t *gone;
     for (peer_t *peer = serve->peers; peer && sender != 0; peer = peer->hh.next)
         if (peer->sender == sender) {
             peer_lost (serve, peer, false, "it has connected anew");
             break;
         }
+}
+
+// The last frame taken of a sender that was given up.
+static uint64_t gone_take (serve_t *serve, uint64_t sender)
+{
+    gone_t *gone;
     HASH_FIND (hh, serve->gone, &sender, sizeof sender, gone);
     uint64_t taken = gone ? gone->taken : 0;
     if (gone)
@@ -177,14 +182,16 @@ void peer_hello (serve_t *serve, const peer_id_t *id, const char *user, const Ru
     if (serve->receipts)
         results_flush (serve);      // what was taken of it is answered before it is welcomed
     peer_t *peer = peer_find (serve, id);
+    if (peer && strcmp (peer->user, user) != 0) {
+        peer_lost (serve, peer, true, "another worker has its name now");
+        peer = NULL;
+    }
+    if (peer == NULL)
+        give_up_older (serve, hello->sender);
     if (peer == NULL && HASH_COUNT (serve->peers) >= LIMIT_PEERS) {
         snprintf (text, sizeof text, "this coordinator has its %d workers already", LIMIT_PEERS);
         peer_refuse (serve, id, RULEMILL__REFUSE_REASON__REFUSE_FULL, text);
         return;
-    }
-    if (peer && strcmp (peer->user, user) != 0) {
-        peer_lost (serve, peer, true, "another worker has its name now");
-        peer = NULL;
     }
     if (peer == NULL)
         peer = peer_new (serve, id, user, hello);

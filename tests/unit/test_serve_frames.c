@@ -4,6 +4,10 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <string.h>
+
+#include "base/mem.h"
+#include "coordinator/serve_parts.h"
 #include "tests/unit/serve_fixture.h"
 
 enum { SENDER = 77, EARLY = 200, WINDOW = 64, TOO_MANY = 16 };
@@ -101,6 +105,48 @@ static void a_frame_after_one_that_was_lost_is_not_taken (void **state)
     fixture_t *f = *state;
     run_with (f, loses_a_frame);
     assert_int_equal (fixture_spent (f), 5 * 3);
+}
+
+// In the loop's thread, once a script has said Hello: workers that say nothing take all other places.
+static void fill_the_house (void *ctx)
+{
+    fixture_t *f = ctx;
+    if (f->step != 1)
+        return;
+    for (size_t i = 0; HASH_COUNT (f->serve->peers) < LIMIT_PEERS; i++) {
+        peer_t *peer = mem_zero (1, sizeof *peer);
+        peer->id.len = sizeof i;
+        memcpy (peer->id.id, &i, sizeof i);
+        peer->heard_ms = serve_now (f->serve);
+        HASH_ADD_KEYPTR (hh, f->serve->peers, peer->id.id, peer->id.len, peer);
+    }
+    fixture_reach (f, 2);
+}
+
+static void connects_anew_to_a_full_house (fixture_t *f, scripted_t *script)
+{
+    script->sender = SENDER;
+    scripted_hello (script);
+    fixture_reach (f, 1);
+    fixture_wait (f, 2);
+    connect_anew (f, script);
+    scripted_hello (script);
+    scripted_take_lease (script);
+    for (size_t i = 0; i < script->n_items; i++)
+        scripted_result (script, script->lease, script->items [i], 0);
+    scripted_await_ack (script, script->items [script->n_items - 1]);
+}
+
+static void who_connects_anew_has_a_place_in_a_full_house (void **state)
+{
+    fixture_t *f = *state;
+    fixture_open (f, 10);
+    f->options.beat_ms = 1000000;
+    f->options.turn = fill_the_house;
+    f->count.even_alone = true;
+    fixture_start_script (f, connects_anew_to_a_full_house);
+    assert_int_equal (fixture_run (f), OK);
+    assert_int_equal (fixture_results (f), 5);
 }
 
 static _Atomic uint64_t used_calls, written_calls;
@@ -228,6 +274,7 @@ int main (void)
     const struct CMUnitTest tests [] = {
         FIXTURE_TEST (a_welcome_says_which_frame_was_taken_last),
         FIXTURE_TEST (a_frame_after_one_that_was_lost_is_not_taken),
+        FIXTURE_TEST (who_connects_anew_has_a_place_in_a_full_house),
         FIXTURE_TEST (what_was_used_is_on_disk_before_it_is_acknowledged),
         FIXTURE_TEST (nothing_is_told_that_a_kill_could_take_back),
         FIXTURE_TEST (what_is_too_early_is_counted_and_done_in_its_turn),
