@@ -319,10 +319,12 @@ static status_t find_judged (const opened_t *opened, const config_t *config, con
     interval_t agreement [ADAPTER_LADDER_MAX];
     uint64_t pairs = 0;
     status_t status = adapter_measure_judged (opened, adapter, ladder, n, agreement, &pairs, fault);
+    if (status != OK)
+        return status;
     while (pairs > 0 && i + 1 < n && !(agreement [i].low >= config->automatic.min_agreement))
         i++;
     *judged = ladder [i > 0 && i + 1 < n ? i + 1 : i];
-    return status;
+    return OK;
 }
 
 status_t adapter_train_judged (const char *dir, const opened_t *opened, const config_t *config, buf_t *bytes, adapter_told_t *told, fault_t *fault)
