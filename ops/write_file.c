@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,16 +43,16 @@ static bool sync_folder (const char *path)
 
 // --- files aside -----------------------------------------------------------
 
-// BASE.rulemill-PID.new, whatever the process: a name that nobody else gives a file.
+// BASE.rulemill-NUMBER.new, whatever the number: a name that nobody else gives a file.
 static bool is_aside (const char *name, const char *base)
 {
     static const char mark [] = ".rulemill-";
     size_t len = strlen (base);
     if (strncmp (name, base, len) != 0 || strncmp (name + len, mark, strlen (mark)) != 0)
         return false;
-    const char *pid = name + len + strlen (mark);
-    size_t digits = strspn (pid, "0123456789");
-    return digits > 0 && strcmp (pid + digits, ".new") == 0;
+    const char *number = name + len + strlen (mark);
+    size_t digits = strspn (number, "0123456789");
+    return digits > 0 && strcmp (number + digits, ".new") == 0;
 }
 
 // Their writers hold a lock on them, which ends with the process, on whatever machine it is.
@@ -73,46 +75,85 @@ static void remove_left_over (const char *path)
     free (folder);
 }
 
-// As the file that it is to take the place of. Its owner stays only where we may give files away.
+// As the file that it is to take the place of. Its owner stays only where we may give files away; its mode must, as it may keep readers out.
 static bool take_after (int fd, const char *path)
 {
-    struct stat old;
-    if (stat (path, &old) != 0)
+    struct stat old, now;
+    if (stat (path, &old) != 0 || fstat (fd, &now) != 0)
         return true;
-    return (fchown (fd, old.st_uid, old.st_gid) == 0 || errno == EPERM) && fchmod (fd, old.st_mode & 07777) == 0;
+    bool kept = (old.st_uid == now.st_uid && old.st_gid == now.st_gid) || fchown (fd, old.st_uid, old.st_gid) == 0;
+    return fchmod (fd, old.st_mode & (kept ? 07777 : 0777)) == 0;
 }
 
-// A new file under the name aside, locked. Between making and locking it, another process may have taken it for left over.
-static FILE *open_aside (const char *aside, const char *path)
+// A new file beside path, of a name that none has: a process's number would be another's too, on another machine or in a container.
+static int make_aside (const char *path, char **aside)
+{
+    for (;;) {
+        uint32_t number;
+        if (getrandom (&number, sizeof number, 0) != sizeof number)
+            return -1;
+        *aside = mem_printf ("%s.rulemill-%" PRIu32 ".new", path, number);
+        int fd = open (*aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0)
+            return fd;
+        free (*aside);
+        *aside = NULL;
+        if (errno != EEXIST)
+            return -1;
+    }
+}
+
+static void close_aside (int fd, char **aside)
+{
+    int error = errno;
+    (void) unlink (*aside);
+    close (fd);
+    free (*aside);
+    *aside = NULL;
+    errno = error;
+}
+
+// The same, locked. Between making and locking it, another process may have taken it for left over.
+static FILE *open_aside (const char *path, char **aside)
 {
     struct stat info;
     remove_left_over (path);
     for (;;) {
-        int fd = open (aside, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+        int fd = make_aside (path, aside);
         if (fd < 0)
             return NULL;
-        bool good = (flock (fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) && fstat (fd, &info) == 0;
-        if (good && info.st_nlink > 0 && take_after (fd, path))
-            return fdopen (fd, "wb");
-        int error = errno;
-        close (fd);
-        if (good && info.st_nlink == 0)
-            continue;
-        errno = error;
-        return NULL;
+        bool locked = flock (fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+        bool good = fstat (fd, &info) == 0;
+        if (good && locked && info.st_nlink > 0) {
+            FILE *file = take_after (fd, path) ? fdopen (fd, "wb") : NULL;
+            if (file == NULL)
+                close_aside (fd, aside);
+            return file;
+        }
+        close_aside (fd, aside);
+        if (!good)
+            return NULL;
     }
+}
+
+// The file's own name, without links. A link that leads nowhere is what is written itself.
+static char *own_path (const char *path)
+{
+    char *real = realpath (path, NULL), *own = mem_string (real ? real : path);
+    free (real);
+    return own;
 }
 
 status_t write_file_check (const char *path, fault_t *fault)
 {
     struct stat info;
-    bool there = stat (path, &info) == 0;
-    if (there && S_ISDIR (info.st_mode))
+    if (stat (path, &info) == 0 && S_ISDIR (info.st_mode))
         return fault_set (fault, ERR_IO, "%s: %s", path, strerror (EISDIR));
-    if (there && !S_ISREG (info.st_mode))
+    if (is_no_file (path))
         return OK;
-    char *folder = folder_of (path);
+    char *own = own_path (path), *folder = folder_of (own);
     status_t status = access (folder, W_OK | X_OK) == 0 ? OK : fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));
+    free (own);
     free (folder);
     return status;
 }
@@ -132,12 +173,8 @@ status_t out_file_open (out_file_t *out, const char *path, FILE *otherwise, faul
     *out = (out_file_t) { .file = otherwise, .name = mem_string (path ? path : "standard output") };
     if (path == NULL)
         return OK;
-    char *real = realpath (path, NULL);
-    out->path = mem_string (real ? real : path);
-    free (real);
-    if (!is_no_file (path))
-        out->aside = mem_printf ("%s.rulemill-%ld.new", out->path, (long) getpid ());
-    out->file = out->aside ? open_aside (out->aside, out->path) : fopen (path, "wbe");
+    out->path = own_path (path);
+    out->file = is_no_file (path) ? fopen (path, "wbe") : open_aside (out->path, &out->aside);
     if (out->file)
         return OK;
     fault_set (fault, ERR_IO, "%s: %s", path, strerror (errno));

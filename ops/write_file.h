@@ -1,8 +1,8 @@
 // write_file: files of the user's, whole or not at all.
 //
-// What is written goes into PATH.rulemill-PID.new, is synced, takes PATH's name, and then the folder is synced, so that a file of that
+// What is written goes into PATH.rulemill-NUMBER.new, is synced, takes PATH's name, and then the folder is synced, so that a file of that
 // name is never half written, also after a crash. What is no file (a pipe, a device) is written to as it is. A file that was there
-// keeps its mode and its owner, and a link goes on leading to it. The next one to write PATH takes away what a killed process has left.
+// keeps its mode, and its owner where that is allowed, and a link goes on leading to it. The next one to write PATH takes away what a killed process has left.
 #ifndef OPS_WRITE_FILE_H
 #define OPS_WRITE_FILE_H
 

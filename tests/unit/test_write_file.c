@@ -5,6 +5,8 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,6 +168,70 @@ static void what_a_killed_process_left_is_taken_away (void **state)
     free (left);
 }
 
+// Nor do two writers of one process, or of two that go by one number in two containers, come into each other's files.
+static void two_of_one_number_write_apart (void **state)
+{
+    char *path = path_of (state, "file");
+    fault_t fault = { 0 };
+    out_file_t one, two;
+    assert_int_equal (out_file_open (&one, path, NULL, &fault), OK);
+    assert_true (fputs ("first", one.file) >= 0);
+    assert_int_equal (fflush (one.file), 0);
+    assert_int_equal (out_file_open (&two, path, NULL, &fault), OK);
+    assert_int_equal (files_in (state), 2);
+    assert_true (fputs ("second", two.file) >= 0);
+    assert_int_equal (out_file_close (&one, OK, &fault), OK);
+    check_holds (path, "first");
+    assert_int_equal (out_file_close (&two, OK, &fault), OK);
+    check_holds (path, "second");
+    assert_int_equal (files_in (state), 1);
+    free (path);
+}
+
+static int run_child (void (*work) (void **), void **state)
+{
+    int how = -1;
+    fflush (NULL);
+    pid_t child = fork ();
+    if (child == 0)
+        work (state);
+    assert_int_equal (waitpid (child, &how, 0), child);
+    return how;
+}
+
+enum { NOT_ALLOWED = 77 };
+
+// In a user namespace that knows our user alone.
+static void write_unmapped (void **state)
+{
+    char *path = path_of (state, "file");
+    fault_t fault = { 0 };
+    if (chown (path, 12345, 12345) != 0 || unshare (CLONE_NEWUSER) != 0)
+        _exit (NOT_ALLOWED);
+    int map = open ("/proc/self/uid_map", O_WRONLY);
+    if (map < 0 || write (map, "0 0 1", 5) != 5)
+        _exit (NOT_ALLOWED);
+    _exit (write_file (path, "new", 3, &fault) == OK ? 0 : 1);
+}
+
+// An owner that can't be kept, for whatever reason, is no reason not to write.
+static void an_owner_that_is_unknown_is_not_kept (void **state)
+{
+    char *path = path_of (state, "file");
+    fault_t fault = { 0 };
+    assert_int_equal (write_file (path, "old", 3, &fault), OK);
+    assert_int_equal (chmod (path, 0644), 0);
+    int how = run_child (write_unmapped, state);
+    if (WIFEXITED (how) && WEXITSTATUS (how) == NOT_ALLOWED) {
+        free (path);
+        skip ();
+    }
+    assert_int_equal (how, 0);
+    check_holds (path, "new");
+    assert_int_equal (files_in (state), 1);
+    free (path);
+}
+
 // A device stays what it is; a full one is told.
 static void devices_are_written_to (void **state)
 {
@@ -208,6 +274,44 @@ static void what_can_not_be_written_is_told_before (void **state)
     free (nowhere);
 }
 
+// Of links it counts where they lead. As a user who may not write everywhere; the status says which check failed.
+static void check_as_user (void **state)
+{
+    char *locked = path_of (state, "locked/link"), *open_link = path_of (state, "open/link"), *to = path_of (state, "open/file");
+    fault_t fault = { 0 };
+    if (geteuid () == 0 && setuid (65534) != 0)
+        _exit (4);
+    if (write_file_check (locked, &fault) != OK || write_file (locked, "x", 1, &fault) != OK)
+        _exit (1);
+    if (write_file_check (open_link, &fault) != ERR_IO)
+        _exit (2);
+    if (freopen (to, "wb", stdout) == NULL || write_file_check ("/dev/stdout", &fault) != OK)
+        _exit (3);
+    _exit (0);
+}
+
+static void links_are_followed_before (void **state)
+{
+    static const char *const folders [] = { "locked", "open" }, *const other [] = { "../open/file", "../locked/file" };
+    assert_int_equal (chmod (((folder_fixture_t *) *state)->path, 0755), 0);
+    for (int f = 0; f < 2; f++) {
+        char *folder = path_of (state, folders [f]), *file = mem_printf ("%s/file", folder), *link = mem_printf ("%s/link", folder);
+        fault_t fault = { 0 };
+        assert_int_equal (mkdir (folder, 0755), 0);
+        assert_int_equal (write_file (file, "", 0, &fault), OK);
+        assert_int_equal (chmod (file, 0666), 0);
+        assert_int_equal (symlink (other [f], link), 0);
+        assert_int_equal (chmod (folder, f == 0 ? 0555 : 0777), 0);
+        free (folder);
+        free (file);
+        free (link);
+    }
+    assert_int_equal (run_child (check_as_user, state), 0);
+    char *locked = path_of (state, "locked");
+    assert_int_equal (chmod (locked, 0755), 0);
+    free (locked);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown (name, set_up, tear_down)
 
 int main (void)
@@ -216,6 +320,7 @@ int main (void)
         TEST (a_file_is_replaced_whole), TEST (what_fails_leaves_the_old_one), TEST (what_can_not_be_written_is_told_before),
         TEST (where_nothing_can_be_written_is_said),
         TEST (a_file_keeps_its_mode_and_links_to_it), TEST (what_a_killed_process_left_is_taken_away),
+        TEST (two_of_one_number_write_apart), TEST (an_owner_that_is_unknown_is_not_kept), TEST (links_are_followed_before),
         TEST (devices_are_written_to), TEST (no_path_is_the_other_file_or_nothing),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
