@@ -27,9 +27,8 @@ class Bytes:
 
     bos_token_id = None
 
-    def __call__(self, text, add_special_tokens):
-        assert not add_special_tokens
-        return {"input_ids": list(text.encode())}
+    def __call__(self, text, add_special_tokens=True):
+        return {"input_ids": list(text.encode())}        # there are no special ones
 
 
 def text_of(chance):

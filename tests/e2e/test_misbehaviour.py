@@ -131,7 +131,7 @@ def test_a_constraint_reads_what_was_no_label(shell, serve, job, shape, name):
     assert not quarantined(shell) and len(labels(shell)) == PAIRS and len(found) == CELLS
     assert all(abs(score - implied(cell)) < 0.01 for cell, score in found.items())
     # each one that was no label is asked again once, constrained, and nothing else is asked again or constrained
-    assert done["1"] >= CELLS // 5 and done["0"] == done["1"] and server.calls() == CELLS + PROBE + done["1"]
+    assert done["1"] >= CELLS // 8 and done["0"] == done["1"] and server.calls() == CELLS + PROBE + done["1"]
     twice = Counter(line["cell"] for line in server.asked()[PROBE:])
     assert len(twice) == CELLS and max(twice.values()) == 2 and sum(count == 2 for count in twice.values()) == done["1"]
 
