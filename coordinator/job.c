@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "coordinator/job_parts.h"
 #include "coordinator/run_cells.h"
+#include "storage/corpus_part.h"
 #include "storage/dataset_folder.h"
 #include "storage/run.h"
 
@@ -155,7 +156,7 @@ static status_t stage_ingest (void *ctx, fault_t *fault)
     options.dir = job->options->dir;
     status_t status = ingest_run (job->store, &options, &job->ingest, fault);
     if (status == OK)
-        store_settle (job->store);      // a kill while labelling must not read the corpus's log again
+        store_settle (job->store, false);      // a kill while labelling must not read the corpus's log again
     if (status != ERR_MISMATCH || options.n_paths == 0 || reads_standard_input (&options))
         return status;
     bool dropped;
@@ -198,6 +199,7 @@ static status_t read_corpus (job_t *job, fault_t *fault)
         out->rows_read = corpus->rows_read;
         out->rows_rejected = corpus->rows_rejected;
         out->duplicates = corpus->duplicates;
+        job->in_part = corpus_part_of (corpus).of > 1;
         rulemill__corpus_state__free_unpacked (corpus, NULL);
     }
     return status;
@@ -462,6 +464,8 @@ static status_t run_stages (job_t *job, fault_t *fault)
         status = export (job, fault);
     if (status == OK)
         job_enter (job, STAGE_DONE);
+    if (status == OK && job->in_part)
+        store_settle (job->store, true);        // a join opens many stores at once
     return status;
 }
 

@@ -41,6 +41,7 @@ typedef struct {
     exclude_t *exclude;
     job_run_t run;
     bool begins;                    // the run was not there before
+    bool in_part;                   // the corpus is a part of one
     label_plan_t plan;
     dataset_rule_t *rules;
     digest_t *rule_digests;

@@ -243,13 +243,13 @@ status_t store_open (const char *dir, const store_options_t *options, store_t **
     return status;
 }
 
-void store_settle (store_t *store)
+void store_settle (store_t *store, bool all)
 {
     uint64_t total = 0, bytes;
     for (int t = 0; t < TABLE_COUNT; t++)
         if (rocksdb_property_int_cf (store->db, store->table [t], "rocksdb.cur-size-all-mem-tables", &bytes) == 0)
             total += bytes;
-    if (total < SETTLE_BYTES)
+    if (total < SETTLE_BYTES && !all)
         return;
     rocksdb_flushoptions_t *how = rocksdb_flushoptions_create ();
     char *error = NULL;
@@ -266,7 +266,7 @@ void store_close (store_t **closing)
         return;
     assert (atomic_load (&store->iterators) == 0);
     if (store->db && !store->read_only)
-        store_settle (store);
+        store_settle (store, false);
     close_database (store);
     store_setup_free (&store->setup);
     rocksdb_readoptions_destroy (store->read);

@@ -77,9 +77,9 @@ status_t store_commit (store_t *store, store_batch_t *batch, fault_t *fault) MUS
 // Sync all that was written so far, and the mark.
 status_t store_sync (store_t *store, fault_t *fault) MUST_USE;
 
-// Write out what would otherwise be read from the log by each opening to come, where it is much; closing does so too.
-// Nothing depends on it, so failing is none.
-void store_settle (store_t *store);
+// Write out what would otherwise be read from the log by each opening to come, and held in memory: all of it, or only where it is
+// much (closing does that too). Nothing depends on it, so failing is none.
+void store_settle (store_t *store, bool all);
 
 // Walk the keys of a table in order, from `from` on, as long as they begin with `prefix`
 // (prefix may be empty; from may be NULL: from the prefix). Sees the table as it was when made.

@@ -292,6 +292,20 @@ def test_what_a_part_says(shell, corpus):
     assert "in part 2 of 3" in dry.out
 
 
+def log_bytes(shell, folder):
+    return sum(file.stat().st_size for file in shell.path(folder, "store").rglob("*.log"))
+
+
+def test_a_part_that_ends_leaves_no_log(shell, corpus):
+    """A join opens the stores of all parts at once, and would hold the logs of all in memory."""
+    label(shell, *corpus, "--out", "whole")
+    parts = label_parts(shell, *corpus)
+    assert log_bytes(shell, "whole") > 100_000
+    for part in parts:
+        assert log_bytes(shell, part) < 1000
+    hold_alike(shell, parts)
+
+
 def test_a_limit_is_of_the_part(shell, corpus):
     parts = label_parts(shell, *corpus, "--limit", 10)
     assert all(0 < shell.status(part)["labelled"] < shell.status(part)["pairs"] for part in parts)

@@ -84,7 +84,7 @@ static void test_a_lookup_among_many_keys_reads_little (void **state)
     folder_fixture_make (&folder);
     store_t *store = open_store (folder.path);
     fill (store);
-    store_settle (store);
+    store_settle (store, false);
     look_up (store);
     uint64_t before = bytes_read ();
     look_up (store);
