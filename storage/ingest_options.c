@@ -67,13 +67,13 @@ void ingest_options_describe (const ingest_options_t *options, buf_t *out)
     buf_printf (out, "reading=%d\npairs=%s\n", READING_VERSION, mode_names [options->pairs]);
     if (options->pairs == PAIRS_LIMIT)
         buf_printf (out, "pairs_max=%" PRIu32 "\n", options->pairs_max);
-    if (options->pairs == PAIRS_LIMIT || options->part.of > 0)
-        buf_printf (out, "seed=%" PRIu64 "\n", options->seed);
-    if (options->part.of > 0) {
+    if (options->part.of > 0) {     // before the seed, which may stand here for its sake alone
         buf_add_str (out, "part=");
         corpus_part_write (options->part, out);
         buf_add_char (out, '\n');
     }
+    if (options->pairs == PAIRS_LIMIT || options->part.of > 0)
+        buf_printf (out, "seed=%" PRIu64 "\n", options->seed);
     buf_printf (out, "row_bytes_max=%zu\ntext_bytes_max=%zu\n", ingest_row_bytes_max (options), ingest_text_bytes_max (options));
     ingest_mapping_t mapping = options->mapping;
     const char **fields [MAPPED];

@@ -357,6 +357,8 @@ def test_a_folder_holds_one_part(shell, corpus):
     assert shell.status("part")["part"] == "1/3"
     label(shell, *corpus, "--out", "whole")
     assert "part: none, asked for is 1/3" in label(shell, *corpus, "--out", "whole", "--part", "1/3", code=FAILED).err
+    label(shell, *corpus, "--out", "all", "--set", "corpus.pairs=all")      # nothing is drawn, so that it has no seed
+    assert "part: none, asked for is 1/3" in label(shell, *corpus, "--out", "all", "--set", "corpus.pairs=all", "--part", "1/3", code=FAILED).err
 
 
 def test_what_each_part_would_find_out_for_itself_is_refused(shell, corpus):
