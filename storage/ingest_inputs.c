@@ -120,6 +120,9 @@ status_t ingest_inputs_changed (store_t *store, const ingest_options_t *options,
         return fault_set (fault, ERR_MISMATCH, "%s: has %" PRIu64 " rows now, %" PRIu64 " were read of it; %s", file->path, row, file->rows, advice);
     if (row > 0)
         return fault_set (fault, ERR_MISMATCH, "%s: has changed since it was read, from row %" PRIu64 " on; %s", file->path, row, advice);
+    if (options->part.of > 1)       // of the others nothing is kept to compare with
+        return fault_set (fault, ERR_MISMATCH, "%s: has changed since it was read: its rows of this part say the same, but either other rows or their bytes "
+                          "differ, or more rows follow, which only the last file may have; %s", file->path, advice);
     return fault_set (fault, ERR_MISMATCH, "%s: has changed since it was read: its rows say the same, but either their bytes differ or more rows follow, "
                       "which only the last file may have; %s", file->path, advice);
 }

@@ -270,6 +270,31 @@ static void test_a_changed_file_is_refused (void **state)
     refused (f, f->one, "rows.jsonl", ERR_MISMATCH, "has changed since it was read, from row");
 }
 
+// One row has changed: its own part says which, the other that it is none of its own.
+static void test_a_row_of_another_part_has_changed (void **state)
+{
+    fixture_t *f = *state;
+    buf_t rows = { 0 };
+    add_rows (&rows, 0, 20);
+    put_file (f, "rows.jsonl", rows.data);
+    held_t one, two;
+    halves (f, "rows.jsonl", &one, &two);
+    char *changed = strstr (rows.data, "\"x7\"");
+    assert_non_null (changed);
+    changed [1] = 'X';
+    put_file (f, "rows.jsonl", rows.data);
+    buf_free (&rows);
+    int named = 0, told = 0;
+    for (uint32_t part = 1; part <= 2; part++) {
+        f->options.part = (corpus_part_t) { part, 2 };
+        refused (f, part == 1 ? f->one : f->two, "rows.jsonl", ERR_MISMATCH, "has changed since it was read");
+        named += strstr (f->fault.text, "from row 8 on") != NULL;
+        told += strstr (f->fault.text, "rows of this part say the same") != NULL;
+    }
+    assert_int_equal (named, 1);
+    assert_int_equal (told, 1);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests [] = {
@@ -281,7 +306,8 @@ int main (void)
         INGEST_TEST (test_a_torn_row_finds_its_part),
         INGEST_TEST (test_a_barren_file_is_taken_back),
         INGEST_TEST (test_bad_rows_are_judged_over_all),
-        INGEST_TEST (test_a_changed_file_is_refused)
+        INGEST_TEST (test_a_changed_file_is_refused),
+        INGEST_TEST (test_a_row_of_another_part_has_changed)
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
