@@ -67,7 +67,7 @@ static void write_intro (const dataset_export_t *e, buf_t *out)
 static void write_parts (const dataset_export_t *e, buf_t *out)
 {
     corpus_part_t part = corpus_part_of (e->corpus);
-    if (part.of > 0 && e->n_sources == part.of)
+    if (e->n_sources > 1)
         buf_printf (out, "The corpus was labelled in %" PRIu32 " parts, which are joined here.\n\n", part.of);
     else if (part.of > 0)
         buf_printf (out, "This is part %" PRIu32 " of %" PRIu32 " of its corpus, cut by conversations' first user turn.\n\n", part.number, part.of);

@@ -99,7 +99,7 @@ static void add_run (const dataset_export_t *e, buf_t *out)
 static void add_parts (const dataset_export_t *e, buf_t *out)
 {
     corpus_part_t part = corpus_part_of (e->corpus);
-    if (part.of > 0 && e->n_sources == part.of)
+    if (e->n_sources > 1)
         json_member_count (out, "joined_parts", part.of);
     else if (part.of > 0)
         corpus_part_member (part, out);

@@ -306,6 +306,13 @@ def test_a_part_that_ends_leaves_no_log(shell, corpus):
     hold_alike(shell, parts)
 
 
+def test_the_only_part_is_not_joined(shell, corpus):
+    label(shell, *corpus, "--out", "only", "--part", "1/1")
+    told = manifest(shell, "only/dataset")
+    assert told["part"] == "1/1" and "joined_parts" not in told
+    assert "joined" not in shell.path("only/dataset/README.md").read_text()
+
+
 def test_a_limit_is_of_the_part(shell, corpus):
     parts = label_parts(shell, *corpus, "--limit", 10)
     assert all(0 < shell.status(part)["labelled"] < shell.status(part)["pairs"] for part in parts)
