@@ -357,15 +357,27 @@ size_t foresight_in_hand (const foresight_t *self)
     return self ? self->n : 0;
 }
 
+static bool is_among (const asked_pair_t *list, uint64_t number)
+{
+    const asked_pair_t *pair;
+    DL_FOREACH (list, pair)
+        if (pair->pair == number)
+            return true;
+    return false;
+}
+
 bool foresight_is_flying (const foresight_t *self, uint64_t number)
 {
     const flight_t *flight;
-    const asked_pair_t *pair;
     DL_FOREACH (self ? self->flying : NULL, flight)
-        DL_FOREACH (flight->pairs, pair)
-            if (pair->pair == number)
-                return true;
+        if (is_among (flight->pairs, number))
+            return true;
     return false;
+}
+
+bool foresight_has (const foresight_t *self, uint64_t number)
+{
+    return foresight_is_flying (self, number) || is_among (self->ready, number) || is_among (self->waiting, number);
 }
 
 bool foresight_hungry (const foresight_t *self)

@@ -59,6 +59,7 @@ void foresight_step (foresight_t *foresight, int timeout_ms);
 
 size_t foresight_in_hand (const foresight_t *foresight);        // pairs that are not done; 0 for NULL
 bool foresight_is_flying (const foresight_t *foresight, uint64_t pair);     // a request about it is under way
+bool foresight_has (const foresight_t *foresight, uint64_t pair);       // it is not done, whether one is under way or not
 bool foresight_hungry (const foresight_t *foresight);           // more would be asked about at once; true for NULL
 void foresight_share (foresight_t *foresight, unsigned workers);    // as upstream_share; NULL: nothing
 int foresight_fd (const foresight_t *foresight);                // readable when foresight_step has something to do at once

@@ -17,8 +17,9 @@ void kind_label_foresee (worker_kind_t *kind, const label_body_t *body, label_it
     if (body->n_chosen > 0)
         memcpy (item->chosen, body->chosen, body->n_chosen * sizeof *item->chosen);
     else if (kind->foresight) {
-        item->foreseeing = true;
-        foresight_ask (kind->foresight, item->number, a->prompt->text, a->text, b->text);
+        item->foreseeing = true;        // as it may have been for a lease that was revoked: that answer is its own
+        if (!foresight_has (kind->foresight, item->number))
+            foresight_ask (kind->foresight, item->number, a->prompt->text, a->text, b->text);
     } else {
         item->n_chosen = label_choice_foresee (kind->setup.choice, body->adapter, &body->prompt_key, a->prompt->text, a->text, b->text,
                                                item->chosen);
@@ -60,12 +61,19 @@ static void forgotten (void *ctx, uint64_t number)
         let_go (kind, item);
 }
 
+// Where the item waits for it no more, or is gone, it is told at once, with whichever there is.
 static void used (void *ctx, uint64_t number, const usage_t *usage)
 {
-    const worker_kind_t *kind = ctx;
-    label_item_t *item = foreseeing (kind, number);
-    if (item)
-        usage_add (&item->lease->unsaid.usage, usage);
+    worker_kind_t *kind = ctx;
+    label_item_t *waits = foreseeing (kind, number), *item = waits ? waits : label_item_find (&kind->table, number);
+    item = item ? item : kind->table.items;
+    if (item == NULL)
+        return;
+    usage_add (&item->lease->unsaid.usage, usage);
+    if (waits)
+        return;
+    buf_clear (&kind->body);
+    kind_label_send (kind, item, false);
 }
 
 // The rules are sent before anything is judged by them, so that the next worker judges by the same.
