@@ -156,18 +156,28 @@ static void show_counts (ingest_t *in)
     atomic_store (&in->progress->bytes, in->bytes_before + (in->input ? input_disk_bytes (in->input) : 0));
 }
 
-static status_t first_reject (ingest_t *in, buf_t *out, fault_t *fault)
+static void write_bad (const ingest_t *in, size_t input, uint64_t row, const char *why, buf_t *out)
+{
+    buf_printf (out, "%s:%" PRIu64 ": %s", input < in->state->n_inputs ? in->state->inputs [input]->path : "?", row, why);
+}
+
+// The first row that can't be used, of whatever part.
+static status_t first_bad (ingest_t *in, buf_t *out, fault_t *fault)
 {
     store_iter_t *iter = record_walk_rejects (in->store);
     status_t status = store_iter_status (iter, fault);
     Rulemill__RejectRecord *reject = store_iter_valid (iter) ? record_read_reject (iter, fault) : NULL;
-    if (reject) {
-        place_t place = record_place_at (iter);
-        const char *path = place.input < in->state->n_inputs ? in->state->inputs [place.input]->path : "?";
-        buf_printf (out, "%s:%" PRIu64 ": %s", path, place.row, reject->detail);
+    place_t place = reject ? record_place_at (iter) : (place_t) { .input = UINT32_MAX };
+    size_t n = 0;
+    while (n < in->state->n_inputs && in->state->inputs [n]->passed_first == 0)
+        n++;
+    const Rulemill__InputFile *file = n < in->state->n_inputs ? in->state->inputs [n] : NULL;
+    if (file && (n < place.input || (n == place.input && file->passed_first < place.row)))
+        write_bad (in, n, file->passed_first, file->passed_why, out);
+    else if (reject)
+        write_bad (in, place.input, place.row, reject->detail, out);
+    if (reject)
         rulemill__reject_record__free_unpacked (reject, NULL);
-    } else if (status == OK)
-        buf_add_str (out, "in another part");
     store_iter_destroy (&iter);
     return status;
 }
@@ -182,7 +192,7 @@ static status_t judge_share (ingest_t *in, fault_t *fault)
     if ((double) bad <= in->options.bad_share_max * (double) rows)
         return OK;
     buf_t first = { 0 };
-    status_t status = first_reject (in, &first, fault);
+    status_t status = first_bad (in, &first, fault);
     if (status == OK)
         status = fault_set (fault, ERR_FORMAT, "%" PRIu64 " of %" PRIu64 " rows can't be used, more than the share of %g that is put up with "
                             "(first: %s); is this the right file? Correct it, or raise corpus.bad_share", bad, rows, in->options.bad_share_max,
@@ -235,10 +245,10 @@ static bool may_be_torn (const char *reason)
         || strcmp (reason, "row-too-long") == 0;
 }
 
-static void pass (ingest_t *in, const input_line_t *line, const char *id, bool usable)
+static void pass (ingest_t *in, const input_line_t *line, const char *id, const char *why)
 {
     passed_row_t row = { .file = in->file, .name = in->name, .input = in->number, .row = line->row, .number = in->first + line->row - 1,
-                         .id = id, .usable = usable };
+                         .id = id, .why = why };
     ingest_writer_pass (in->writer, &row);
 }
 
@@ -252,7 +262,7 @@ static void set_aside (ingest_t *in, const input_line_t *line, const char *id, r
     if (corpus_part_has_unread (in->options.part, line->row))
         ingest_writer_reject (in->writer, in->number, line->row, id, problem);
     else
-        pass (in, line, id, false);
+        pass (in, line, id, problem->detail);
     if (torn) {
         // The position stays before it, so that it is read again when the file has grown.
         input_unread_last (in->input);
@@ -265,7 +275,8 @@ static status_t take_row (ingest_t *in, const input_line_t *line, const row_t *r
     row_problem_t problem;
     if (corpus_part_has (in->options.part, in->options.seed, row->prompt))
         return ingest_writer_add (in->writer, in->number, line->row, in->name, row, fault);
-    pass (in, line, row->id, pair_choice_possible (&in->options, row, &problem));
+    bool usable = pair_choice_possible (&in->options, row, &problem);
+    pass (in, line, row->id, usable ? NULL : problem.detail);
     return OK;
 }
 

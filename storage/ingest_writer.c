@@ -233,7 +233,7 @@ void ingest_writer_reject (ingest_writer_t *w, uint32_t input, uint64_t number, 
 static void put_names (ingest_writer_t *w, const passed_row_t *row)
 {
     char *made = mem_printf ("%s:%" PRIu64, row->name, row->row);
-    const char *name = row->id && (row->usable || *row->id) ? row->id : made;
+    const char *name = row->id && (row->why == NULL || *row->id) ? row->id : made;
     uint64_t hashes [2] = { hash64 (0, name, strlen (name)) };
     size_t n = 1;
     if (strcmp (name, made) == 0) {
@@ -245,10 +245,19 @@ static void put_names (ingest_writer_t *w, const passed_row_t *row)
     free (made);
 }
 
+static void set_first (Rulemill__InputFile *file, uint64_t row, const char *why)
+{
+    if (file->passed_why != protobuf_c_empty_string)
+        free (file->passed_why);
+    file->passed_first = row;
+    file->passed_why = mem_string (why);
+}
+
 void ingest_writer_pass (ingest_writer_t *w, const passed_row_t *row)
 {
     row->file->passed++;
-    row->file->passed_unusable += !row->usable;
+    if (row->why && row->file->passed_unusable++ == 0)
+        set_first (row->file, row->row, row->why);
     put_names (w, row);
     w->rows++;          // so that the position is written as often as in a corpus that is not cut
 }
@@ -257,7 +266,8 @@ void ingest_writer_unpass (ingest_writer_t *w, Rulemill__InputFile *file, uint32
 {
     record_delete_passed (w->batch, input, number);
     file->passed--;
-    file->passed_unusable--;
+    if (--file->passed_unusable == 0)
+        set_first (file, 0, "");
 }
 
 void ingest_writer_unreject (ingest_writer_t *w, uint32_t input, uint64_t number)

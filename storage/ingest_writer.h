@@ -26,7 +26,7 @@ typedef struct {
     uint32_t input;
     uint64_t row, number;       // in its file, from 1; in the corpus, from 0
     const char *id;             // NULL: none
-    bool usable;
+    const char *why;            // no part can use it; NULL: its part can
 } passed_row_t;
 
 // Pass it over: it is counted in its file, and of what it is called a hash is kept, so that scores find out whom a name means.

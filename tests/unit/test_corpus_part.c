@@ -250,6 +250,9 @@ static void test_bad_rows_are_judged_over_all (void **state)
         char dir [80];
         make_dir (f, dir, "part", (int) i);
         refused (f, dir, "rows.jsonl", ERR_FORMAT, "3 of 10 rows can't be used");
+        assert_non_null (strstr (f->fault.text, "(first: "));
+        assert_non_null (strstr (f->fault.text, "rows.jsonl:8: "));
+        refused (f, dir, "rows.jsonl", ERR_FORMAT, "rows.jsonl:8: ");     // again, from what the store has
     }
 }
 
