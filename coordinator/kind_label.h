@@ -4,7 +4,8 @@
 // label yet. Equal responses are settled here, as the tie that they are by definition. Results are checked before they
 // are kept: a label must follow from the scores that it names.
 //
-// Pairs to be taken up again stand in the store under LABELS 'Q' + run u32 + pair u64 until they have a label.
+// Pairs to be taken up again stand in the store under LABELS 'Q' + run u32 + pair u64 until they have a label; its byte is the adapter
+// of the label that was set aside, as that has it.
 #ifndef COORDINATOR_KIND_LABEL_H
 #define COORDINATOR_KIND_LABEL_H
 

@@ -291,17 +291,14 @@ static bool chosen_readable (const label_kind_t *self, const Rulemill__LabelResu
     return true;
 }
 
-// As the label of a pair has it.
-static uint32_t adapter_of (const label_kind_t *self, uint64_t item, const Rulemill__Label *label)
-{
-    bool through_one = self->auto_run && strcmp (label->selected_by, policy_name (POLICY_ADAPTER)) == 0;
-    return through_one ? 1 + auto_run_adapter (self->auto_run, item) : 0;
-}
-
 // Is it of the adapter that the item is to go through now? Equal responses go through none.
-static bool adapter_fits (const label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, const Rulemill__Label *label)
+static status_t adapter_fits (label_kind_t *self, uint64_t item, const Rulemill__PairRecord *pair, Rulemill__Label *label, bool *fits, fault_t *fault)
 {
-    return self->auto_run == NULL || pair->response_a == pair->response_b || label->adapter == adapter_of (self, item, label);
+    uint32_t adapter;
+    status_t status = label_adapter_of (self, item, label, &adapter, fault);
+    *fits = status == OK && (self->auto_run == NULL || pair->response_a == pair->response_b || label->adapter == adapter);
+    label->adapter = adapter;
+    return status;
 }
 
 static bool result_readable (const label_kind_t *self, const Rulemill__PairRecord *pair, Rulemill__LabelHow how,
@@ -366,8 +363,6 @@ static status_t take (label_kind_t *self, store_batch_t *batch, uint64_t item, c
     if (final && result->audit)
         record_put_audit (batch, self->run, item, result->audit);
     if (final)
-        result->label->adapter = adapter_of (self, item, result->label);
-    if (final)
         keep (self, batch, item, pair, result->label);
     return OK;
 }
@@ -412,7 +407,10 @@ status_t label_commit (kind_t *kind, store_batch_t *batch, uint64_t item, bool f
     if (status == OK && final)
         status = label_is_asked (self, item, pair->prompt, &asked, fault);
     Rulemill__LabelResult *result = status == OK && asked ? rulemill__label_result__unpack (NULL, len, body) : NULL;
-    if (result && result_readable (self, pair, how, result, final) && (!final || adapter_fits (self, item, pair, result->label)))
+    bool good = result && result_readable (self, pair, how, result, final);
+    if (good && final)
+        status = adapter_fits (self, item, pair, result->label, &good, fault);
+    if (good)
         status = take (self, batch, item, pair, result, final, verdict, known, fault);
     if (result)
         rulemill__label_result__free_unpacked (result, NULL);
@@ -451,6 +449,8 @@ static status_t keep_made (label_kind_t *self, store_batch_t *batch, uint64_t it
     if (status == OK) {
         label->swapped = label_swapped (self, pair);
         label->selected_by = (char *) (uintptr_t) label_selector (self, how);
+        if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED)
+            status = label_adapter_of (self, item, label, &label->adapter, fault);
         keep (self, batch, item, pair, label);
     }
     rulemill__pair_record__free_unpacked (pair, NULL);

@@ -80,6 +80,32 @@ const char *label_selector (const label_kind_t *self, Rulemill__LabelHow how)
     }
 }
 
+// An adapter that is trained again leaves what the one before it has judged.
+status_t label_adapter (label_kind_t *self, uint64_t item, uint32_t *place, fault_t *fault)
+{
+    *place = auto_run_record (self->auto_run) ? auto_run_adapter (self->auto_run, item) : 0;
+    if (*place == 0)
+        return OK;
+    buf_t key = { 0 }, value = { 0 };
+    bool found;
+    label_retry_key (self->run, item, &key);
+    status_t status = store_get (self->options.store, TABLE_LABELS, key.data, key.len, &value, &found, fault);
+    if (status == OK && found && value.len == 1 && value.data [0] > 0 && (uint8_t) value.data [0] <= *place)
+        *place = (uint8_t) value.data [0] - 1U;
+    buf_free (&key);
+    buf_free (&value);
+    return status;
+}
+
+status_t label_adapter_of (label_kind_t *self, uint64_t item, const Rulemill__Label *label, uint32_t *adapter, fault_t *fault)
+{
+    uint32_t place = 0;
+    bool through_one = self->auto_run && strcmp (label->selected_by, policy_name (POLICY_ADAPTER)) == 0;
+    status_t status = through_one ? label_adapter (self, item, &place, fault) : OK;
+    *adapter = through_one ? 1 + place : 0;
+    return status;
+}
+
 bool kind_label_auto (const kind_t *kind, auto_state_t *out)
 {
     const label_kind_t *self = (const label_kind_t *) kind;

@@ -210,7 +210,7 @@ static status_t fill_item (label_kind_t *self, uint64_t number, body_parts_t *pa
     if (status == OK)
         status = label_how (self, number, pair->prompt, &item->how, &later, fault);
     if (status == OK && self->auto_run)
-        item->adapter = auto_run_adapter (self->auto_run, number);
+        status = label_adapter (self, number, &item->adapter, fault);
     if (status == OK && label_is_served (self))
         status = label_chosen (self, number, &parts->foreseen, fault);
     if (parts->foreseen) {

@@ -92,6 +92,10 @@ status_t label_how (label_kind_t *self, uint64_t item, uint64_t prompt, Rulemill
 bool label_sampling (const label_kind_t *self);     // the policy auto judges its sample
 // Who selects the rules of an item that is labelled so, as its label says.
 const char *label_selector (const label_kind_t *self, Rulemill__LabelHow how);
+// The adapter that the item goes through, where it goes through one: that by which it was set aside, or else the one of its number.
+status_t label_adapter (label_kind_t *self, uint64_t item, uint32_t *place, fault_t *fault) MUST_USE;
+// The same as its label has it.
+status_t label_adapter_of (label_kind_t *self, uint64_t item, const Rulemill__Label *label, uint32_t *adapter, fault_t *fault) MUST_USE;
 bool label_is_served (const label_kind_t *self);     // is the run's adapter behind HTTP?
 // Are its rules foreseen by an adapter, so that only the worker knows which are asked about? Then they are this many.
 bool label_foreseen (const label_kind_t *self, Rulemill__LabelHow how, uint64_t *rules);

@@ -42,7 +42,8 @@ static status_t retry_some (store_t *store, uint32_t run, Rulemill__RunCounts *c
         if (label->outcome == RULEMILL__OUTCOME__OUTCOME_QUARANTINED) {
             record_delete_label (batch, run, item);
             label_retry_key (run, item, &key);
-            store_batch_put (batch, TABLE_LABELS, key.data, key.len, "", 0);
+            const uint8_t adapter = (uint8_t) label->adapter;
+            store_batch_put (batch, TABLE_LABELS, key.data, key.len, &adapter, 1);
             (*n)++;
             counts->quarantined -= counts->quarantined > 0;
             counts->too_long -= label->too_long && counts->too_long > 0;

@@ -197,9 +197,50 @@ static void test_a_label_by_another_adapter_is_not_taken (void **state)
     buf_free (&recipe);
 }
 
+// Whether a pair that was set aside is taken up again before or after the limit is lifted, it goes through the adapter of then.
+static void test_a_retry_after_a_lift (void **state)
+{
+    fixture_t *f = *state;
+    buf_t recipe = { 0 };
+    uint64_t n;
+    const Rulemill__Outcome tie = RULEMILL__OUTCOME__OUTCOME_TIE, aside = RULEMILL__OUTCOME__OUTCOME_QUARANTINED;
+    put_record (f, &recipe);
+    commit (f);
+    Rulemill__AutoRecord *record = record_of (f);
+    record->audit_threshold = 0;
+    record->asked_threshold = UINT64_MAX;       // nothing is lifted yet
+    record_put_auto (f->batch, f->run.number, record);
+    rulemill__auto_record__free_unpacked (record, NULL);
+    commit (f);
+    open_kind (f);
+    assert_true (next_phase (f));
+    assert_int_equal (give_by (f, 0, FIRST, aside), VERDICT_FINAL);
+    assert_int_equal (f->kind->class->quarantine (f->kind, f->batch, 1, "its workers died", &f->fault), OK);
+    commit (f);
+    record = record_of (f);
+    record->asked_threshold = 1;
+    record_put_auto (f->batch, f->run.number, record);
+    rulemill__auto_record__free_unpacked (record, NULL);
+    commit (f);
+    open_kind (f);
+    assert_true (next_phase (f));               // the limit is lifted
+    assert_int_equal (kind_label_retry_now (f->kind, &n, &f->fault), OK);
+    assert_int_equal (n, 2);
+    assert_int_equal (adapter_of (f, 0), FIRST - 1);
+    assert_int_equal (adapter_of (f, 1), FIRST - 1);
+    assert_int_equal (adapter_of (f, 2), SECOND - 1);
+    assert_int_equal (give_by (f, 0, SECOND, tie), VERDICT_BAD);
+    assert_int_equal (give_by (f, 0, FIRST, tie), VERDICT_FINAL);
+    commit (f);
+    assert_int_equal (stored_adapter (f, 0), FIRST);
+    kind_label_destroy (&f->kind);
+    buf_free (&recipe);
+}
+
 int main (void)
 {
     const struct CMUnitTest tests [] = { LABEL_TEST (test_a_limit_is_lifted), LABEL_TEST (test_the_same_limit_again),
-                                         LABEL_TEST (test_a_label_by_another_adapter_is_not_taken) };
+                                         LABEL_TEST (test_a_label_by_another_adapter_is_not_taken),
+                                         LABEL_TEST (test_a_retry_after_a_lift) };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
