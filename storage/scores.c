@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "storage/corpus_part.h"
 #include "storage/input.h"
 #include "storage/scores_line.h"
@@ -127,6 +128,14 @@ static status_t take_lines (scores_import_t *import, input_t *input, const _Atom
     return status;
 }
 
+// An error in the whole corpus; here they may be of other parts, one and all.
+static void warn_of_strange_keys (const scores_import_t *import)
+{
+    const scores_report_t *report = import->report;
+    if (import->keys_lacking > 0 && import->keys_lacking + report->bad_lines == report->lines && import->corpus->pairs > 0)
+        log_warn ("%s: no line is of a response of this part; check that the scores are of this corpus", import->options->path);
+}
+
 static status_t import_file (scores_import_t *import, const _Atomic bool *stop, fault_t *fault)
 {
     input_t *input;
@@ -138,6 +147,8 @@ static status_t import_file (scores_import_t *import, const _Atomic bool *stop, 
         status = take_lines (import, input, stop, fault);
     input_close (&input);
     const scores_report_t *report = import->report;
+    if (status == OK)
+        warn_of_strange_keys (import);
     if (status == OK && report->bad_lines == report->lines)
         status = fault_set (fault, ERR_FORMAT, "%s: holds no line of scores that can be read; the wrong file was given? %s",
                             import->options->path, report->first_problem);

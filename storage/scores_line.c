@@ -104,8 +104,10 @@ static status_t take_by_content (scores_import_t *import, const json_value_t *ke
     status_t status = record_find_key (import->store, 'R', &content, &response, &found, fault);
     if (status)
         return status;
-    if (!found && import->in_part)
-        return OK;                  // a response of another part, for all that can be known here
+    if (!found && import->in_part) {
+        import->keys_lacking++;     // a response of another part, for all that can be known here
+        return OK;
+    }
     if (!found)
         return unknown (import, where, "response with the key", key, fault);
     return take_response (import, json_get (line, "cells"), response, where, fault);

@@ -11,6 +11,7 @@ typedef struct {
     const Rulemill__CorpusState *corpus;
     const scores_options_t *options;
     bool in_part;                   // the store has a part of a corpus: responses that it lacks may be other parts'
+    uint64_t keys_lacking;          // lines of such responses
     uint32_t judge;                 // dense number of the identity
     scores_pool_t *pool;
     scores_rows_t *rows;            // NULL where scores stand in the rows

@@ -139,6 +139,12 @@ def test_recorded_scores_in_parts(shell, corpus):
     shell.write("strange.jsonl", [{"id": "nobody", "responses": [{}, {}]}])
     done = label(shell, *corpus, "--out", "strange", "--part", "1/3", "--judge", "replay", "--scores", "strange.jsonl", code=FAILED)
     assert 'the corpus has no row "nobody"' in done.err
+    strange = {"response_key": "0" * 32, "cells": {}}
+    shell.write("keys.jsonl", [strange])
+    replay = [*corpus, "--part", "1/3", "--judge", "replay", "--scores", "keys.jsonl"]
+    assert "no line is of a response of this part" in label(shell, *replay, "--out", "lacking", code=SET_ASIDE).err
+    shell.write("keys.jsonl", [strange] + [json.loads(line) for line in lines])
+    assert "no line is of a response" not in label(shell, *replay, "--out", "having").err
 
 
 def scored(name, count=2):
