@@ -56,10 +56,10 @@ class AdapterServer(RewardServer):
         """The two responses of each text that was answered, as A and B."""
         return [TEXT.fullmatch(text).groups()[1:] for text in self.texts]
 
-    def answer(self, handler, body):
+    def answer(self, handler, body, number):
         texts = body["input"]
-        time.sleep(self.late.get(len(self.requests), 0))
-        if self.gate and len(self.requests) > 1:
+        time.sleep(self.late.get(number, 0))
+        if self.gate and number > 1:
             self.gate.wait()
         if self.refuse and any(self.refuse in text for text in texts):
             message = "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens."

@@ -80,9 +80,9 @@ class RewardServer:
         elif action in MISBEHAVIOUR:
             self.say(handler, 200, MISBEHAVIOUR[action], headers)
         else:
-            self.answer(handler, body)
+            self.answer(handler, body, number)
 
-    def answer(self, handler, body):
+    def answer(self, handler, body, number):
         if "messages" in body:
             texts = ["\n".join(f"{turn['role']}: {turn['content']}" for turn in body["messages"])]
         elif "text_1" in body:
