@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "storage/recipe.h"
 
 enum { NAME_DIGITS = 12, PREFIX_DIGITS_MIN = 4 };
 
@@ -188,7 +189,9 @@ void run_difference (const Rulemill__RunSpec *one, const char *where, const Rule
     bool other_policy = strcmp (one->policy, other->policy) != 0;
     while (*x && *y) {
         size_t x_len = strcspn (x, "\n"), y_len = strcspn (y, "\n"), key = strcspn (x, ":") + 2;
-        if ((x_len != y_len || memcmp (x, y, x_len) != 0) && !(other_policy && follows_from_policy (x, key)))
+        bool differs = (x_len != y_len || memcmp (x, y, x_len) != 0) && !(other_policy && follows_from_policy (x, key));
+        bool told = differs && strncmp (x, "recipe: ", key) == 0 && recipe_difference (one->recipe, where, other->recipe, elsewhere, out);
+        if (differs && !told)
             buf_printf (out, "%.*s%.*s %s, %.*s %s\n", (int) key, x, (int) (x_len - key), x + key, where, (int) (y_len - key), y + key, elsewhere);
         x += x_len + 1;
         y += y_len + 1;

@@ -139,6 +139,25 @@ static void test_difference (void **state)
     buf_free (&text);
 }
 
+static void test_difference_of_recipes (void **state)
+{
+    (void) state;
+    Rulemill__RunSpec stored = example (), asked = example ();
+    buf_t text = { 0 };
+    stored.recipe = "{\"costly\":true,\"judged_max\":20,\"accept\":false,\"training\":{\"form\":\"cells\",\"bits\":16}}";
+    asked.recipe = "{\"costly\":true,\"judged_max\":30,\"accept\":true,\"training\":{\"form\":\"rank\",\"bits\":16,\"judged\":7}}";
+    run_difference (&stored, "in the store", &asked, "asked for", &text);
+    assert_string_equal (text.data, "auto.judged_max: 20 in the store, 30 asked for\n"
+                                    "auto.accept_adapter: no in the store, yes asked for\n"
+                                    "adapter.form: cells in the store, rank asked for\n"
+                                    "adapter.judged: (none) in the store, 7 asked for\n");
+    buf_clear (&text);
+    stored.recipe = "";
+    run_difference (&stored, "in the store", &asked, "asked for", &text);
+    assert_non_null (strstr (text.data, "recipe: (none) in the store, "));
+    buf_free (&text);
+}
+
 static void test_name (void **state)
 {
     (void) state;
@@ -250,7 +269,8 @@ int main (void)
 {
     const struct CMUnitTest tests [] = {
         cmocka_unit_test (test_describe), cmocka_unit_test (test_digest), cmocka_unit_test (test_injective),
-        cmocka_unit_test (test_difference), cmocka_unit_test (test_name), cmocka_unit_test (test_find),
+        cmocka_unit_test (test_difference),
+        cmocka_unit_test (test_difference_of_recipes), cmocka_unit_test (test_name), cmocka_unit_test (test_find),
         cmocka_unit_test (test_ambiguous),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
